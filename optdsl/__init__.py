@@ -1,0 +1,1 @@
+"""A compiler from equations to optimizers."""

@@ -1,0 +1,98 @@
+"""What optdsl says when something is wrong: where, what, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """A text together with the name by which its reader knows it."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0] + [i + 1 for i, character in enumerate(self.text) if character == "\n"]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return line and column of an offset, both counted from 1."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """Return line `number`, counted from 1, without its end."""
+        return self.text.split("\n")[number - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a source text, from offset `start` up to `end`."""
+
+    source: SourceText = field(repr=False)
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """Return the span from the start of this one to the end of `other`."""
+        return Span(self.source, self.start, max(self.end, other.end))
+
+    @property
+    def text(self) -> str:
+        """The stretch itself."""
+        return self.source.text[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding: a code, a message, the place, and what would mend it."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    hint: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        head = f"{self.severity}[{self.code}]: {self.message}"
+        tail = "" if self.hint is None else f"\n  help: {self.hint}"
+        if self.span is None:
+            return head + tail
+        source = self.span.source
+        line, column = source.position(self.span.start)
+        text = source.line(line)
+        width = min(self.span.end - self.span.start, len(text) - column + 1)
+        gutter = len(str(line))
+        padding = "".join("\t" if character == "\t" else " " for character in text[: column - 1])
+        return "\n".join(
+            [
+                f"{source.name}:{line}:{column}: {head}",
+                f" {line} | {text}",
+                f" {' ' * gutter} | {padding}{'^' * max(1, width)}",
+            ]
+        ) + tail
+
+
+class DiagnosticError(Exception):
+    """Raised with every diagnostic that was found; its text is what a user reads."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic] | Diagnostic) -> None:
+        found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
+        self.diagnostics = found
+        super().__init__("\n\n".join(str(diagnostic) for diagnostic in found))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return a hint that names the nearest known name, if one is near.
+
+    >>> did_you_mean("beta_1", ["beta1", "eta"])
+    'did you mean `beta1`?'
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else None

@@ -1,0 +1,205 @@
+"""Typed expressions: what an equation computes, in the author's order of operations.
+
+A `System` and a `Program` hold these nodes. Each knows its kind: how many
+numbers it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
+from typing import TypeAlias
+
+
+class Kind(Enum):
+    """How many numbers a value is."""
+
+    STEP = "a number a step"  # of t and hyperparameters alone
+    ALL = "a number for all tensors"
+    TENSOR = "a number a tensor"
+    ROW = "a value a row"
+    COLUMN = "a value a column"
+    ENTRY = "a value an entry"
+
+    def join(self, other: Kind) -> Kind:
+        """Return the kind of an operation on values of both kinds."""
+        if {self, other} == {Kind.ROW, Kind.COLUMN}:
+            return Kind.ENTRY
+        return max(self, other, key=_ORDER.index)
+
+    def within(self, other: Kind) -> bool:
+        """Is a value of this kind known wherever one of the `other` kind is?"""
+        return self.join(other) is other
+
+
+_ORDER = list(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An exact number. `text` is how the author wrote it."""
+
+    value: Fraction
+    text: str
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """`pi`, `inf`, `true` or `false`."""
+
+    name: str
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`t + offset`: the steps that part number `part` of the rule has taken, this one included."""
+
+    part: int = 0
+    offset: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A named value at step `t + offset`.
+
+    Offset 0 is this step's, -1 is a state's value before the step, +1 is a
+    hyperparameter one step ahead.
+    """
+
+    name: str
+    kind: Kind
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An operator on its arguments, entry by entry.
+
+    `operator` is one of OPERATORS; the author's order is the tree itself.
+    """
+
+    operator: str
+    arguments: tuple[Expression, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """A reduction of `argument` to a number a tensor, or to one of another `kind`.
+
+    `operator` is one of REDUCTIONS. Over all tensors the entries of every
+    tensor are taken together.
+    """
+
+    operator: str
+    argument: Expression
+    kind: Kind
+    other: Expression | None = None  # the second factor of `dot`
+
+
+Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce
+
+#: Operators and how many arguments each takes (None: two or more).
+OPERATORS: dict[str, int | None] = {
+    "neg": 1, "add": 2, "sub": 2, "mul": 2, "div": 2, "pow": 2, "mod": 2,
+    "min": None, "max": None, "abs": 1, "sign": 1, "sqrt": 1, "exp": 1, "log": 1,
+    "cos": 1, "floor": 1, "finite": 1,
+    "lt": 2, "le": 2, "gt": 2, "ge": 2, "eq": 2, "ne": 2, "and": 2, "or": 2, "not": 1,
+    "select": 3,  # select(condition, value, otherwise): the branch not taken does not count
+}  # fmt: skip
+
+#: Operators whose value is true or false.
+PREDICATES = frozenset({"finite", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
+
+REDUCTIONS = frozenset({"norm", "sum", "mean", "rms", "max", "min", "dot", "any"})
+
+
+def is_predicate(expression: Expression) -> bool:
+    """Is the value of `expression` true or false?"""
+    match expression:
+        case Constant(name):
+            return name in ("true", "false")
+        case Apply("select", (_, value, _)):
+            return is_predicate(value)
+        case Apply(operator):
+            return operator in PREDICATES
+        case Reduce("any"):
+            return True
+    return False
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """Return the expressions that `expression` is made of."""
+    match expression:
+        case Apply(_, arguments):
+            return arguments
+        case Reduce(_, argument, _, other):
+            return (argument,) if other is None else (argument, other)
+    return ()
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Yield `expression` and all that stands in it, outermost first."""
+    yield expression
+    for child in children(expression):
+        yield from walk(child)
+
+
+def values(expression: Expression) -> Iterator[Value]:
+    """Yield every named value that `expression` reads."""
+    return (node for node in walk(expression) if isinstance(node, Value))
+
+
+def transform(
+    expression: Expression, change: Callable[[Expression], Expression | None]
+) -> Expression:
+    """Rebuild `expression` top down; where `change` gives an expression, that stands instead."""
+    changed = change(expression)
+    if changed is not None:
+        return changed
+    match expression:
+        case Apply(_, arguments):
+            new = tuple(transform(argument, change) for argument in arguments)
+            return expression if new == arguments else _apply_again(expression, new)
+        case Reduce(_, argument, _, other):
+            return replace(
+                expression,
+                argument=transform(argument, change),
+                other=None if other is None else transform(other, change),
+            )
+    return expression
+
+
+def _apply_again(expression: Apply, arguments: tuple[Expression, ...]) -> Apply:
+    return apply(expression.operator, *arguments)
+
+
+def apply(operator: str, *arguments: Expression) -> Apply:
+    """Return `operator` on `arguments`, of the kind that joins theirs.
+
+    >>> apply("add", number(1), Value("g", Kind.ENTRY)).kind
+    <Kind.ENTRY: 'a value an entry'>
+    """
+    kind = Kind.STEP
+    for argument in arguments:
+        kind = kind.join(argument.kind)
+    return Apply(operator, arguments, kind)
+
+
+def number(value: int | Fraction) -> Number:
+    """Return an exact number that no author wrote."""
+    return Number(Fraction(value), str(value))

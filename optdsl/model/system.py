@@ -1,0 +1,171 @@
+"""A system of recurrences: what a definition means.
+
+Step `t` takes the states from `t - 1` to `t`. Every equation defines one value
+of this step; together they are in an order in which each can be computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
+
+from optdsl.diagnostics import Span
+from optdsl.language.syntax import Alias, Definition, Family
+from optdsl.model.expressions import Expression, Kind
+
+INFINITY = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The numbers a hyperparameter may be; `low` and `high` are exact or infinite."""
+
+    low: Fraction | float = -INFINITY
+    high: Fraction | float = INFINITY
+    low_open: bool = True
+    high_open: bool = True
+    whole: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float | Fraction) or value != value:
+            return False
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below and (not self.whole or value == int(value))
+
+    def __str__(self) -> str:
+        if self.whole:
+            return f"{_bound(self.low)}..{_bound(self.high)}"
+        left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"{left}{_bound(self.low)}, {_bound(self.high)}{right}"
+
+
+def _bound(value: Fraction | float) -> str:
+    return f"{float(value):g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """A number, a formula of t, a schedule or a function of t that the user may choose.
+
+    `owner` is the definition that declares it: in a composition `AdamW.eta`
+    reaches the `eta` of AdamW alone. `default` is of kind STEP; None means that
+    a value must be given. `part` is the part whose clock a schedule of it counts.
+    """
+
+    name: str
+    owner: str
+    local_name: str
+    alias: Alias | None = None
+    default: Expression | None = None
+    domain: Domain | None = None
+    doc: str | None = None
+    part: int = 0
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A value that outlives a step, and what it is before the first.
+
+    `start` may read hyperparameters and, as `theta[0]`, the starting point: the
+    value named `theta` with offset -1. It is None where the first step reads nothing of it.
+    """
+
+    name: str
+    kind: Kind
+    start: Expression | None
+    part: int = 0
+    storage: str | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """`name[t] = value`."""
+
+    name: str
+    value: Expression
+    part: int = 0
+    doc: str | None = None
+    span: Span | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return self.value.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """A gradient that a step asks for, known by `name`.
+
+    `point` is where it is taken; None where it is handed in from outside, as to
+    a transform. All the gradients of a step are of one batch.
+    """
+
+    name: str
+    point: Expression | None
+    part: int = 0
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Where `condition` holds, the parts after part number `part` take no step."""
+
+    condition: Expression
+    part: int
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What a definition means, ready for a checker or a compiler.
+
+    `equations` are in an order in which each can be computed, those of one
+    part after those of the parts before it. `outputs` name what the definition
+    gives: ("theta",) for an optimizer. `evaluation` is the point at which the
+    model is evaluated where that is not theta.
+    """
+
+    name: str
+    family: Family
+    doc: str | None
+    hyperparameters: tuple[Hyperparameter, ...]
+    states: tuple[State, ...]
+    equations: tuple[Equation, ...]
+    gradients: tuple[Gradient, ...]
+    outputs: tuple[str, ...]
+    skips: tuple[Skip, ...] = ()
+    inputs: tuple[str, ...] = ()
+    evaluation: Expression | None = None
+    definition: Definition | None = None
+    source: str = ""
+
+    def hyperparameter(self, name: str) -> Hyperparameter:
+        """Return the hyperparameter called `name`; KeyError where there is none."""
+        return _named(self.hyperparameters, name)
+
+    def state(self, name: str) -> State:
+        """Return the state called `name`; KeyError where there is none."""
+        return _named(self.states, name)
+
+    def equation(self, name: str) -> Equation:
+        """Return the equation that defines `name`; KeyError where there is none."""
+        return _named(self.equations, name)
+
+    @property
+    def parts(self) -> int:
+        """How many parts take steps of their own."""
+        return 1 + len(self.skips)
+
+
+_Named = TypeVar("_Named", Hyperparameter, State, Equation)
+
+
+def _named(items: tuple[_Named, ...], name: str) -> _Named:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)

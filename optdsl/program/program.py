@@ -1,0 +1,133 @@
+"""A program: what the machine does in one step.
+
+Stages run in order. A `Pass` is one loop over every entry of every tensor; what
+stands between passes is a handful of numbers on the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from optdsl.model.expressions import Expression, Kind, Value
+from optdsl.model.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`name = expression`, computed once wherever it stands.
+
+    `comment` is the equation, or the piece of one, that it came from.
+    """
+
+    name: str
+    expression: Expression
+    comment: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        return self.expression.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Scalars:
+    """Numbers of kind STEP, in float64 on the host, once for all tensors that share t and group."""
+
+    part: int
+    assignments: tuple[Assignment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Read `value` from the array called `stream`.
+
+    A stream is "theta", a gradient's name, a state's name or a buffer's. After a
+    pass has stored a state, the stream holds its new value: `value.offset` says which is meant.
+    """
+
+    stream: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write `value` to the array called `stream`."""
+
+    stream: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """Reduce `argument` (of kind ENTRY) into `name`, in float64, a partial sum a chunk.
+
+    `operator` is a reduction; `kind` says over one tensor or over all.
+    """
+
+    name: str
+    operator: str
+    argument: Expression
+    kind: Kind
+    other: Expression | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One loop over memory: every load, then the body in order, then every store."""
+
+    number: int
+    part: int
+    loads: tuple[Load, ...]
+    body: tuple[Assignment, ...]
+    stores: tuple[Store, ...]
+    reductions: tuple[Accumulate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Combine:
+    """Finish the reductions of the pass before it, then compute numbers of kind ALL or TENSOR."""
+
+    part: int
+    reductions: tuple[Accumulate, ...]
+    assignments: tuple[Assignment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask for the gradient called `gradient` at the point in the stream `point`."""
+
+    gradient: str
+    point: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Where `condition` (STEP, ALL or TENSOR) holds, later parts do nothing in this step."""
+
+    part: int
+    condition: Value
+
+
+Stage: TypeAlias = Scalars | Pass | Combine | Ask | Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The stages of one step of `system`.
+
+    `mode` is "ready" where gradients come from outside and the arrays hold the
+    point at which the first is taken; "function" where the program asks for
+    them and the arrays hold theta; "iterate" where it writes the true theta of
+    a stored point into the buffer "iterate". `buffers` are arrays of one step's length.
+    """
+
+    system: System
+    mode: Literal["ready", "function", "iterate"]
+    stages: tuple[Stage, ...]
+    buffers: tuple[str, ...] = ()
+
+    @property
+    def passes(self) -> tuple[Pass, ...]:
+        """The loops over memory."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Pass))

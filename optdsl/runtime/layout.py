@@ -1,0 +1,160 @@
+"""What a generated module says of itself: the contract between code and runtime.
+
+A generated module ends in one `Layout`. It names the slots of every array that
+the runtime keeps, and holds the functions that compute on them. Nothing here
+imports a compiler.
+
+Arrays that the functions share, all float64 unless they hold tensors:
+
+    hyper       one number a hyperparameter, in the order of `Layout.hyperparameters`,
+                then one for each that is read a step ahead, in the same order
+    step_state  one number a state of kind "step", in order; one row a cohort
+    scalars     one row a cohort: what `Scalars` functions write
+    tensor      one row a tensor: states of kind "tensor", then what `Combine` writes for each
+    everything  states of kind "all", then what `Combine` writes for all tensors together
+    cohort      int64, one a tensor: its row in `scalars`
+
+A cohort is the tensors of one group that have taken the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HyperparameterSlot:
+    """A hyperparameter as users know it.
+
+    `default` is a number, None where a value must be given, or a function
+    `(t, hyper) -> float` where the spec gives a formula. `alias_position`
+    counts from 1 within a tuple such as `betas`. `ahead` says that its value one
+    step ahead is read too. `part` is the part whose steps a schedule of it counts.
+    """
+
+    name: str
+    owner: str
+    local_name: str
+    alias: str | None = None
+    alias_position: int | None = None
+    default: float | Callable[[float, Numbers], float] | None = None
+    low: float = -np.inf
+    high: float = np.inf
+    low_open: bool = True
+    high_open: bool = True
+    whole: bool = False
+    doc: str = ""
+    part: int = 0
+    ahead: bool = False
+
+
+@dataclass(frozen=True)
+class StateSlot:
+    """A state. `start(theta, hyper)` gives its value before the first step, an
+    array of theta's shape or a number to fill one with; `storage` is a dtype name or None
+    for that of the parameters. For kinds other than "entry", theta is None.
+    """
+
+    name: str
+    kind: Literal["entry", "tensor", "all", "step"]
+    start: Callable[[Any, Numbers], Any]
+    part: int = 0
+    storage: str | None = None
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """`function(t, hyper, step_state, scalars)` for one cohort: t is a float64, the rows are 1-d.
+
+    It writes `scalars` and moves `step_state` on by one step.
+    """
+
+    part: int
+    function: Callable[[float, Numbers, Numbers, Numbers], None]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """`function(table, cohort, scalars, tensor, everything, partials)`.
+
+    `table` is what the module's `bind` made of the arrays of `streams`. `partials` has one
+    row a chunk of the table and `reductions` columns.
+    """
+
+    part: int
+    streams: tuple[str, ...]
+    function: Callable[..., None]
+    reductions: int = 0
+    writes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Combine:
+    """`function(table, cohort, scalars, tensor, everything, partials)` after a pass.
+
+    It folds the partial sums in a fixed order and writes `tensor` and `everything`.
+    """
+
+    part: int
+    function: Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask for `gradient` at the arrays of stream `point` ("theta" or a buffer)."""
+
+    gradient: str
+    point: str
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Skip the parts after `part` where slot `slot` of the array of this `kind` is not zero."""
+
+    part: int
+    kind: Literal["step", "all", "tensor"]
+    slot: int
+
+
+Stage: TypeAlias = Scalars | Pass | Combine | Ask | Guard
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything that the runtime needs to know of a rule.
+
+    `ready` takes gradients from outside (stream "g"); None for a rule that asks
+    for several. `function` asks for each gradient itself. `iterate` writes the
+    true theta into the buffer "iterate"; None where the arrays of `ready` hold theta already.
+    `bind(arrays, identities)` makes a table: `arrays` has one list a stream, each with one array
+    a tensor, `identities` the row of each of these tensors in `cohort` and `tensor`.
+    `result` is the slot in `scalars` of what a schedule gives; `output` the buffer that
+    holds what a transform gives.
+    """
+
+    name: str
+    family: Literal["optimizer", "schedule", "transform"]
+    doc: str
+    hyperparameters: tuple[HyperparameterSlot, ...]
+    states: tuple[StateSlot, ...]
+    scalars: int  # columns of `scalars`
+    tensor: int  # columns of `tensor`
+    everything: int  # length of `everything`
+    parts: int
+    ready: tuple[Stage, ...] | None
+    function: tuple[Stage, ...]
+    iterate: tuple[Stage, ...] | None
+    bind: Callable[[Sequence[Sequence[npt.NDArray[Any]]], Sequence[int]], Any] | None
+    buffers: tuple[str, ...] = ()
+    result: int | None = None
+    output: str | None = None
+    uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
+    fingerprint: str = ""
+    target: str = "reference"

@@ -1,0 +1,1 @@
+"""The shipped specs and their source documents."""
