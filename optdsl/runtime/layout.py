@@ -133,8 +133,11 @@ class Layout:
     `ready` takes gradients from outside (stream "g"); None for a rule that asks
     for several. `function` asks for each gradient itself. `iterate` writes the
     true theta into the buffer "iterate"; None where the arrays of `ready` hold theta already.
+    It runs as the next step would begin: its t is one more than the steps taken, a
+    hyperparameter that was read ahead has become this step's, and `step_state` is a copy.
     `bind(arrays, identities)` makes a table: `arrays` has one list a stream, each with one array
     a tensor, `identities` the row of each of these tensors in `cohort` and `tensor`.
+    `chunks(table)` is the number of rows that `partials` needs; None means one.
     `result` is the slot in `scalars` of what a schedule gives; `output` the buffer that
     holds what a transform gives.
     """
@@ -152,6 +155,7 @@ class Layout:
     function: tuple[Stage, ...]
     iterate: tuple[Stage, ...] | None
     bind: Callable[[Sequence[Sequence[npt.NDArray[Any]]], Sequence[int]], Any] | None
+    chunks: Callable[[Any], int] | None = None
     buffers: tuple[str, ...] = ()
     result: int | None = None
     output: str | None = None
