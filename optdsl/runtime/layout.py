@@ -21,12 +21,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
+
+
+class Table(Protocol):
+    """What `bind` makes: `partials` needs `chunks` rows. Tensors of several dtypes may share one."""
+
+    @property
+    def chunks(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class StateSlot:
 class Scalars:
     """`function(t, hyper, step_state, scalars)` for one cohort: t is a float64, the rows are 1-d.
 
-    It writes `scalars` and moves `step_state` on by one step.
+    It writes `scalars` and moves `step_state` on by one step. The one of `iterate` moves nothing.
     """
 
     part: int
@@ -99,7 +106,8 @@ class Pass:
 class Combine:
     """`function(table, cohort, scalars, tensor, everything, partials)` after a pass.
 
-    It folds the partial sums in a fixed order and writes `tensor` and `everything`.
+    It folds the partial sums in a fixed order and writes `tensor` and `everything`. One that
+    stands before the first pass folds nothing: it gets the table of the pass that follows.
     """
 
     part: int
@@ -133,6 +141,7 @@ class Layout:
     `ready` takes gradients from outside (stream "g"); None for a rule that asks
     for several. `function` asks for each gradient itself. `iterate` writes the
     true theta into the buffer "iterate"; None where the arrays of `ready` hold theta already.
+    It runs like the head of the step to come: t is that step's number, `hyper` that step's row.
     It runs as the next step would begin: its t is one more than the steps taken, a
     hyperparameter that was read ahead has become this step's, and `step_state` is a copy.
     `bind(arrays, identities)` makes a table: `arrays` has one list a stream, each with one array
