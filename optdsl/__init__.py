@@ -1,1 +1,40 @@
-"""A compiler from equations to optimizers."""
+"""From the equations of a paper to an optimizer that runs.
+
+`load` turns a name, a file or a composition into a class. Nothing heavy is
+imported before it is called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError
+
+__all__ = ["Diagnostic", "DiagnosticError", "__version__", "load"]
+__version__ = "0.1.0"
+
+
+def load(what: str | Path, target: str = "numba-cpu") -> Any:
+    """Compile a rule and return the class that runs it.
+
+    `what` is the name of a shipped rule ("Adam"), the path of a file of specs
+    ("mine.opt": its last definition; "mine.opt:Mine": the one of that name), or a
+    composition of rules ("ClipByGlobalNorm(c=1) | Adam"). `target` is
+    "numba-cpu" (float32 and float64, all cores) or "reference" (plain NumPy in float64).
+
+    Returns a subclass of `optdsl.runtime.Optimizer`, `Schedule` or `Transform`.
+    Raises `DiagnosticError` with every error of the spec, `OSError` where a file cannot be read.
+
+    >>> import numpy as np, optdsl
+    >>> w = np.ones(3)
+    >>> opt = optdsl.load("SGD")([w], lr=0.5)
+    >>> _ = opt.step([np.full(3, 2.0)])
+    >>> w
+    array([0., 0., 0.])
+    """
+    from optdsl.codegen import compile_system
+    from optdsl.library import load_system
+    from optdsl.runtime import from_layout
+
+    return from_layout(compile_system(load_system(str(what)), target))

@@ -1,0 +1,57 @@
+# make demo       check, compile and race every shipped optimizer on handwritten digits
+# make test       lint, types and the quick tests
+# make test-slow  the tests that take longer
+# make clean      remove what the targets above made
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
+# pytest runs two processes; each then keeps its numerical libraries to one thread where it may.
+WORKERS ?= 2
+
+.PHONY: demo test test-slow lint types clean
+
+demo: .venv/.demo
+	$(BIN)/python examples/digits.py
+
+test: lint types
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
+
+test-slow: .venv/.test
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Type checkers do not follow the folders that are mapped into the package (codegen/ and specs/),
+# so they see a folder of links laid out as the installed package is.
+types: .venv/.test
+	rm -rf build/types
+	mkdir -p build/types/optdsl
+	cd build/types/optdsl && ln -s ../../../optdsl/* ../../../codegen ../../../specs .
+	cd build/types && ln -s ../../cli.py ../../examples/digits.py .
+	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml \
+		--cache-dir ../../.mypy_cache -p optdsl -m cli -m digits
+
+# Some systems ship Python without the part that puts pip into a new environment.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "optdsl needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv || { $(PYTHON) -m venv --clear --without-pip .venv && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+
+# A stamp is newer than what it depends on, so that nothing is installed twice.
+.venv/.demo: pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@echo "Installing optdsl and what the demo needs into .venv ..."
+	$(PIP) --editable '.[demo]'
+	@touch $@
+
+.venv/.test: pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@echo "Installing optdsl and what its tests need into .venv ..."
+	$(PIP) --editable '.[demo,test]'
+	@touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv build dist *.egg-info demo.png .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
