@@ -141,12 +141,10 @@ class Layout:
     `ready` takes gradients from outside (stream "g"); None for a rule that asks
     for several. `function` asks for each gradient itself. `iterate` writes the
     true theta into the buffer "iterate"; None where the arrays of `ready` hold theta already.
-    It runs like the head of the step to come: t is that step's number, `hyper` that step's row.
-    It runs as the next step would begin: its t is one more than the steps taken, a
-    hyperparameter that was read ahead has become this step's, and `step_state` is a copy.
+    It runs like the head of the step to come: t is one more than the steps taken, `hyper` that
+    step's row (what was read ahead has become this step's), `step_state` a copy.
     `bind(arrays, identities)` makes a table: `arrays` has one list a stream, each with one array
     a tensor, `identities` the row of each of these tensors in `cohort` and `tensor`.
-    `chunks(table)` is the number of rows that `partials` needs; None means one.
     `result` is the slot in `scalars` of what a schedule gives; `output` the buffer that
     holds what a transform gives.
     """
@@ -164,7 +162,6 @@ class Layout:
     function: tuple[Stage, ...]
     iterate: tuple[Stage, ...] | None
     bind: Callable[[Sequence[Sequence[npt.NDArray[Any]]], Sequence[int]], Any] | None
-    chunks: Callable[[Any], int] | None = None
     buffers: tuple[str, ...] = ()
     result: int | None = None
     output: str | None = None
