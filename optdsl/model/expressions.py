@@ -46,6 +46,7 @@ class Number:
 
     @property
     def kind(self) -> Kind:
+        """It is known to the host."""
         return Kind.STEP
 
 
@@ -57,6 +58,7 @@ class Constant:
 
     @property
     def kind(self) -> Kind:
+        """It is known to the host."""
         return Kind.STEP
 
 
@@ -69,6 +71,7 @@ class Clock:
 
     @property
     def kind(self) -> Kind:
+        """It is known to the host."""
         return Kind.STEP
 
 

@@ -93,6 +93,7 @@ class Equation:
 
     @property
     def kind(self) -> Kind:
+        """How many numbers the value is."""
         return self.value.kind
 
 
@@ -125,7 +126,10 @@ class System:
 
     `equations` are in an order in which each can be computed, those of one
     part after those of the parts before it. `outputs` name what the definition
-    gives: ("theta",) for an optimizer. `evaluation` is the point at which the
+    gives: ("theta",) for an optimizer, whose `equations` then hold one for theta.
+    `states` does not list theta: it starts where the user puts it, and
+    `Value("theta", ENTRY, -1)` is its value before the step, in transforms too.
+    A gradient of this step is `Value(name, ENTRY)`. `evaluation` is the point at which the
     model is evaluated where that is not theta.
     """
 

@@ -1,0 +1,174 @@
+"""Finding definitions: shipped specs, files, and compositions written on the spot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
+from optdsl.language import parse, parse_expression, syntax
+from optdsl.model import System, build
+from optdsl.model.inheritance import Lookup
+
+_HEADER = re.compile(r"^(optimizer|schedule|transform)\s+(\w+)", re.MULTILINE)
+_FOLDERS = ("optimizers", "schedules", "transforms")
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A definition that comes with optdsl."""
+
+    name: str
+    family: str
+    file: Traversable
+
+
+@cache
+def shipped() -> dict[str, Shipped]:
+    """Return every shipped definition by name, optimizers first."""
+    found: dict[str, Shipped] = {}
+    for folder in _FOLDERS:
+        files = (resources.files("optdsl.specs") / folder).iterdir()
+        for file in sorted(files, key=lambda item: item.name):
+            if file.name.endswith(".opt"):
+                for family, name in _HEADER.findall(file.read_text(encoding="utf-8")):
+                    found[name] = Shipped(name, family, file)
+    return found
+
+
+@cache
+def _shipped_file(file: Traversable) -> syntax.File:
+    return parse(file.read_text(encoding="utf-8"), file.name)
+
+
+def read_file(path: Path) -> syntax.File:
+    """Parse the spec at `path`.
+
+    Raises:
+        DiagnosticError: where the text is not a spec.
+        OSError: where there is no such file.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = Diagnostic(
+            "not-text",
+            f"{path} is not a UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}",
+            hint="a spec is plain text; save it as UTF-8",
+        )
+        raise DiagnosticError(problem) from None
+    return parse(text, str(path))
+
+
+def lookup_in(file: syntax.File | None) -> Lookup:
+    """Return a function that finds a definition by name: in `file`, else among the shipped ones."""
+    own = {} if file is None else {d.name: d for d in file.definitions}
+
+    def lookup(name: str) -> syntax.Definition | None:
+        if name in own:
+            return own[name]
+        entry = shipped().get(name)
+        if entry is None:
+            return None
+        return next(d for d in _shipped_file(entry.file).definitions if d.name == name)
+
+    return lookup
+
+
+def find(what: str | Path) -> tuple[syntax.Definition, Lookup]:
+    """Return the definition that `what` means, and how the names in it are looked up.
+
+    Args:
+        what: the name of a shipped definition, the path of a spec (of several
+            definitions the last, or the one named in `path.opt:Name`), or a
+            composition such as `ClipByGlobalNorm(c=1) | Adam`.
+
+    Raises:
+        DiagnosticError: where it means nothing, or its text has errors.
+        OSError: where a file cannot be read.
+
+    >>> find("Adam")[0].family
+    'optimizer'
+    """
+    if isinstance(what, Path) or re.search(r"\.opt(:\w+)?$|[/\\]", what):
+        return _in_file(str(what))
+    name = what.strip()
+    if re.fullmatch(r"\w+", name):
+        definition = lookup_in(None)(name)
+        if definition is None:
+            raise DiagnosticError(_unknown(name))
+        return definition, lookup_in(None)
+    return _composition(what), lookup_in(None)
+
+
+def _in_file(what: str) -> tuple[syntax.Definition, Lookup]:
+    path, colon, name = what.rpartition(":")
+    if not colon or not path.endswith(".opt"):
+        path, name = what, ""
+    file = read_file(Path(path))
+    if not file.definitions:
+        raise DiagnosticError(
+            Diagnostic("empty-file", f"{path} holds no definition", hint="start with `optdsl new`")
+        )
+    named = {definition.name: definition for definition in file.definitions}
+    if name and name not in named:
+        problem = Diagnostic(
+            "unknown-definition",
+            f"{path} holds no definition `{name}`",
+            hint=did_you_mean(name, named) or "it holds " + ", ".join(named),
+        )
+        raise DiagnosticError(problem)
+    return named[name] if name else file.definitions[-1], lookup_in(file)
+
+
+def _unknown(name: str) -> Diagnostic:
+    hint = did_you_mean(name, shipped())
+    near = {known.lower(): known for known in shipped()}
+    if hint is None and name.lower() in near:
+        hint = f"did you mean `{near[name.lower()]}`?"
+    return Diagnostic(
+        "unknown-definition",
+        f"there is no definition `{name}`",
+        Span(SourceText("<name>", name), 0, len(name)),
+        hint or "`optdsl list` shows those that are shipped; a path ends in .opt",
+    )
+
+
+def _composition(text: str) -> syntax.Definition:
+    expression = parse_expression(text, "<composition>")
+    names = list(_rule_names(expression))
+    known = shipped()
+    families = [known[name].family for name in names if name in known]
+    return syntax.Definition(
+        family=families[-1] if families else "optimizer",  # type: ignore[arg-type]
+        name="".join(names) or "Composition",
+        value=expression,
+        span=expression.span,
+    )
+
+
+def _rule_names(expression: syntax.Expression) -> Iterator[str]:
+    match expression:
+        case syntax.Name(name) | syntax.Call(name):
+            yield name
+        case syntax.Binary("|", left, right):
+            yield from _rule_names(left)
+            yield from _rule_names(right)
+
+
+def load_system(what: str | Path) -> System:
+    """Return the system that `what` means; see `find`.
+
+    Raises:
+        DiagnosticError: with everything that is wrong.
+
+    >>> load_system("Adam").outputs
+    ('theta',)
+    """
+    definition, lookup = find(what)
+    return build(definition, lookup)

@@ -1,0 +1,72 @@
+"""Hyperparameters that a composition gives to its parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from optdsl.diagnostics import did_you_mean
+from optdsl.language import syntax
+from optdsl.model.declarations import not_yet
+from optdsl.model.hyperparameters import check_in_domain
+from optdsl.model.inheritance import keyword_arguments
+from optdsl.model.numbers import constant_value
+from optdsl.model.problems import Problems
+from optdsl.model.system import Hyperparameter, System
+from optdsl.model.translation import Names, Translator
+
+
+def with_defaults(
+    system: System,
+    arguments: tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...],
+    problems: Problems,
+) -> System:
+    """Return `system` with the defaults that `arguments` name.
+
+    A bare name or alias reaches every part that has it, `AdamW.eta` one.
+    """
+    hyperparameters = system.hyperparameters
+    for name, argument in keyword_arguments(arguments, problems):
+        meant = {h.name for h in hyperparameters if answers_to(h, name)}
+        if not meant:
+            known = {n for h in hyperparameters for n in names_for(h)}
+            problems.error(
+                "unknown-hyperparameter",
+                f"`{system.name}` has no hyperparameter `{name}`",
+                argument.span,
+                did_you_mean(name, known) or "it has " + ", ".join(sorted(known)),
+            )
+        hyperparameters = tuple(
+            _with_default(h, argument.value, problems) if h.name in meant else h
+            for h in hyperparameters
+        )
+    return replace(system, hyperparameters=hyperparameters)
+
+
+def names_for(hyperparameter: Hyperparameter) -> set[str]:
+    """Return the names by which a call can reach `hyperparameter`."""
+    names = {hyperparameter.local_name, f"{hyperparameter.owner}.{hyperparameter.local_name}"}
+    if hyperparameter.alias is not None and hyperparameter.alias.position is None:
+        names.add(hyperparameter.alias.name)
+    return names
+
+
+def answers_to(hyperparameter: Hyperparameter, name: str) -> bool:
+    """Does `name` mean `hyperparameter`?"""
+    return name in names_for(hyperparameter)
+
+
+def _with_default(
+    hyperparameter: Hyperparameter, value: syntax.Expression, problems: Problems
+) -> Hyperparameter:
+    exact = constant_value(value)
+    if exact is not None and hyperparameter.domain is not None:
+        check_in_domain(hyperparameter.name, exact, hyperparameter.domain, value, problems)
+    translator = Translator(_nothing_but_t(), problems, lambda call: None)
+    if isinstance(value, syntax.Call) and value.function[:1].isupper():
+        not_yet(problems, "schedules given within a composition", value.span)
+        return hyperparameter
+    return replace(hyperparameter, default=translator.number(value))
+
+
+def _nothing_but_t() -> Names:
+    return Names("schedule", set(), set(), {}, {})

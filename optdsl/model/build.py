@@ -1,0 +1,173 @@
+"""From a definition to the system of recurrences that it means."""
+
+from __future__ import annotations
+
+from optdsl.diagnostics import Span
+from optdsl.language import syntax
+from optdsl.model.composition import compose, schedule_call, with_schedules
+from optdsl.model.declarations import Declarations, declare
+from optdsl.model.equations import Typed, type_equations
+from optdsl.model.expressions import Expression, Kind, Value
+from optdsl.model.gradients import name_gradients
+from optdsl.model.hyperparameters import hyperparameters
+from optdsl.model.inheritance import Lookup, flatten
+from optdsl.model.order import dependency_order, report_unused
+from optdsl.model.problems import Problems
+from optdsl.model.reading import nodes
+from optdsl.model.starts import starts_needed
+from optdsl.model.system import Skip, State, System
+
+
+def build(definition: syntax.Definition, lookup: Lookup, *, allow_unused: bool = False) -> System:
+    """Return the system that `definition` means.
+
+    Args:
+        definition: an optimizer, a schedule or a transform, as parsed.
+        lookup: gives the definition of a name, or None.
+        allow_unused: accept names that nothing reads, as documents have them.
+
+    Raises:
+        DiagnosticError: with everything that is wrong with the definition.
+    """
+    problems = Problems()
+    if definition.value is not None:
+        system = compose(definition, lookup, problems, build)
+        problems.raise_if_any()
+        assert system is not None
+        return system
+    declared = declare(flatten(definition, lookup, problems), problems)
+    gradients = name_gradients(declared)
+    inlined: dict[syntax.Call, System] = {}
+    inline = schedule_call(inlined, definition, lookup, problems, build)
+    typed = type_equations(declared, gradients, problems, inline)
+    system = _assemble(declared, typed, problems, allow_unused)
+    problems.raise_if_any()
+    return with_schedules(system, inlined)
+
+
+def _assemble(
+    declared: Declarations, typed: Typed, problems: Problems, allow_unused: bool
+) -> System:
+    definition = declared.definition
+    outputs = _outputs(declared, problems)
+    states = _states(declared, typed, problems)
+    equations, gradients = dependency_order(declared, typed, outputs, problems)
+    problems.raise_if_any()
+    if not allow_unused:
+        report_unused(declared, typed, equations, outputs, problems)
+    kept = {equation.name for equation in equations}
+    return System(
+        name=definition.name,
+        family=definition.family,
+        doc=definition.doc,
+        hyperparameters=hyperparameters(declared, typed, problems),
+        states=tuple(state for state in states if state.name in kept),
+        equations=equations,
+        gradients=gradients,
+        outputs=outputs,
+        skips=_skips(declared, typed),
+        definition=definition,
+        source=definition.span.text if definition.span else "",
+    )
+
+
+def _outputs(declared: Declarations, problems: Problems) -> tuple[str, ...]:
+    definition = declared.definition
+    if definition.family == "optimizer":
+        outputs: tuple[str, ...] = ("theta",)
+    else:
+        outputs = definition.gives
+    if not outputs:
+        problems.error(
+            "missing-output",
+            f"a {definition.family} says what it gives",
+            definition.span,
+            f"write `{definition.family} {definition.name} gives "
+            f"{'eta' if definition.family == 'schedule' else 'u'}`",
+        )
+    for output in outputs:
+        if output not in declared.rules:
+            problems.error(
+                "missing-output",
+                f"`{definition.name}` gives `{output}`, but no equation defines it",
+                definition.span,
+                f"add an equation `{output}[t] = ...`",
+            )
+    if definition.family == "transform" and "theta" in declared.rules:
+        problems.error(
+            "misplaced-theta",
+            "a transform makes another gradient of g[t]; it cannot move theta",
+            declared.rules["theta"].span,
+        )
+    return outputs
+
+
+def _skips(declared: Declarations, typed: Typed) -> tuple[Skip, ...]:
+    if declared.skip is None or typed.skip is None:
+        return ()
+    return (Skip(typed.skip, 0, declared.skip.span),)
+
+
+def _states(declared: Declarations, typed: Typed, problems: Problems) -> list[State]:
+    readers: dict[str, Expression] = dict(typed.rules)
+    readers |= {f"grad {name}": p for name, p in typed.points.items() if p is not None}
+    if typed.skip is not None:
+        readers["skip when"] = typed.skip
+    readers |= {f"read {s}": Value(s, Kind.STEP, -1) for s in typed.names.fixed.values()}
+    needed = starts_needed(readers, typed.memory)
+    for (name, time), _ in needed.items():
+        if (name, time) != ("theta", 0) and time not in typed.starts.get(name, {}):
+            _missing_start(name, time, declared, problems)
+    _check_starts(declared, typed, needed, problems)
+    return [_state(state, name, depth, typed) for state, (name, depth) in typed.memory.items()]
+
+
+def _check_starts(
+    declared: Declarations, typed: Typed, needed: dict[tuple[str, int], Value], problems: Problems
+) -> None:
+    for name, times in declared.starts.items():
+        for time, rule in times.items():
+            if (name, time) == ("theta", 0):
+                problems.error(
+                    "bad-start", "theta starts where its user puts it", rule.span,
+                    "remove this line",
+                )  # fmt: skip
+            elif name not in declared.known and name not in typed.points:
+                problems.error(
+                    "undefined-name",
+                    f"`{name}` has a start but no equation",
+                    rule.span,
+                    f"add an equation `{name}[t] = ...`",
+                )
+            elif time <= 0 and (name, time) not in needed:
+                problems.error(
+                    "unused-start", f"`{name}[{time}]` is given but never read", rule.span,
+                    f"remove it: no step reads `{name}[t-1]` before there is one",
+                )  # fmt: skip
+
+
+def _state(state: str, name: str, depth: int, typed: Typed) -> State:
+    kind = typed.names.kinds.get(name, Kind.STEP)
+    start = typed.starts.get(name, {}).get(1 - depth)
+    if start is None and name == "theta":
+        start = Value("theta", Kind.ENTRY, -1)
+    return State(state, kind, start)
+
+
+def _missing_start(name: str, time: int, declared: Declarations, problems: Problems) -> None:
+    rule = declared.rules.get(name)
+    span = rule.span if rule else _first_read(name, declared)
+    hint = f"give it a value before the first step: `{name}[{time}] = 0`"
+    if rule is not None and time == 0:
+        hint += f", or one that stands in for the equation in step 1: `{name}[1] = ...`"
+    problems.error(
+        "missing-start", f"step {1 if time == 0 else 1 - time} reads `{name}[{time}]`, "
+        "which has no value", span, hint,
+    )  # fmt: skip
+
+
+def _first_read(name: str, declared: Declarations) -> Span | None:
+    for node in nodes(declared.definition.statements):
+        if isinstance(node, syntax.Name) and node.name == name and node.indices:
+            return node.span
+    return declared.definition.span

@@ -1,0 +1,181 @@
+"""Compositions: several definitions made into one system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from optdsl.language import syntax
+from optdsl.model.arguments import with_defaults
+from optdsl.model.declarations import a, not_yet
+from optdsl.model.expressions import Expression, Kind, Value
+from optdsl.model.inheritance import Lookup
+from optdsl.model.merging import in_front, pipe, rename
+from optdsl.model.problems import Problems
+from optdsl.model.system import System
+from optdsl.model.translation import Inline
+
+
+class Build(Protocol):
+    """How the parts of a composition are built."""
+
+    def __call__(self, definition: syntax.Definition, lookup: Lookup) -> System:
+        """Return the system of `definition`."""
+        ...
+
+
+def compose(
+    definition: syntax.Definition, lookup: Lookup, problems: Problems, build: Build
+) -> System | None:
+    """Return the system of a definition that is made of others."""
+    assert definition.value is not None
+    if definition.parameters:
+        not_yet(problems, "rules that take a rule", definition.span)
+        return None
+    system = _Composer(definition, lookup, problems, build).rule(definition.value)
+    if system is None:
+        return None
+    if system.family != definition.family:
+        problems.error(
+            "wrong-family",
+            f"`{definition.name}` is declared as {a(definition.family)}, "
+            f"but this gives {a(system.family)}",
+            definition.value.span,
+        )
+    own = definition.span.text if definition.span else ""
+    return replace(
+        system,
+        name=definition.name,
+        doc=definition.doc,
+        definition=definition,
+        source=join_sources(own, system.source),
+    )
+
+
+def join_sources(*texts: str) -> str:
+    """Return the texts that made a system, each once."""
+    return "\n\n".join(dict.fromkeys(text for text in texts if text))
+
+
+@dataclass
+class _Composer:
+    definition: syntax.Definition
+    lookup: Lookup
+    problems: Problems
+    build: Build
+
+    def rule(self, expression: syntax.Expression) -> System | None:
+        match expression:
+            case syntax.Name(name, ()):
+                return self.named(name, (), expression)
+            case syntax.Call(name, arguments):
+                return self.named(name, arguments, expression)
+            case syntax.Binary("|", left, right):
+                return self.piped(left, right)
+            case syntax.Conditional():
+                not_yet(self.problems, "rules chosen tensor by tensor", expression.span)
+            case syntax.Sequence():
+                not_yet(self.problems, "rules that follow one another", expression.span)
+            case _ if self.definition.family == "schedule":
+                return self.build(_as_equation(self.definition), self.lookup)
+            case _:
+                self.problems.error(
+                    "not-a-rule",
+                    "a composition is made of rules",
+                    expression.span,
+                    "name a definition, with its hyperparameters in brackets, or join two with `|`",
+                )
+        return None
+
+    def named(
+        self,
+        name: str,
+        arguments: tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...],
+        node: syntax.Node,
+    ) -> System | None:
+        if name == self.definition.name:
+            self.problems.error("cyclic-definition", f"`{name}` is made of itself", node.span)
+            return None
+        definition = self.lookup(name)
+        if definition is None:
+            self.problems.error("unknown-definition", f"there is no definition `{name}`", node.span)
+            return None
+        return with_defaults(self.build(definition, self.lookup), arguments, self.problems)
+
+    def piped(self, left: syntax.Expression, right: syntax.Expression) -> System | None:
+        first, second = self.rule(left), self.rule(right)
+        if first is None or second is None:
+            return None
+        if first.family != "transform":
+            self.problems.error(
+                "wrong-family",
+                f"`|` passes on a gradient, and `{first.name}`, {a(first.family)}, gives none",
+                left.span,
+                "a transform stands left of `|`",
+            )
+        elif second.family == "schedule":
+            self.problems.error(
+                "wrong-family", f"the schedule `{second.name}` takes no gradient", right.span
+            )
+        elif first.states and len(second.gradients) > 1:
+            self.problems.error(
+                "several-gradients",
+                f"`{second.name}` asks for several gradients a step, and `{first.name}` remembers "
+                "the last one it saw",
+                left.span,
+                "a transform with states can stand before a rule with one gradient only",
+            )
+        else:
+            return pipe(first, second)
+        return None
+
+
+def _as_equation(definition: syntax.Definition) -> syntax.Definition:
+    """Return a schedule given by an expression as one given by an equation."""
+    assert definition.value is not None
+    gives = definition.gives or ("eta",)
+    equation = syntax.Equation((syntax.Name(gives[0]),), definition.value)
+    return replace(definition, value=None, gives=gives, statements=(equation,))
+
+
+def schedule_call(
+    inlined: dict[syntax.Call, System],
+    within: syntax.Definition,
+    lookup: Lookup,
+    problems: Problems,
+    build: Build,
+) -> Inline:
+    """Return a function that makes a value of a call such as `Cosine(T=100)`.
+
+    The systems of the schedules called are gathered in `inlined`; equal calls share one.
+    """
+
+    def inline(call: syntax.Call) -> Expression | None:
+        if call not in inlined:
+            definition = None if call.function == within.name else lookup(call.function)
+            if definition is None or definition.family != "schedule":
+                return None
+            system = with_defaults(build(definition, lookup), call.arguments, problems)
+            taken = {system.name for system in inlined.values()}
+            name = call.function
+            while name in taken:
+                name += "_"
+            inlined[call] = replace(_prefixed(system, name), name=name)
+        return Value(inlined[call].outputs[0], Kind.STEP)
+
+    return inline
+
+
+def _prefixed(system: System, prefix: str) -> System:
+    names = [n.name for n in (*system.hyperparameters, *system.states, *system.equations)]
+    changes = {name: f"{prefix}_{name}" for name in names}
+    changes[system.outputs[0]] = prefix
+    return rename(system, changes)
+
+
+def with_schedules(system: System, inlined: dict[syntax.Call, System]) -> System:
+    """Return `system` with the schedules that it calls computed in front of its equations."""
+    for schedule in inlined.values():
+        system = in_front(schedule, system)
+        system = replace(system, source=join_sources(system.source, schedule.source))
+    return system

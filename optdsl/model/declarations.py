@@ -1,0 +1,180 @@
+"""What a definition declares, each name once."""
+
+from __future__ import annotations
+
+import keyword
+from dataclasses import dataclass, field
+
+from optdsl.diagnostics import Span
+from optdsl.language import syntax
+from optdsl.model.numbers import time_index
+from optdsl.model.problems import Problems
+
+#: Statements and what is to be said of them until they are carried through to kernels.
+_LATER = {
+    syntax.Index: "index ranges",
+    syntax.Input: "inputs",
+    syntax.Draw: "random draws",
+    syntax.Evaluate: "evaluation points",
+    syntax.Storage: "storage formats",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The right-hand side of one target."""
+
+    target: syntax.Name
+    value: syntax.Expression
+    doc: str | None = None
+
+    @property
+    def span(self) -> Span | None:
+        """Where the target stands."""
+        return self.target.span
+
+
+@dataclass
+class Declarations:
+    """The names of a definition.
+
+    `starts` holds, for each name, its values at fixed times: `m[0]`, `v[1]`.
+    """
+
+    definition: syntax.Definition
+    hypers: dict[str, syntax.Hyper] = field(default_factory=dict)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    starts: dict[str, dict[int, Rule]] = field(default_factory=dict)
+    skip: syntax.SkipWhen | None = None
+
+    @property
+    def known(self) -> set[str]:
+        """Every name that an expression may read."""
+        return {*self.hypers, *self.rules, "t"}
+
+
+def not_yet(problems: Problems, what: str, span: Span | None) -> None:
+    """Say that something is part of the language but has no kernel yet."""
+    problems.error(
+        "not-yet-compiled",
+        f"{what} are part of the language, but this version does not compile them",
+        span,
+    )
+
+
+def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
+    """Collect the names of `definition`; repeated and malformed ones are problems."""
+    declared = Declarations(definition)
+    if definition.parameters:
+        not_yet(problems, "rules that take a rule", definition.span)
+    for statement in definition.statements:
+        match statement:
+            case syntax.Hyper():
+                _declare_hyper(statement, declared, problems)
+            case syntax.Equation():
+                for target in statement.targets:
+                    _declare_target(target, statement, declared, problems)
+            case syntax.SkipWhen():
+                _declare_skip(statement, declared, problems)
+            case syntax.Claim():
+                pass
+            case _:
+                not_yet(problems, _LATER[type(statement)], statement.span)
+    _check_clashes(declared, problems)
+    return declared
+
+
+def _declare_hyper(hyper: syntax.Hyper, declared: Declarations, problems: Problems) -> None:
+    if hyper.indices:
+        not_yet(problems, "hyperparameters with an index", hyper.span)
+    if hyper.name in declared.hypers:
+        problems.error(
+            "defined-twice", f"hyperparameter `{hyper.name}` is declared twice", hyper.span
+        )
+        return
+    if keyword.iskeyword(hyper.name) and hyper.alias is None:
+        problems.error(
+            "alias-needed",
+            f"Python reserves the word `{hyper.name}`, so no call could pass it",
+            hyper.span,
+            f"give it an alias: `hyper {hyper.name} as weight_decay`",
+        )
+    for other in declared.hypers.values():
+        if hyper.alias is not None and hyper.alias == other.alias:
+            problems.error(
+                "defined-twice",
+                f"`{other.name}` and `{hyper.name}` have the same alias",
+                hyper.alias.span,
+                "number the places of a tuple: `as betas[1]`, `as betas[2]`",
+            )
+    declared.hypers[hyper.name] = hyper
+
+
+def _declare_target(
+    target: syntax.Name, equation: syntax.Equation, declared: Declarations, problems: Problems
+) -> None:
+    rule = Rule(target, equation.value, equation.doc)
+    if len(target.indices) > 1:
+        not_yet(problems, "indices other than t", target.span)
+        return
+    time = time_index(target.indices[0]) if target.indices else ("t", 0)
+    if time is None:
+        not_yet(problems, "indices other than t", target.span)
+    elif time[0] == "" and time[1] > 1:
+        problems.error(
+            "bad-index",
+            f"only values at 0, before it, and at 1 can be given; this one is at {time[1]}",
+            target.span,
+        )
+    elif time[0] == "":
+        starts = declared.starts.setdefault(target.name, {})
+        if time[1] in starts:
+            problems.error("start-twice", f"`{target.name}[{time[1]}]` is given twice", target.span)
+        starts.setdefault(time[1], rule)
+    elif time[1] != 0:
+        problems.error(
+            "bad-index",
+            f"an equation defines `{target.name}[t]`, the value of this step",
+            target.span,
+            f"write `{target.name}[t] = ...`",
+        )
+    elif target.name in declared.rules:
+        problems.error("defined-twice", f"`{target.name}` has two equations", target.span)
+    else:
+        declared.rules[target.name] = rule
+
+
+def _declare_skip(skip: syntax.SkipWhen, declared: Declarations, problems: Problems) -> None:
+    if declared.definition.family != "transform":
+        problems.error(
+            "misplaced-skip",
+            f"only a transform can skip; this is {a(declared.definition.family)}",
+            skip.span,
+        )
+    elif declared.skip is not None:
+        problems.error("defined-twice", "a second `skip when`", skip.span, "join both with `or`")
+    else:
+        declared.skip = skip
+
+
+def a(family: str) -> str:
+    """Return `family` with its article."""
+    return f"an {family}" if family[0] in "aeiou" else f"a {family}"
+
+
+def _check_clashes(declared: Declarations, problems: Problems) -> None:
+    for name, hyper in declared.hypers.items():
+        rule = declared.rules.get(name)
+        if rule is not None:
+            problems.error(
+                "defined-twice",
+                f"`{name}` is a hyperparameter and has an equation",
+                rule.span,
+                f"remove `hyper {name}`, or give the equation another name",
+            )
+        if hyper.alias is not None and hyper.alias.name in declared.hypers:
+            problems.error(
+                "defined-twice",
+                f"the alias `{hyper.alias.name}` is a hyperparameter of its own",
+                hyper.alias.span,
+            )

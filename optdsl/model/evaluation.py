@@ -1,0 +1,307 @@
+"""Step a system with exact or many-digit numbers.
+
+One tensor of a few entries stands for all tensors; it is seen as one row. This
+is the evaluation to which kernels and other systems are compared, so it takes
+no short cut: every operator of every equation is applied as it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias
+
+from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Real, Scalar, real
+from optdsl.model.expressions import (
+    Apply,
+    Clock,
+    Constant,
+    Expression,
+    Kind,
+    Number,
+    Reduce,
+    Value,
+    values,
+)
+from optdsl.model.system import System
+
+#: A value a step, or one an entry.
+Entries: TypeAlias = "Scalar | tuple[Scalar, ...]"
+
+#: The value of a hyperparameter, or of an input, in a step.
+Choice: TypeAlias = Callable[[str, int], Scalar]
+
+#: The gradient in a step: of (step, name, point); the point is None where none is asked at.
+Oracle: TypeAlias = "Callable[[int, str, tuple[Scalar, ...] | None], tuple[Scalar, ...]]"
+
+_WIDE = (Kind.ENTRY, Kind.COLUMN)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step computed.
+
+    `points` are the points at which gradients were asked, in order; `outputs`
+    what the system gives, None where it skipped; `states` those after the step.
+    """
+
+    t: int
+    values: Mapping[str, Entries]
+    points: tuple[tuple[Scalar, ...], ...]
+    outputs: Mapping[str, Entries | None]
+    states: Mapping[str, Entries]
+
+
+@dataclass
+class Machine:
+    """A system in motion: its states, and the arithmetic in which it moves.
+
+    >>> machine = Machine(system, hyper=lambda name, t: real(0.1))   # doctest: +SKIP
+    >>> machine.start((real(1),))                                    # doctest: +SKIP
+    >>> machine.step(lambda t, name, point: point).outputs["theta"]  # doctest: +SKIP
+
+    Args:
+        system: what moves.
+        hyper: gives hyperparameters and inputs, by name and step.
+        arithmetic: how numbers are computed; 50 digits unless said.
+    """
+
+    system: System
+    hyper: Choice
+    arithmetic: Arithmetic = field(default_factory=Arithmetic)
+    states: dict[str, Entries] = field(default_factory=dict)
+    clocks: list[int] = field(default_factory=list)
+    steps: int = 0
+
+    def start(self, theta: tuple[Scalar, ...]) -> None:
+        """Set every state to its start; `theta` is the starting point."""
+        self.clocks = [0] * self.system.parts
+        self.steps = 0
+        self.states = {"theta": theta}
+        for state in self.system.states:
+            if state.start is None:
+                value: Entries = UNDEFINED
+            else:
+                value = _Evaluation(self, {}, None).value(state.start)
+            if state.kind in _WIDE and not isinstance(value, tuple):
+                value = (value,) * len(theta)
+            self.states[state.name] = value
+
+    def step(self, gradient: Oracle) -> Step:
+        """Take one step."""
+        self.steps += 1
+        self.clocks = [clock + 1 for clock in self.clocks]
+        before = list(self.clocks)
+        evaluation = _Evaluation(self, {}, gradient)
+        live = self._live_parts(evaluation)
+        for asked in self.system.gradients:
+            if asked.part <= live:
+                evaluation.named(Value(asked.name, Kind.ENTRY))
+        computed = {
+            equation.name: evaluation.named(Value(equation.name, equation.kind))
+            for equation in self.system.equations
+            if equation.part <= live
+        }
+        for state in self.system.states:
+            if state.part <= live and state.name in computed:
+                value = computed[state.name]
+                if state.kind in _WIDE and not isinstance(value, tuple):
+                    value = (value,) * len(self._theta())
+                self.states[state.name] = value
+        evaluation.after = True
+        outputs: dict[str, Entries | None] = {
+            name: self._output(name, computed) for name in self.system.outputs
+        }
+        if self.system.evaluation is not None:
+            outputs["evaluate"] = evaluation.value(self.system.evaluation)
+        self.clocks = [c if part <= live else c - 1 for part, c in enumerate(before)]
+        return Step(self.steps, computed, tuple(evaluation.points), outputs, dict(self.states))
+
+    def _live_parts(self, evaluation: _Evaluation) -> int:
+        for skip in sorted(self.system.skips, key=lambda skip: skip.part):
+            if evaluation.value(skip.condition) is True:
+                return skip.part
+        return self.system.parts
+
+    def _output(self, name: str, computed: Mapping[str, Entries]) -> Entries | None:
+        handed_on = self.system.family != "transform" or not self._skipped(computed)
+        if name in self.states and (name in computed or self.system.family == "optimizer"):
+            return self.states[name] if handed_on else None
+        return computed.get(name) if handed_on else None
+
+    def _skipped(self, computed: Mapping[str, Entries]) -> bool:
+        evaluation = _Evaluation(self, dict(computed), None)
+        return any(evaluation.value(skip.condition) is True for skip in self.system.skips)
+
+    def _theta(self) -> tuple[Scalar, ...]:
+        theta = self.states["theta"]
+        return theta if isinstance(theta, tuple) else (theta,)
+
+
+@dataclass
+class _Evaluation:
+    """The values of one step, each computed when it is first read."""
+
+    machine: Machine
+    computed: dict[str, Entries]
+    gradient: Oracle | None
+    points: list[tuple[Scalar, ...]] = field(default_factory=list)
+    after: bool = False
+
+    def value(self, expression: Expression) -> Entries:
+        """Return the value of an expression."""
+        arithmetic = self.machine.arithmetic
+        match expression:
+            case Number(exact):
+                return real(exact)
+            case Constant(name):
+                return arithmetic.constant(name)
+            case Clock(part, offset):
+                clocks = self.machine.clocks
+                return real((clocks[part] if part < len(clocks) else clocks[-1]) + offset)
+            case Value():
+                return self.named(expression)
+            case Reduce():
+                return self._reduction(expression)
+            case Apply("select", (condition, value, otherwise)):
+                return self._select(condition, value, otherwise)
+            case Apply(operator, arguments):
+                given = [self.value(argument) for argument in arguments]
+                return self._spread(operator, given)
+        raise TypeError(expression)
+
+    def named(self, value: Value) -> Entries:
+        """Return a named value."""
+        machine, name = self.machine, value.name
+        if value.offset == -1 and name in machine.states:
+            return machine.states[name]
+        if name in self.computed:
+            return self.computed[name]
+        found = self._find(value)
+        self.computed[name] = found
+        return found
+
+    def _find(self, value: Value) -> Entries:
+        system, name = self.machine.system, value.name
+        for asked in system.gradients:
+            if asked.name == name:
+                return self._ask(name, asked.point)
+        for equation in system.equations:
+            if equation.name == name:
+                return self.value(equation.value)
+        if name == "theta":
+            return self.machine.states[name]
+        return self.machine.hyper(name, self.machine.steps + value.offset)
+
+    def _ask(self, name: str, point: Expression | None) -> Entries:
+        assert self.gradient is not None
+        if point is None:
+            return self.gradient(self.machine.steps, name, None)
+        at = self.value(point)
+        entries = at if isinstance(at, tuple) else (at,)
+        self.points.append(entries)
+        return self.gradient(self.machine.steps, name, entries)
+
+    def _select(self, condition: Expression, value: Expression, otherwise: Expression) -> Entries:
+        decided = self.value(condition)
+        if decided is UNDEFINED:
+            return UNDEFINED
+        if not isinstance(decided, tuple):
+            return self.value(value if decided else otherwise)
+        taken = self.value(value) if any(d is True for d in decided) else UNDEFINED
+        left = self.value(otherwise) if any(d is False for d in decided) else UNDEFINED
+        return tuple(
+            UNDEFINED if d is UNDEFINED else _entry(taken if d else left, i)
+            for i, d in enumerate(decided)
+        )
+
+    def _spread(self, operator: str, given: list[Entries]) -> Entries:
+        apply = self.machine.arithmetic.apply
+        width = max((len(x) for x in given if isinstance(x, tuple)), default=0)
+        if not width:
+            return apply(operator, given)  # type: ignore[arg-type]
+        return tuple(apply(operator, [_entry(x, i) for x in given]) for i in range(width))
+
+    def _reduction(self, reduce: Reduce) -> Entries:
+        entries = self.value(reduce.argument)
+        if not isinstance(entries, tuple):
+            entries = (entries,) * len(self.machine._theta())
+        if reduce.kind is Kind.COLUMN:  # one row: a column holds one entry
+            rows = [(entry,) for entry in entries]
+            return tuple(self._reduce(reduce, row) for row in rows)
+        return self._reduce(reduce, entries)
+
+    def _reduce(self, reduce: Reduce, entries: tuple[Scalar, ...]) -> Scalar:
+        apply = self.machine.arithmetic.apply
+        operator = reduce.operator
+        if operator in ("min", "max"):
+            return apply(operator, entries) if len(entries) > 1 else entries[0]
+        if operator == "any":
+            return apply("or", [*entries, False])
+        if operator == "dot":
+            assert reduce.other is not None
+            other = self.value(reduce.other)
+            entries = tuple(apply("mul", [x, _entry(other, i)]) for i, x in enumerate(entries))
+        if operator in ("norm", "rms"):
+            entries = tuple(apply("mul", [x, x]) for x in entries)
+        total: Scalar = real(0)
+        for x in entries:
+            total = apply("add", [total, x])
+        if operator in ("mean", "rms"):
+            total = apply("div", [total, real(len(entries))])
+        return apply("sqrt", [total]) if operator in ("norm", "rms") else total
+
+
+def _entry(value: Entries, index: int) -> Scalar:
+    return value[index] if isinstance(value, tuple) else value
+
+
+def evaluate(
+    system: System,
+    steps: int,
+    *,
+    theta: tuple[float | Fraction, ...],
+    gradient: Oracle,
+    hyper: Mapping[str, float | Fraction | Callable[[int], float | Fraction]] | None = None,
+    digits: int = 50,
+) -> list[Step]:
+    """Run a system for a number of steps.
+
+    Args:
+        system: what to run.
+        steps: how many steps.
+        theta: the starting point, one number an entry.
+        gradient: the gradient in a step, of (step, name, point).
+        hyper: numbers, or functions of the step; defaults where none is given.
+        digits: decimal digits.
+
+    Returns:
+        One `Step` a step. Each number in it is a `Real`, with the value and the
+        magnitude carried.
+
+    Raises:
+        KeyError: for a hyperparameter with neither a value nor a default.
+    """
+    given = dict(hyper or {})
+
+    def choose(name: str, t: int) -> Scalar:
+        if name in given:
+            chosen = given[name]
+            return real(chosen(t) if callable(chosen) else chosen)
+        default = system.hyperparameter(name).default
+        if default is None:
+            raise KeyError(name)
+        return _default(default, choose, t, machine)
+
+    machine = Machine(system, choose, Arithmetic(digits))
+    machine.start(tuple(real(x) for x in theta))
+    return [machine.step(gradient) for _ in range(steps)]
+
+
+def _default(default: Expression, choose: Choice, t: int, machine: Machine) -> Scalar:
+    computed = {value.name: choose(value.name, t) for value in values(default)}
+    evaluation = _Evaluation(machine, dict(computed), None)
+    found = evaluation.value(default)
+    assert isinstance(found, Real | bool)
+    return found

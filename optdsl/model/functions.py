@@ -1,0 +1,48 @@
+"""The functions of the language."""
+
+from __future__ import annotations
+
+#: Functions of one argument or more, entry by entry, and the operator each is.
+ELEMENTWISE: dict[str, tuple[str, int | None]] = {
+    "abs": ("abs", 1),
+    "sign": ("sign", 1),
+    "sqrt": ("sqrt", 1),
+    "exp": ("exp", 1),
+    "log": ("log", 1),
+    "cos": ("cos", 1),
+    "floor": ("floor", 1),
+    "finite": ("finite", 1),
+    "mod": ("mod", 2),
+    "min": ("min", None),
+    "max": ("max", None),
+}
+
+#: Reductions and how many values each takes; `min` and `max` of one value reduce too.
+REDUCTIONS: dict[str, int] = {
+    "norm": 1, "sum": 1, "mean": 1, "rms": 1, "max": 1, "min": 1, "any": 1, "dot": 2,
+}  # fmt: skip
+
+#: Functions and names that are parsed but have no kernel yet.
+LATER_FUNCTIONS = {
+    "matpow": "matrices",
+    "eye": "matrices",
+    "named": "facts about a tensor",
+    "given": "inputs",
+    "normal": "random draws",
+    "uniform": "random draws",
+}
+LATER_NAMES = {
+    "rows": "facts about a tensor",
+    "columns": "facts about a tensor",
+    "ndim": "facts about a tensor",
+    "size": "facts about a tensor",
+    "loss": "rules that read the loss",
+}
+
+FUNCTIONS = frozenset({*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, "grad"})
+
+BINARY = {
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow",
+    "<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne",
+    "and": "and", "or": "or",
+}  # fmt: skip

@@ -1,0 +1,54 @@
+"""The gradients that a definition asks for, each with a name."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from optdsl.language import syntax
+from optdsl.model.declarations import Declarations
+from optdsl.model.reading import nodes
+
+#: What `grad` is asked at; None is the gradient that comes without asking.
+Point: TypeAlias = "syntax.Expression | syntax.Keyword | syntax.Scope | None"
+
+
+def name_gradients(declared: Declarations) -> dict[Point, str]:
+    """Return the points at which gradients are asked, with the name of each.
+
+    An equation `s = grad(...)` names its gradient `s` and is taken out of the
+    rules. One that stands within a larger expression is called `g` where that
+    is free. Where `g` is read but never defined, it is the gradient at theta[t-1].
+    """
+    names: dict[Point, str] = {}
+    for name, rule in list(declared.rules.items()):
+        match rule.value:
+            case syntax.Call("grad", (point,)) if point not in names:
+                names[point] = name
+                del declared.rules[name]
+    for rule in declared.rules.values():
+        for node in nodes(rule.value):
+            if (
+                isinstance(node, syntax.Call)
+                and node.function == "grad"
+                and len(node.arguments) == 1
+            ):
+                names.setdefault(node.arguments[0], _free_name(names, declared))
+    if declared.definition.family != "schedule" and _reads_g(declared, names):
+        names[None] = "g"
+    return names
+
+
+def _free_name(names: dict[Point, str], declared: Declarations) -> str:
+    taken = {*names.values(), *declared.known, *(["g"] if _mentions_g(declared) else [])}
+    candidates = ["g", *(f"g_{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in candidates if name not in taken)
+
+
+def _mentions_g(declared: Declarations) -> bool:
+    definition = declared.definition
+    return any(isinstance(n, syntax.Name) and n.name == "g" for n in nodes(definition.statements))
+
+
+def _reads_g(declared: Declarations, names: dict[Point, str]) -> bool:
+    defined = {*names.values(), *declared.known}
+    return "g" not in defined and _mentions_g(declared)

@@ -1,0 +1,180 @@
+"""Putting two systems together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from optdsl.model.expressions import Clock, Expression, Kind, Value, transform, values
+from optdsl.model.system import Equation, Gradient, System
+
+
+def rename(system: System, names: Mapping[str, str]) -> System:
+    """Return `system` with every name of `names` replaced."""
+
+    def change(node: Expression) -> Expression | None:
+        if isinstance(node, Value) and node.name in names:
+            return replace(node, name=names[node.name])
+        return None
+
+    system = _everywhere(system, change)
+    return replace(
+        system,
+        hyperparameters=tuple(_renamed(h, names) for h in system.hyperparameters),
+        states=tuple(_renamed(s, names) for s in system.states),
+        equations=tuple(_renamed(e, names) for e in system.equations),
+        gradients=tuple(_renamed(g, names) for g in system.gradients),
+        outputs=tuple(names.get(name, name) for name in system.outputs),
+    )
+
+
+def _renamed(item, names: Mapping[str, str]):  # type: ignore[no-untyped-def]
+    return replace(item, name=names.get(item.name, item.name))
+
+
+def _everywhere(system: System, change: Callable[[Expression], Expression | None]) -> System:
+    """Rebuild every expression of `system`."""
+
+    def some(expression: Expression | None) -> Expression | None:
+        return None if expression is None else transform(expression, change)
+
+    return replace(
+        system,
+        hyperparameters=tuple(replace(h, default=some(h.default)) for h in system.hyperparameters),
+        states=tuple(replace(s, start=some(s.start)) for s in system.states),
+        equations=tuple(replace(e, value=transform(e.value, change)) for e in system.equations),
+        gradients=tuple(replace(g, point=some(g.point)) for g in system.gradients),
+        skips=tuple(replace(s, condition=transform(s.condition, change)) for s in system.skips),
+        evaluation=some(system.evaluation),
+    )
+
+
+def _later(system: System, parts: int) -> System:
+    """Return `system` as what follows `parts` skips."""
+    if parts == 0:
+        return system
+
+    def change(node: Expression) -> Expression | None:
+        return replace(node, part=node.part + parts) if isinstance(node, Clock) else None
+
+    system = _everywhere(system, change)
+    return replace(
+        system,
+        hyperparameters=tuple(replace(h, part=h.part + parts) for h in system.hyperparameters),
+        states=tuple(replace(s, part=s.part + parts) for s in system.states),
+        equations=tuple(replace(e, part=e.part + parts) for e in system.equations),
+        skips=tuple(replace(s, part=s.part + parts) for s in system.skips),
+    )
+
+
+def names_of(system: System) -> set[str]:
+    """Return every name that `system` defines."""
+    named = (*system.hyperparameters, *system.states, *system.equations, *system.gradients)
+    return {item.name for item in named}
+
+
+def _apart(system: System, other: System) -> System:
+    """Return `system` with the names that `other` has too prefixed by its own."""
+    clashes = (names_of(system) & names_of(other)) - {"g", "theta"}
+    taken = names_of(system) | names_of(other)
+    changes = {}
+    for name in sorted(clashes):
+        new = f"{system.name}_{name}"
+        while new in taken:
+            new += "_"
+        taken.add(new)
+        changes[name] = new
+    return rename(system, changes)
+
+
+def in_front(first: System, second: System) -> System:
+    """Return `second` with the hyperparameters, states and equations of `first` before its own."""
+    return replace(
+        second,
+        hyperparameters=(*second.hyperparameters, *first.hyperparameters),
+        states=(*first.states, *second.states),
+        equations=(*first.equations, *second.equations),
+    )
+
+
+def pipe(first: System, second: System) -> System:
+    """Return the system in which every gradient that `second` asks for passes through `first`.
+
+    `first` is a transform; one with states stands before a single gradient. What
+    `first` skips, `second` does not see: its parts come after.
+    """
+    second = _later(second, len(first.skips))
+    hyperparameters = None
+    equations: tuple[Equation, ...] = second.equations
+    gradients = second.gradients
+    system = second
+    for gradient in second.gradients:
+        through = _apart(first, replace(second, equations=equations, gradients=gradients))
+        if hyperparameters is None:
+            hyperparameters = through.hyperparameters
+            system = replace(
+                system,
+                states=(*through.states, *second.states),
+                skips=(*through.skips, *second.skips),
+            )
+        else:
+            same = zip(through.hyperparameters, hyperparameters, strict=True)
+            through = rename(through, {new.name: old.name for new, old in same})
+        through = rename(through, {"g": gradient.name})
+        given = through.outputs[0]
+        equations = _reading(equations, gradient.name, given)
+        gradients = tuple(_point_reading(g, gradient.name, given) for g in gradients)
+        equations = (*through.equations, *equations)
+    return replace(
+        system,
+        hyperparameters=(*(hyperparameters or ()), *second.hyperparameters),
+        equations=in_order(equations, gradients),
+        gradients=gradients,
+        source="\n\n".join(dict.fromkeys((first.source, second.source))),
+    )
+
+
+def _reading(equations: tuple[Equation, ...], old: str, new: str) -> tuple[Equation, ...]:
+    return tuple(replace(e, value=_swap(e.value, old, new)) for e in equations)
+
+
+def _point_reading(gradient: Gradient, old: str, new: str) -> Gradient:
+    return (
+        gradient
+        if gradient.point is None
+        else replace(gradient, point=_swap(gradient.point, old, new))
+    )
+
+
+def _swap(expression: Expression, old: str, new: str) -> Expression:
+    def change(node: Expression) -> Expression | None:
+        if isinstance(node, Value) and node.name == old and node.offset == 0:
+            return Value(new, Kind.ENTRY)
+        return None
+
+    return transform(expression, change)
+
+
+def in_order(
+    equations: tuple[Equation, ...], gradients: tuple[Gradient, ...]
+) -> tuple[Equation, ...]:
+    """Return `equations` with each after what it reads, in their order where that can be."""
+    bodies: dict[str, Expression | None] = {e.name: e.value for e in equations}
+    bodies |= {g.name: g.point for g in gradients}
+    done: set[str] = set()
+    waiting = [g.name for g in gradients] + [e.name for e in equations]
+    ordered: list[str] = []
+    while waiting:
+        ready = next(n for n in waiting if needs_now(bodies[n], bodies) <= done)
+        waiting.remove(ready)
+        done.add(ready)
+        ordered.append(ready)
+    by_name = {e.name: e for e in equations}
+    return tuple(by_name[name] for name in ordered if name in by_name)
+
+
+def needs_now(body: Expression | None, bodies: Mapping[str, object]) -> set[str]:
+    """Return the names that `body` reads of the same step."""
+    if body is None:
+        return set()
+    return {value.name for value in values(body) if value.offset == 0 and value.name in bodies}

@@ -1,0 +1,125 @@
+"""The order in which the values of one step can be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from optdsl.language import syntax
+from optdsl.model.declarations import Declarations
+from optdsl.model.equations import Typed
+from optdsl.model.expressions import Expression, values
+from optdsl.model.merging import needs_now
+from optdsl.model.problems import Problems
+from optdsl.model.reading import names_read
+from optdsl.model.system import Equation, Gradient
+
+
+def dependency_order(
+    declared: Declarations, typed: Typed, outputs: tuple[str, ...], problems: Problems
+) -> tuple[tuple[Equation, ...], tuple[Gradient, ...]]:
+    """Return the equations and gradients that the outputs need, each after what it reads.
+
+    The author's order is kept where it can be. A value that needs itself
+    within the same step is a problem.
+    """
+    bodies: dict[str, Expression | None] = {**typed.rules, **typed.helpers, **typed.points}
+    wanted = _reachable(bodies, [*outputs, *_claimed(declared)], typed.skip)
+    waiting = [name for name in bodies if name in wanted]
+    done: list[str] = []
+    while waiting:
+        ready = next((n for n in waiting if needs_now(bodies[n], bodies) <= set(done)), None)
+        if ready is None:
+            _report_cycle(waiting, bodies, declared, problems)
+            break
+        waiting.remove(ready)
+        done.append(ready)
+    equations = []
+    for name in done:
+        body = bodies[name]
+        if name not in typed.points and body is not None:
+            rule = declared.rules.get(name)
+            doc, span = (rule.doc, rule.span) if rule else (None, None)
+            equations.append(Equation(name, body, doc=doc, span=span))
+    gradients = tuple(Gradient(n, typed.points[n]) for n in done if n in typed.points)
+    return tuple(equations), gradients
+
+
+def _claimed(declared: Declarations) -> set[str]:
+    claims = [s for s in declared.definition.statements if isinstance(s, syntax.Claim)]
+    return set().union(*(names_read(claim) for claim in claims)) & set(declared.rules)
+
+
+def _reachable(
+    bodies: dict[str, Expression | None], roots: Iterable[str], skip: Expression | None
+) -> set[str]:
+    stack = [root for root in roots if root in bodies]
+    if skip is not None:
+        stack += [value.name for value in values(skip) if value.name in bodies]
+    found: set[str] = set()
+    while stack:
+        name = stack.pop()
+        if name not in found:
+            found.add(name)
+            body = bodies[name]
+            if body is not None:
+                stack += [value.name for value in values(body) if value.name in bodies]
+    return found
+
+
+def _report_cycle(
+    waiting: list[str],
+    bodies: dict[str, Expression | None],
+    declared: Declarations,
+    problems: Problems,
+) -> None:
+    chain = [waiting[0]]
+    while chain.count(chain[-1]) < 2:
+        needs = needs_now(bodies[chain[-1]], bodies)
+        chain.append(next(name for name in waiting if name in needs))
+    cycle = chain[chain.index(chain[-1]) :]
+    named = next((name for name in cycle if name in declared.rules), None)
+    span = declared.rules[named].span if named else declared.definition.span
+    steps = " needs ".join(f"`{name}[t]`" for name in cycle)
+    problems.error(
+        "recursion-without-delay",
+        f"a value needs itself within the same step: {steps}",
+        span,
+        f"read an earlier value, such as `{cycle[0]}[t-1]`",
+    )
+
+
+def report_unused(
+    declared: Declarations,
+    typed: Typed,
+    equations: tuple[Equation, ...],
+    outputs: tuple[str, ...],
+    problems: Problems,
+) -> None:
+    """Say which equations and hyperparameters change nothing."""
+    kept = {equation.name for equation in equations}
+    for name, rule in declared.rules.items():
+        if name not in kept:
+            problems.error(
+                "unused-name",
+                f"nothing that `{declared.definition.name}` gives depends on `{name}`",
+                rule.span,
+                "remove the equation, or use its value",
+            )
+    read = _values_read(typed, equations)
+    for name, hyper in declared.hypers.items():
+        if name not in read:
+            problems.error(
+                "unused-name",
+                f"no equation reads the hyperparameter `{name}`",
+                hyper.span,
+                "remove it, or use its value",
+            )
+
+
+def _values_read(typed: Typed, equations: tuple[Equation, ...]) -> set[str]:
+    bodies: list[Expression] = [equation.value for equation in equations]
+    bodies += [point for point in typed.points.values() if point is not None]
+    bodies += [start for times in typed.starts.values() for start in times.values()]
+    bodies += [default for default in typed.defaults.values() if default is not None]
+    bodies += [] if typed.skip is None else [typed.skip]
+    return {value.name for body in bodies for value in values(body)}

@@ -1,0 +1,413 @@
+"""From syntax to typed expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias
+
+from optdsl.diagnostics import Span, did_you_mean
+from optdsl.language import syntax
+from optdsl.model import functions
+from optdsl.model.declarations import not_yet
+from optdsl.model.expressions import (
+    Clock,
+    Constant,
+    Expression,
+    Kind,
+    Number,
+    Reduce,
+    Value,
+    apply,
+    is_predicate,
+)
+from optdsl.model.numbers import time_index
+from optdsl.model.problems import Problems
+
+Inline: TypeAlias = Callable[[syntax.Call], "Expression | None"]
+
+_CONDITIONS = frozenset({"and", "or", "not"})
+ZERO = Number(Fraction(0), "0")
+
+
+@dataclass
+class Names:
+    """What names mean while a definition is translated, and what its equations ask of them.
+
+    `kinds` grows to a least fixed point. `lags` collects the values that must be
+    remembered for more than the equation's own state: ("g", 1) for `g[t-1]`.
+    `ahead` collects what is read one step early, `fixed` what is read at a fixed time.
+    """
+
+    family: syntax.Family
+    hypers: set[str]
+    equations: set[str]
+    gradients: dict[syntax.Expression | syntax.Keyword | syntax.Scope | None, str]
+    kinds: dict[str, Kind]
+    predicates: set[str] = field(default_factory=set)
+    lags: dict[tuple[str, int], str] = field(default_factory=dict)
+    ahead: dict[str, str] = field(default_factory=dict)
+    fixed: dict[tuple[str, int], str] = field(default_factory=dict)
+    past: set[str] = field(default_factory=set)
+
+    @property
+    def readable(self) -> set[str]:
+        """All that a name can be, for suggestions."""
+        tensors = set() if self.family == "schedule" else {"g", "theta"}
+        return {*self.hypers, *self.equations, *self.gradients.values(), "t"} | tensors
+
+    def fresh(self, name: str) -> str:
+        """Return `name`, or a longer one where it is taken."""
+        taken = self.readable | {*self.lags.values(), *self.ahead.values(), *self.fixed.values()}
+        while name in taken:
+            name += "_"
+        return name
+
+
+class Translator:
+    """Turns the expressions of one definition into typed ones.
+
+    Problems are noted, and the expression goes on as a number, so that one
+    mistake costs one diagnostic.
+    """
+
+    def __init__(self, names: Names, problems: Problems, inline: Inline) -> None:
+        self.names = names
+        self.problems = problems
+        self.inline = inline
+        self._at: int | None = None  # the fixed time of the equation being translated
+
+    # ------------------------------------------------------------- equations
+
+    def right_hand_side(self, target: str, value: syntax.Expression) -> Expression:
+        """Translate the value of an equation; an `if` without `else` at its end keeps the last."""
+        if isinstance(value, syntax.Conditional) and (tail := self._tail(target, value)):
+            return tail
+        return self.any(value)
+
+    def at(self, time: int, value: syntax.Expression) -> Expression:
+        """Translate the value that something has at time 1, or at 0 and before."""
+        self._at = time
+        translated = self.any(value)
+        self._at = None
+        return translated
+
+    def _tail(self, target: str, value: syntax.Conditional) -> Expression | None:
+        last = value
+        chain = [value]
+        while isinstance(last.otherwise, syntax.Conditional):
+            last = last.otherwise
+            chain.append(last)
+        if last.otherwise is not None:
+            return None
+        self.names.past.add(target)
+        result: Expression = Value(target, self.names.kinds.get(target, Kind.STEP), -1)
+        for link in reversed(chain):
+            result = apply("select", self.condition(link.condition), self.any(link.value), result)
+        return result
+
+    # ----------------------------------------------------------- expressions
+
+    def number(self, expression: syntax.Expression) -> Expression:
+        """Translate what must be a number."""
+        translated = self.any(expression)
+        if self._is_condition(translated):
+            self.problems.error(
+                "not-a-number",
+                "this is true or false, where a number is needed",
+                expression.span,
+                "choose with `1 if ... else 0`",
+            )
+            return ZERO
+        return translated
+
+    def condition(self, expression: syntax.Expression) -> Expression:
+        """Translate what must be true or false."""
+        translated = self.any(expression)
+        if not self._is_condition(translated):
+            self.problems.error(
+                "not-a-condition",
+                "this is a number, where a condition is needed",
+                expression.span,
+                "compare it with something, as in `x > 0`",
+            )
+            return Constant("false")
+        return translated
+
+    def _is_condition(self, expression: Expression) -> bool:
+        if isinstance(expression, Value):
+            return expression.name in self.names.predicates
+        return is_predicate(expression)
+
+    def any(self, expression: syntax.Expression) -> Expression:
+        """Translate a number or a condition."""
+        match expression:
+            case syntax.Number(text):
+                return Number(expression.value, text)
+            case syntax.Constant(name):
+                return Constant(name)
+            case syntax.Name():
+                return self._name(expression)
+            case syntax.Unary("-", operand):
+                return apply("neg", self.number(operand))
+            case syntax.Unary("not", operand):
+                return apply("not", self.condition(operand))
+            case syntax.Binary():
+                return self._binary(expression)
+            case syntax.Conditional():
+                return self._conditional(expression)
+            case syntax.Call():
+                return self._call(expression)
+            case syntax.Attribute(_, "T"):
+                return self._later("matrices", expression.span)
+            case syntax.Attribute():
+                return self._later("hyperparameters of another rule", expression.span)
+            case syntax.Tuple():
+                return self._later("tuples", expression.span)
+            case syntax.Sequence():
+                return self._later("rules that follow one another", expression.span)
+        return self._wrong("not-a-number", "a text stands where a number is needed", expression)
+
+    def _later(self, what: str, span: Span | None) -> Expression:
+        not_yet(self.problems, what, span)
+        return ZERO
+
+    def _wrong(
+        self, code: str, message: str, node: syntax.Node, hint: str | None = None
+    ) -> Expression:
+        self.problems.error(code, message, node.span, hint)
+        return ZERO
+
+    def _binary(self, expression: syntax.Binary) -> Expression:
+        if expression.operator == "@":
+            return self._later("matrices", expression.span)
+        if expression.operator == "|":
+            return self._wrong(
+                "misplaced-composition",
+                "`|` composes rules, not numbers",
+                expression,
+                "write `or` between conditions",
+            )
+        operator = functions.BINARY[expression.operator]
+        side = self.condition if operator in _CONDITIONS else self.number
+        return apply(operator, side(expression.left), side(expression.right))
+
+    def _conditional(self, expression: syntax.Conditional) -> Expression:
+        if expression.otherwise is None:
+            return self._wrong(
+                "missing-else",
+                "an `if` without `else` keeps the last value of an equation, "
+                "so it can only end one",
+                expression,
+                "add `else ...`",
+            )
+        value, otherwise = self.any(expression.value), self.any(expression.otherwise)
+        if self._is_condition(value) != self._is_condition(otherwise):
+            return self._wrong(
+                "not-a-number", "one branch is a number, the other a condition", expression
+            )
+        return apply("select", self.condition(expression.condition), value, otherwise)
+
+    # ----------------------------------------------------------------- calls
+
+    def _call(self, call: syntax.Call) -> Expression:
+        name = call.function
+        if name == "grad":
+            return self._gradient(call)
+        if name in functions.LATER_FUNCTIONS:
+            return self._later(functions.LATER_FUNCTIONS[name], call.span)
+        scopes = [a for a in call.arguments if isinstance(a, syntax.Scope)]
+        plain = self._plain_arguments(call)
+        one_value = scopes or len(plain) == 1 or name not in functions.ELEMENTWISE
+        if name in functions.REDUCTIONS and one_value:
+            return self._reduction(call, plain, scopes)
+        if name in functions.ELEMENTWISE:
+            return self._elementwise(call, plain)
+        inlined = self.inline(call)
+        if inlined is not None:
+            return inlined
+        hint = did_you_mean(name, functions.FUNCTIONS)
+        if name in self.names.readable:
+            hint = f"to multiply by `{name}`, write `{name}*(...)`"
+        return self._wrong("unknown-function", f"there is no function `{name}`", call, hint)
+
+    def _plain_arguments(self, call: syntax.Call) -> list[syntax.Expression]:
+        plain: list[syntax.Expression] = []
+        for argument in call.arguments:
+            if isinstance(argument, syntax.Keyword):
+                if call.function in functions.FUNCTIONS:
+                    self._wrong(
+                        "bad-arguments", f"`{call.function}` takes no named argument", argument
+                    )
+            elif not isinstance(argument, syntax.Scope):
+                plain.append(argument)
+        return plain
+
+    def _arity(self, call: syntax.Call, given: int, wanted: str) -> Expression:
+        return self._wrong("bad-arguments", f"`{call.function}` takes {wanted}, not {given}", call)
+
+    def _elementwise(self, call: syntax.Call, plain: list[syntax.Expression]) -> Expression:
+        operator, count = functions.ELEMENTWISE[call.function]
+        if count is None and len(plain) < 2:
+            return self._arity(call, len(plain), "two values or more, or a tensor")
+        if count is not None and len(plain) != count:
+            return self._arity(call, len(plain), "one value" if count == 1 else f"{count} values")
+        return apply(operator, *(self.number(argument) for argument in plain))
+
+    def _reduction(
+        self, call: syntax.Call, plain: list[syntax.Expression], scopes: list[syntax.Scope]
+    ) -> Expression:
+        count = functions.REDUCTIONS[call.function]
+        if len(plain) == count + 1 and isinstance(plain[-1], syntax.Name) and not scopes:
+            return self._later("sums over an index", call.span)
+        if len(plain) != count or len(scopes) > 1:
+            return self._arity(call, len(plain), "one value" if count == 1 else "two values")
+        if scopes and scopes[0].name != "all":
+            return self._later("reductions to rows and columns", scopes[0].span)
+        read = self.condition if call.function == "any" else self.number
+        arguments = [read(argument) for argument in plain]
+        if not any(a.kind is Kind.ENTRY for a in arguments):
+            self._no_tensor(call)
+        kind = Kind.ALL if scopes else Kind.TENSOR
+        return Reduce(call.function, arguments[0], kind, arguments[1] if count == 2 else None)
+
+    def _no_tensor(self, call: syntax.Call) -> None:
+        self._wrong(
+            "reduction-without-tensor",
+            f"`{call.function}` reduces a tensor, and this is a number already",
+            call,
+        )
+
+    def _gradient(self, call: syntax.Call) -> Expression:
+        name = None
+        if len(call.arguments) == 1:
+            name = self.names.gradients.get(call.arguments[0])
+        if name is None:
+            return self._wrong(
+                "bad-gradient",
+                "`grad` takes the one point at which an optimizer asks for a gradient",
+                call,
+                "a transform is given its gradient as g[t]"
+                if self.names.family == "transform"
+                else None,
+            )
+        return Value(name, Kind.ENTRY)
+
+    # ----------------------------------------------------------------- names
+
+    def _name(self, node: syntax.Name) -> Expression:
+        name = node.name
+        if name == "t" and not node.indices:
+            return Clock()
+        if name in functions.LATER_NAMES and name not in self.names.readable:
+            return self._later(functions.LATER_NAMES[name], node.span)
+        if name not in self.names.readable:
+            return self._wrong(
+                "undefined-name",
+                f"`{name}` is not defined",
+                node,
+                did_you_mean(name, self.names.readable) or self._tensor_hint(name),
+            )
+        if len(node.indices) > 1:
+            return self._later("indices other than t", node.span)
+        time = time_index(node.indices[0]) if node.indices else ("t", 0)
+        if time is None:
+            return self._later("indices other than t", node.span)
+        if self._at is not None and self._at <= 0:
+            return self._starting(node, time)
+        if not node.indices and (name == "theta" or self._has_past(name)):
+            return self._wrong(
+                "index-needed",
+                f"the past of `{name}` is read too, so say which value is meant",
+                node,
+                f"write `{name}[t]` or `{name}[t-1]`",
+            )
+        return self._timed(node, *time)
+
+    def _has_past(self, name: str) -> bool:
+        return name not in self.names.hypers and (
+            name in self.names.past or (name, 1) in self.names.lags
+        )
+
+    def _starting(self, node: syntax.Name, time: tuple[str, int]) -> Expression:
+        if node.name in self.names.hypers and time == ("t", 0):
+            return Value(node.name, Kind.STEP)
+        if node.name == "theta" and time == ("", 0):
+            return Value("theta", Kind.ENTRY, -1)
+        return self._wrong(
+            "bad-start",
+            f"`{node.name}` is not known before the first step",
+            node,
+            "a start may read hyperparameters and theta[0]",
+        )
+
+    def _tensor_hint(self, name: str) -> str | None:
+        if self.names.family == "schedule" and name in ("g", "theta"):
+            return "a schedule sees neither the gradient nor the parameters"
+        if name == "g":
+            return "this rule asks for its gradients itself, with `grad`"
+        return "declare it with `hyper`, or give it an equation"
+
+    def _kind(self, name: str) -> Kind:
+        return self.names.kinds.get(name, Kind.STEP)
+
+    def _timed(self, node: syntax.Name, base: str, offset: int) -> Expression:
+        name, kind = node.name, self._kind(node.name)
+        if base == "" and self._at == 1 and offset in (0, 1):
+            base, offset = "t", offset - 1
+        if base == "":
+            return self._fixed(node, offset)
+        if offset == 0:
+            return Value(name, kind)
+        if offset > 0:
+            return self._ahead(node, offset)
+        if name in self.names.equations or name == "theta":
+            self.names.past.add(name)
+            if offset == -1:
+                return Value(name, kind, -1)
+            offset += 1
+        return Value(self._lag(name, -offset), kind, -1)
+
+    def _lag(self, name: str, depth: int) -> str:
+        for step in range(1, depth + 1):
+            if (name, step) not in self.names.lags:
+                suffix = "" if step == 1 else f"_{step}"
+                self.names.lags[name, step] = self.names.fresh(f"last_{name}{suffix}")
+        return self.names.lags[name, depth]
+
+    def _ahead(self, node: syntax.Name, offset: int) -> Expression:
+        name = node.name
+        if offset == 1 and name in self.names.hypers:
+            return Value(name, Kind.STEP, 1)
+        if offset == 1 and name in self.names.equations and self._kind(name) is Kind.STEP:
+            if name not in self.names.ahead:
+                self.names.ahead[name] = self.names.fresh(f"next_{name}")
+            return Value(self.names.ahead[name], Kind.STEP)
+        return self._wrong(
+            "looks-ahead",
+            f"`{name}[t+{offset}]` is not known at step t",
+            node,
+            "only hyperparameters and formulas of t can be read ahead, and by one step",
+        )
+
+    def _fixed(self, node: syntax.Name, index: int) -> Expression:
+        name = node.name
+        if index == 0 and (name in self.names.equations or name == "theta"):
+            if (name, 0) not in self.names.fixed:
+                self.names.fixed[name, 0] = self.names.fresh(f"start_{name}")
+            return Value(self.names.fixed[name, 0], self._kind(name), -1)
+        return self._wrong(
+            "bad-index",
+            f"`{name}[{index}]` cannot be read at every step",
+            node,
+            "a value is read at t, at an earlier step such as t-1, or at its start: theta[0]",
+        )
+
+
+def highest(kinds: Iterable[Kind]) -> Kind:
+    """Return the kind that joins `kinds`."""
+    result = Kind.STEP
+    for kind in kinds:
+        result = result.join(kind)
+    return result
