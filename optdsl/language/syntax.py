@@ -33,6 +33,7 @@ class Number(Node):
 
     @property
     def value(self) -> Fraction:
+        """The number itself."""
         return Fraction(self.text)
 
 
@@ -179,10 +180,14 @@ class Alias(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement(Node):
-    """A line of a definition, with the comments that stand above it and behind it."""
+    """A line of a definition, with the comments that stand above it and behind it.
+
+    `gap` tells that an empty line stands above it, for the formatter to keep.
+    """
 
     comments: tuple[str, ...] = ()
     trailing_comment: str | None = None
+    gap: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
