@@ -42,7 +42,8 @@ def shipped() -> dict[str, Shipped]:
 
 
 @cache
-def _shipped_file(file: Traversable) -> syntax.File:
+def _shipped_file(name: str) -> syntax.File:
+    file = shipped()[name].file
     return parse(file.read_text(encoding="utf-8"), file.name)
 
 
@@ -72,10 +73,9 @@ def lookup_in(file: syntax.File | None) -> Lookup:
     def lookup(name: str) -> syntax.Definition | None:
         if name in own:
             return own[name]
-        entry = shipped().get(name)
-        if entry is None:
+        if name not in shipped():
             return None
-        return next(d for d in _shipped_file(entry.file).definitions if d.name == name)
+        return next(d for d in _shipped_file(name).definitions if d.name == name)
 
     return lookup
 

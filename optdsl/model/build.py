@@ -10,7 +10,7 @@ from optdsl.model.equations import Typed, type_equations
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.gradients import name_gradients
 from optdsl.model.hyperparameters import hyperparameters
-from optdsl.model.inheritance import Lookup, flatten
+from optdsl.model.inheritance import Lookup, flatten, without
 from optdsl.model.order import dependency_order, report_unused
 from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
@@ -30,6 +30,7 @@ def build(definition: syntax.Definition, lookup: Lookup, *, allow_unused: bool =
         DiagnosticError: with everything that is wrong with the definition.
     """
     problems = Problems()
+    lookup = without(definition, lookup)
     if definition.value is not None:
         system = compose(definition, lookup, problems, build)
         problems.raise_if_any()
@@ -38,7 +39,7 @@ def build(definition: syntax.Definition, lookup: Lookup, *, allow_unused: bool =
     declared = declare(flatten(definition, lookup, problems), problems)
     gradients = name_gradients(declared)
     inlined: dict[syntax.Call, System] = {}
-    inline = schedule_call(inlined, definition, lookup, problems, build)
+    inline = schedule_call(inlined, lookup, problems, build)
     typed = type_equations(declared, gradients, problems, inline)
     system = _assemble(declared, typed, problems, allow_unused)
     problems.raise_if_any()
@@ -158,7 +159,7 @@ def _missing_start(name: str, time: int, declared: Declarations, problems: Probl
     rule = declared.rules.get(name)
     span = rule.span if rule else _first_read(name, declared)
     hint = f"give it a value before the first step: `{name}[{time}] = 0`"
-    if rule is not None and time == 0:
+    if rule is not None and time == 0 and 1 not in declared.starts.get(name, {}):
         hint += f", or one that stands in for the equation in step 1: `{name}[1] = ...`"
     problems.error(
         "missing-start", f"step {1 if time == 0 else 1 - time} reads `{name}[{time}]`, "

@@ -10,7 +10,7 @@ from optdsl.model.arguments import with_defaults
 from optdsl.model.declarations import a, not_yet
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.inheritance import Lookup
-from optdsl.model.merging import in_front, pipe, rename
+from optdsl.model.merging import in_front, names_of, pipe, rename
 from optdsl.model.problems import Problems
 from optdsl.model.system import System
 from optdsl.model.translation import Inline
@@ -93,9 +93,6 @@ class _Composer:
         arguments: tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...],
         node: syntax.Node,
     ) -> System | None:
-        if name == self.definition.name:
-            self.problems.error("cyclic-definition", f"`{name}` is made of itself", node.span)
-            return None
         definition = self.lookup(name)
         if definition is None:
             self.problems.error("unknown-definition", f"there is no definition `{name}`", node.span)
@@ -140,7 +137,6 @@ def _as_equation(definition: syntax.Definition) -> syntax.Definition:
 
 def schedule_call(
     inlined: dict[syntax.Call, System],
-    within: syntax.Definition,
     lookup: Lookup,
     problems: Problems,
     build: Build,
@@ -152,7 +148,7 @@ def schedule_call(
 
     def inline(call: syntax.Call) -> Expression | None:
         if call not in inlined:
-            definition = None if call.function == within.name else lookup(call.function)
+            definition = lookup(call.function)
             if definition is None or definition.family != "schedule":
                 return None
             system = with_defaults(build(definition, lookup), call.arguments, problems)
@@ -167,8 +163,7 @@ def schedule_call(
 
 
 def _prefixed(system: System, prefix: str) -> System:
-    names = [n.name for n in (*system.hyperparameters, *system.states, *system.equations)]
-    changes = {name: f"{prefix}_{name}" for name in names}
+    changes = {name: f"{prefix}_{name}" for name in names_of(system)}
     changes[system.outputs[0]] = prefix
     return rename(system, changes)
 

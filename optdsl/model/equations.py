@@ -136,8 +136,8 @@ def _learn(typed: Typed, names: Names) -> None:
 def _remember(typed: Typed, problems: Problems, declared: Declarations) -> None:
     """Make states and the equations that carry them on of all that is read of the past."""
     names = typed.names
-    for name in names.past:
-        if name != "theta":
+    for name in typed.rules:
+        if name in names.past and name != "theta":
             typed.memory[name] = (name, 1)
     for (name, depth), state in names.lags.items():
         equation = name in names.equations or name == "theta"

@@ -109,9 +109,10 @@ class Machine:
                 if state.kind in _WIDE and not isinstance(value, tuple):
                     value = (value,) * len(self._theta())
                 self.states[state.name] = value
-        evaluation.after = True
+        handed_on = self.system.family != "transform" or live == self.system.parts
         outputs: dict[str, Entries | None] = {
-            name: self._output(name, computed) for name in self.system.outputs
+            name: self._output(name, computed) if handed_on else None
+            for name in self.system.outputs
         }
         if self.system.evaluation is not None:
             outputs["evaluate"] = evaluation.value(self.system.evaluation)
@@ -125,14 +126,7 @@ class Machine:
         return self.system.parts
 
     def _output(self, name: str, computed: Mapping[str, Entries]) -> Entries | None:
-        handed_on = self.system.family != "transform" or not self._skipped(computed)
-        if name in self.states and (name in computed or self.system.family == "optimizer"):
-            return self.states[name] if handed_on else None
-        return computed.get(name) if handed_on else None
-
-    def _skipped(self, computed: Mapping[str, Entries]) -> bool:
-        evaluation = _Evaluation(self, dict(computed), None)
-        return any(evaluation.value(skip.condition) is True for skip in self.system.skips)
+        return computed[name] if name in computed else self.states.get(name)
 
     def _theta(self) -> tuple[Scalar, ...]:
         theta = self.states["theta"]
@@ -147,7 +141,6 @@ class _Evaluation:
     computed: dict[str, Entries]
     gradient: Oracle | None
     points: list[tuple[Scalar, ...]] = field(default_factory=list)
-    after: bool = False
 
     def value(self, expression: Expression) -> Entries:
         """Return the value of an expression."""

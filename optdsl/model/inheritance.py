@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from optdsl.diagnostics import did_you_mean
+from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import normalize_time, syntax
 from optdsl.model.problems import Problems
 from optdsl.model.reading import names_read
@@ -14,18 +14,32 @@ from optdsl.model.reading import names_read
 Lookup: TypeAlias = Callable[[str], "syntax.Definition | None"]
 
 
-def flatten(
-    definition: syntax.Definition,
-    lookup: Lookup,
-    problems: Problems,
-    above: tuple[str, ...] = (),
-) -> syntax.Definition:
+def without(definition: syntax.Definition, lookup: Lookup) -> Lookup:
+    """Return `lookup` for what stands within `definition`, which cannot be made of itself."""
+
+    def guarded(name: str) -> syntax.Definition | None:
+        found = lookup(name)
+        if found is definition:
+            raise DiagnosticError(
+                Diagnostic(
+                    "cyclic-definition",
+                    f"`{definition.name}` is made of itself",
+                    definition.span,
+                    "rename one of the two, or name another definition",
+                )
+            )
+        return found
+
+    return guarded
+
+
+def flatten(definition: syntax.Definition, lookup: Lookup, problems: Problems) -> syntax.Definition:
     """Return `definition` with what it extends written into it, one target an equation."""
     definition = normalize_time(definition)
     own = _one_target_each(definition.statements)
     if definition.extends is None:
         return replace(definition, statements=own)
-    parent = _parent(definition, lookup, problems, above)
+    parent = _parent(definition, lookup, problems)
     if parent is None:
         return replace(definition, statements=own, extends=None)
     replaced = {_key(statement) for statement in own}
@@ -50,17 +64,13 @@ def _one_target_each(statements: tuple[syntax.Statement, ...]) -> tuple[syntax.S
 
 
 def _parent(
-    definition: syntax.Definition, lookup: Lookup, problems: Problems, above: tuple[str, ...]
+    definition: syntax.Definition, lookup: Lookup, problems: Problems
 ) -> syntax.Definition | None:
     extends = definition.extends
     assert extends is not None
     name, arguments = _rule_call(extends)
     if name is None:
         problems.error("bad-extends", "`extends` takes the name of one definition", extends.span)
-        return None
-    if name == definition.name or name in above:
-        chain = " extends ".join((*above, definition.name, name))
-        problems.error("cyclic-definition", f"a definition extends itself: {chain}", extends.span)
         return None
     parent = lookup(name)
     if parent is None:
@@ -75,7 +85,7 @@ def _parent(
             extends.span,
         )
         return None
-    parent = flatten(parent, lookup, problems, (*above, definition.name))
+    parent = flatten(parent, without(parent, lookup), problems)
     statements = tuple(s for s in parent.statements if not isinstance(s, syntax.Claim))
     return replace(parent, statements=_with_defaults(statements, arguments, problems))
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from optdsl.model.expressions import Clock, Expression, Kind, Value, transform, values
-from optdsl.model.system import Equation, Gradient, System
+from optdsl.model.system import Equation, Gradient, Hyperparameter, State, System
+
+
+_Item = TypeVar("_Item", Hyperparameter, State, Equation, Gradient)
 
 
 def rename(system: System, names: Mapping[str, str]) -> System:
@@ -28,7 +32,7 @@ def rename(system: System, names: Mapping[str, str]) -> System:
     )
 
 
-def _renamed(item, names: Mapping[str, str]):  # type: ignore[no-untyped-def]
+def _renamed(item: _Item, names: Mapping[str, str]) -> _Item:
     return replace(item, name=names.get(item.name, item.name))
 
 
@@ -69,8 +73,10 @@ def _later(system: System, parts: int) -> System:
 
 def names_of(system: System) -> set[str]:
     """Return every name that `system` defines."""
-    named = (*system.hyperparameters, *system.states, *system.equations, *system.gradients)
-    return {item.name for item in named}
+    names = {hyperparameter.name for hyperparameter in system.hyperparameters}
+    names |= {state.name for state in system.states}
+    names |= {equation.name for equation in system.equations}
+    return names | {gradient.name for gradient in system.gradients}
 
 
 def _apart(system: System, other: System) -> System:
