@@ -1,0 +1,178 @@
+"""Numbers get names: what is one number for a step or a tensor leaves the loops over entries.
+
+Every maximal subexpression of kind STEP that is more than a number, a
+hyperparameter or t becomes an equation of its own; so does every reduction, and
+every maximal one of kind ALL or TENSOR within an expression of kind ENTRY. Equal
+ones share a name. Nothing is rearranged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError
+from optdsl.model.expressions import (
+    Apply,
+    Clock,
+    Constant,
+    Expression,
+    Kind,
+    Number,
+    Reduce,
+    Value,
+    transform,
+    walk,
+)
+from optdsl.model.system import Equation, Skip, System
+from optdsl.program.formulas import formula, indexed_names
+from optdsl.program.naming import Names
+from optdsl.program.streams import written_streams
+
+
+@dataclass(frozen=True)
+class Named:
+    """A system whose numbers all have names, and what each equation came from, by name."""
+
+    system: System
+    comments: dict[str, str]
+
+
+def name_numbers(system: System) -> Named:
+    """Return `system` with an equation for every number that stands inside another expression."""
+    return _Hoist(system).run()
+
+
+class _Hoist:
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.names = Names(_all_names(system))
+        self.entries = set(written_streams(system))
+        self.indexed = indexed_names(system)
+        self.equations: list[Equation] = []
+        self.comments: dict[str, str] = {}
+        self.known: dict[Expression, tuple[Value, int]] = {}
+        self.part = 0
+
+    def run(self) -> Named:
+        for equation in self.system.equations:
+            self.part = equation.part
+            self._add(equation.name, equation.value)
+        skips = tuple(self._skip(skip) for skip in self.system.skips)
+        ordered = sorted(self.equations, key=lambda each: each.part)
+        system = replace(self.system, equations=tuple(ordered), skips=skips)
+        return Named(system, self.comments)
+
+    def _skip(self, skip: Skip) -> Skip:
+        self.part = skip.part
+        condition = skip.condition
+        if not isinstance(condition, Value) or condition.offset:
+            name = self.names.fresh("skip" if skip.part == 0 else f"skip_{skip.part + 1}")
+            condition = self._add(name, condition)
+        return replace(skip, condition=condition)
+
+    def _add(self, name: str, value: Expression) -> Value:
+        """Append `name = value` with the numbers inside `value` named first."""
+        left = f"{name}[t]" if name in self.indexed else name
+        self.comments[name] = f"{left} = {formula(value, self.indexed)}"
+        kind = Kind.ENTRY if name in self.entries else value.kind
+        self.equations.append(Equation(name, self._inside(value, kind), self.part))
+        result = Value(name, kind)
+        if kind is not Kind.ENTRY and not isinstance(value, Value | Number | Clock):
+            self.known.setdefault(value, (result, self.part))
+        return result
+
+    def _inside(self, value: Expression, kind: Kind) -> Expression:
+        """Rewrite a whole right-hand side, which has a name already."""
+        if kind is Kind.ENTRY:
+            return transform(value, self._extract)
+        if kind is Kind.STEP:
+            return self._own_clock(value, whole=True)
+        if isinstance(value, Reduce):
+            return self._reduction(value)
+        return transform(value, lambda node: None if node is value else self._piece(node))
+
+    def _reduction(self, value: Reduce) -> Reduce:
+        return replace(
+            value,
+            argument=transform(value.argument, self._extract),
+            other=None if value.other is None else transform(value.other, self._extract),
+        )
+
+    def _piece(self, node: Expression) -> Expression | None:
+        """Within a number a tensor, name only what is a number a step or a reduction."""
+        step = node.kind is Kind.STEP
+        return self._extract(node) if step or isinstance(node, Reduce) else None
+
+    def _extract(self, node: Expression) -> Expression | None:
+        """Return the name of a number that stands inside another expression, or None to go on."""
+        if node.kind is Kind.ENTRY:
+            return None
+        if node.kind is Kind.STEP:
+            return node if self._is_plain(node) else self._name(node)
+        return node if isinstance(node, Value) else self._name(node)
+
+    def _name(self, node: Expression) -> Value:
+        known, home = self.known.get(node), self._home(node)
+        if known is not None and known[1] <= home:
+            return known[0]
+        part, self.part = self.part, home
+        value = self._inside(node, node.kind)
+        name = self.names.describing(node)
+        self.comments[name] = formula(node, self.indexed)
+        self.equations.append(Equation(name, value, self.part))
+        self.known[node] = (Value(name, node.kind), home)
+        self.part = part
+        return self.known[node][0]
+
+    def _is_plain(self, node: Expression) -> bool:
+        match node:
+            case Number() | Constant() | Apply("neg", (Number(),)):
+                return True
+            case Clock(part, offset):
+                return offset == 0 and part == self.part
+            case Value(_, _, offset):
+                return offset >= 0
+        return False
+
+    def _home(self, node: Expression) -> int:
+        """Return the part whose clock a number of kind STEP reads, if that is an earlier one."""
+        if node.kind is not Kind.STEP:
+            return self.part
+        parts = {each.part for each in walk(node) if isinstance(each, Clock)}
+        parts |= {self._states.get(each.name, 0) for each in walk(node) if _is_past(each)}
+        if any(part > self.part for part in parts):
+            raise DiagnosticError(_too_early(self.system, formula(node)))
+        return max(parts) if parts else self.part
+
+    def _own_clock(self, value: Expression, *, whole: bool) -> Expression:
+        """Name what a number of kind STEP reads of other parts' clocks and states."""
+
+        def change(node: Expression) -> Expression | None:
+            foreign = isinstance(node, Clock) and node.part != self.part
+            foreign = foreign or (_is_past(node) and self._states.get(node.name, 0) != self.part)
+            return self._name(node) if foreign and not (whole and node is value) else None
+
+        return transform(value, change)
+
+    @property
+    def _states(self) -> dict[str, int]:
+        return {state.name: state.part for state in self.system.states}
+
+
+def _is_past(node: Expression) -> bool:
+    return isinstance(node, Value) and node.offset < 0
+
+
+def _all_names(system: System) -> set[str]:
+    names = {"theta", "t", *system.inputs}
+    for named in (system.hyperparameters, system.states, system.equations, system.gradients):
+        names |= {each.name for each in named}
+    return names
+
+
+def _too_early(system: System, text: str) -> Diagnostic:
+    return Diagnostic(
+        "not-compiled",
+        f"`{text}` counts the steps of a later part of `{system.name}`, "
+        "which are not known where it is needed",
+    )

@@ -1,0 +1,70 @@
+"""From a system to the program that a machine runs, a step a line."""
+
+from __future__ import annotations
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError
+from optdsl.model.system import System
+from optdsl.program.arranging import Mode, arrange
+from optdsl.program.change_of_variables import (
+    recover_iterate,
+    store_gradient_point,
+    stores_iterate,
+)
+from optdsl.program.hoisting import name_numbers
+from optdsl.program.program import Program
+from optdsl.program.streams import drop_unused, name_output, name_points
+from optdsl.program.verify import verify
+
+
+def lower(system: System, mode: Mode = "function") -> Program | None:
+    """Return the program of one step of `system`, or None where `mode` has none.
+
+    Args:
+        system: what a definition means.
+        mode: "ready" where gradients are handed in and the arrays hold the point at
+            which they are taken; "function" where the program asks for them and
+            the arrays hold theta; "iterate" for the theta of a stored point.
+
+    Returns:
+        The program, verified. None for "ready" where no change of variables makes
+        the stored arrays the point of the only gradient, and for "iterate" where
+        the arrays of "ready" hold theta already.
+
+    Raises:
+        DiagnosticError: for what is understood but not compiled yet.
+
+    >>> from optdsl.library import load_system
+    >>> len(lower(load_system("Adam"), "ready").passes)
+    1
+    """
+    _refuse_what_is_not_compiled(system)
+    written = _written_for(system, mode)
+    if written is None:
+        return None
+    complete = name_output(name_points(written))
+    live = drop_unused(complete, numbers=mode != "iterate")
+    named = name_numbers(live)
+    program = arrange(system, named, mode)
+    verify(program)
+    return program
+
+
+def _written_for(system: System, mode: Mode) -> System | None:
+    """Return the system whose theta is what the arrays hold in this mode."""
+    if mode == "function":
+        return system
+    if stores_iterate(system):
+        several = len(system.gradients) > 1
+        return None if several or mode == "iterate" else system
+    return store_gradient_point(system) if mode == "ready" else recover_iterate(system)
+
+
+def _refuse_what_is_not_compiled(system: System) -> None:
+    if system.inputs:
+        raise DiagnosticError(
+            Diagnostic(
+                "not-compiled",
+                f"`{system.name}` reads the input `{system.inputs[0]}`: "
+                "inputs are understood but not compiled yet",
+            )
+        )

@@ -1,0 +1,210 @@
+"""Is a program sound? Checked after every step that makes or changes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from optdsl.model.expressions import Clock, Expression, Kind, Reduce, Value, walk
+from optdsl.program.program import (
+    Accumulate,
+    Ask,
+    Assignment,
+    Combine,
+    Guard,
+    Pass,
+    Program,
+    Scalars,
+)
+from optdsl.program.streams import changed_states
+
+
+class InvalidProgramError(Exception):
+    """A program that must not run: a mistake of the compiler, never of a spec."""
+
+
+def verify(program: Program) -> None:
+    """Check that every value is defined before it is read and every state moves on once.
+
+    Raises:
+        InvalidProgramError: with what is wrong and where.
+    """
+    _Verifier(program).run()
+
+
+class _Verifier:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        system = program.system
+        self.numbers = {Value(each.name, Kind.STEP) for each in system.hyperparameters}
+        self.numbers |= {Value(each.name, Kind.STEP, 1) for each in system.hyperparameters}
+        self.numbers |= {
+            Value(each.name, each.kind, -1) for each in system.states if each.kind is not Kind.ENTRY
+        }
+        self.streams: dict[str, Value | None] = dict.fromkeys(program.buffers)
+        for state in system.states:
+            if state.kind is Kind.ENTRY:
+                self.streams[state.name] = Value(state.name, Kind.ENTRY, -1)
+        if system.family != "schedule":
+            self.streams["theta"] = Value("theta", Kind.ENTRY, -1)
+        for gradient in system.gradients:
+            given = program.mode != "function" or gradient.point is None
+            self.streams[gradient.name] = Value(gradient.name, Kind.ENTRY) if given else None
+        self.stored: set[str] = set()
+        self.assigned: set[str] = set()
+        self.pending: tuple[Accumulate, ...] = ()
+        self.part = 0
+        self.guarded = -1
+        self.passes = 0
+        self.where = "the program"
+
+    def run(self) -> None:
+        for position, stage in enumerate(self.program.stages):
+            self.where = f"stage {position + 1} ({type(stage).__name__})"
+            match stage:
+                case Scalars():
+                    self._scalars(stage)
+                case Pass():
+                    self._pass(stage)
+                case Combine():
+                    self._combine(stage)
+                case Ask():
+                    self._ask(stage)
+                case Guard():
+                    self._guard(stage)
+        self.where = "the end"
+        self._require(not self.pending, "a reduction is never combined")
+        if self.program.mode != "iterate":
+            self._every_state_moved_on()
+
+    def _require(self, holds: bool, message: str) -> None:
+        if not holds:
+            name, mode = self.program.system.name, self.program.mode
+            raise InvalidProgramError(f"{name}, mode {mode}, {self.where}: {message}")
+
+    def _enter(self, part: int) -> None:
+        self._require(part >= self.part, f"part {part} comes after part {self.part}")
+        self._require(
+            part == 0 or self.guarded >= part - 1 or self.program.mode == "iterate",
+            f"part {part} runs without the guard of part {part - 1}",
+        )
+        self.part = part
+
+    # ------------------------------------------------------------------ stages
+
+    def _scalars(self, stage: Scalars) -> None:
+        self._enter(stage.part)
+        for assignment in stage.assignments:
+            self._require(assignment.kind is Kind.STEP, f"`{assignment.name}` is not of kind STEP")
+            self._reads(assignment.expression, set(), clocks=(stage.part,))
+            self._define(assignment.name, Kind.STEP)
+
+    def _combine(self, stage: Combine) -> None:
+        self._enter(stage.part)
+        self._require(
+            stage.reductions == self.pending,
+            "it does not combine exactly the reductions of the pass before it",
+        )
+        self.pending = ()
+        for reduction in stage.reductions:
+            self._define(reduction.name, reduction.kind)
+        for assignment in stage.assignments:
+            number = assignment.kind in (Kind.ALL, Kind.TENSOR)
+            self._require(number, f"`{assignment.name}` is of kind {assignment.kind.name}")
+            self._reads(assignment.expression, set())
+            self._define(assignment.name, assignment.kind)
+
+    def _ask(self, stage: Ask) -> None:
+        name = stage.gradient
+        known = {gradient.name for gradient in self.program.system.gradients}
+        self._require(name in known, f"`{name}` is not a gradient")
+        self._require(self.program.mode == "function", f"`{name}` is handed in, not asked for")
+        self._require(self.streams[name] is None, f"`{name}` is asked for twice")
+        point = self.streams.get(stage.point)
+        self._require(point is not None, f"the point `{stage.point}` is not written yet")
+        if stage.point == "theta":
+            self._require("theta" not in self.stored, "theta has moved on before the gradient")
+        self.streams[name] = Value(name, Kind.ENTRY)
+
+    def _guard(self, stage: Guard) -> None:
+        self._enter(stage.part)
+        self._require(self.guarded < stage.part, f"part {stage.part} is guarded twice")
+        self._require(not self.pending, "a reduction is not combined before the guard")
+        self._require(stage.condition.kind is not Kind.ENTRY, "its condition is of kind ENTRY")
+        self._reads(stage.condition, set())
+        self.guarded = stage.part
+
+    def _pass(self, stage: Pass) -> None:
+        self._enter(stage.part)
+        self.passes += 1
+        self._require(stage.number == self.passes, f"pass {stage.number} is number {self.passes}")
+        self._require(not self.pending, "the reductions of the pass before are not combined")
+        local: set[Value] = set()
+        for load in stage.loads:
+            self._require(load.stream in self.streams, f"`{load.stream}` is no stream")
+            held = self.streams[load.stream]
+            self._require(held == load.value, f"`{load.stream}` holds {held}, not {load.value}")
+            self._require(load.value not in local, f"`{load.stream}` is loaded twice")
+            local.add(load.value)
+        for assignment in stage.body:
+            self._reads(assignment.expression, local, clocks=(stage.part,))
+            new = Value(assignment.name, Kind.ENTRY)
+            self._require(new not in local, f"`{assignment.name}` is computed twice")
+            local.add(new)
+        for reduction in stage.reductions:
+            for argument in (reduction.argument, reduction.other):
+                if argument is not None:
+                    self._reads(argument, local, clocks=(stage.part,))
+        self._stores(stage, local)
+        self.pending = stage.reductions
+
+    def _stores(self, stage: Pass, local: set[Value]) -> None:
+        gradients = {gradient.name for gradient in self.program.system.gradients}
+        states = {each.name for each in self.program.system.states} | {"theta"}
+        for store in stage.stores:
+            stream, value = store.stream, store.value
+            self._require(stream in self.streams, f"`{stream}` is no stream")
+            self._require(stream not in gradients, f"the gradient `{stream}` is written")
+            self._require(stream not in self.stored, f"`{stream}` is stored twice")
+            self._require(value in local, f"{value} is stored but not known in this pass")
+            own = value == Value(stream, Kind.ENTRY)
+            self._require(stream not in states or own, f"`{stream}` is given another value")
+            self.stored.add(stream)
+            self.streams[stream] = value
+
+    # ------------------------------------------------------------------- reads
+
+    def _reads(
+        self, expression: Expression, local: Iterable[Value], clocks: tuple[int, ...] = ()
+    ) -> None:
+        for node in walk(expression):
+            match node:
+                case Value(name, Kind.ENTRY):
+                    self._require(node in local, f"{_show(node)} is read but not loaded here")
+                case Value():
+                    self._require(node in self.numbers, f"{_show(node)} is read before it is known")
+                case Clock(part):
+                    self._require(part in clocks, f"t of part {part} is not known here")
+                case Reduce(operator):
+                    self._require(False, f"a reduction ({operator}) stands inside an expression")
+
+    def _define(self, name: str, kind: Kind) -> None:
+        self._require(name not in self.assigned, f"`{name}` is computed twice")
+        self.assigned.add(name)
+        self.numbers.add(Value(name, kind))
+        state = any(each.name == name for each in self.program.system.states)
+        if state and kind is not Kind.STEP:
+            self.numbers.discard(Value(name, kind, -1))
+
+    def _every_state_moved_on(self) -> None:
+        for kind in (Kind.STEP, Kind.ALL, Kind.TENSOR):
+            for state in changed_states(self.program.system, kind):
+                self._require(state.name in self.assigned, f"`{state.name}` does not move on")
+        for state in changed_states(self.program.system, Kind.ENTRY):
+            self._require(state.name in self.stored, f"`{state.name}` is not stored")
+        for output in self.program.system.outputs:
+            known = output in self.stored | self.assigned or f"given_{output}" in self.stored
+            self._require(known, f"`{output}` is not given")
+
+
+def _show(value: Value) -> str:
+    return value.name if value.offset == 0 else f"{value.name}[t{value.offset:+d}]"
