@@ -20,7 +20,7 @@ START_RULES = (
 )  # fmt: skip
 
 _WORD = re.compile(r"[^\W\d]\w*")
-_AFTER_KEYWORD = re.compile(r'\s*(?:[^\W\d]|[$"0-9]|$)')
+_AFTER_KEYWORD = re.compile(r"\s+[^\s=~\[]|$")
 
 #: A tree deeper than this is refused: those who read it call themselves level by level.
 DEEPEST = 100
