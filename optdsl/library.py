@@ -77,7 +77,7 @@ def lookup_in(file: syntax.File | None) -> Lookup:
             return None
         return next(d for d in _shipped_file(name).definitions if d.name == name)
 
-    return lookup
+    return Lookup(lookup, lambda: (*own, *shipped()))
 
 
 def find(what: str | Path) -> tuple[syntax.Definition, Lookup]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.model.composition import compose, schedule_call, with_schedules
@@ -11,6 +13,7 @@ from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.gradients import name_gradients
 from optdsl.model.hyperparameters import hyperparameters
 from optdsl.model.inheritance import Lookup, flatten, without
+from optdsl.model.numbers import time_index
 from optdsl.model.order import dependency_order, report_unused
 from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
@@ -18,7 +21,12 @@ from optdsl.model.starts import starts_needed
 from optdsl.model.system import Skip, State, System
 
 
-def build(definition: syntax.Definition, lookup: Lookup, *, allow_unused: bool = False) -> System:
+def build(
+    definition: syntax.Definition,
+    lookup: Lookup | Callable[[str], syntax.Definition | None],
+    *,
+    allow_unused: bool = False,
+) -> System:
     """Return the system that `definition` means.
 
     Args:
@@ -30,6 +38,8 @@ def build(definition: syntax.Definition, lookup: Lookup, *, allow_unused: bool =
         DiagnosticError: with everything that is wrong with the definition.
     """
     problems = Problems()
+    if not isinstance(lookup, Lookup):
+        lookup = Lookup(lookup)
     lookup = without(definition, lookup)
     if definition.value is not None:
         system = compose(definition, lookup, problems, build)
@@ -51,6 +61,7 @@ def _assemble(
 ) -> System:
     definition = declared.definition
     outputs = _outputs(declared, problems)
+    hypers = hyperparameters(declared, typed, problems)
     states = _states(declared, typed, problems)
     equations, gradients = dependency_order(declared, typed, outputs, problems)
     problems.raise_if_any()
@@ -61,7 +72,7 @@ def _assemble(
         name=definition.name,
         family=definition.family,
         doc=definition.doc,
-        hyperparameters=hyperparameters(declared, typed, problems),
+        hyperparameters=hypers,
         states=tuple(state for state in states if state.name in kept),
         equations=equations,
         gradients=gradients,
@@ -170,5 +181,7 @@ def _missing_start(name: str, time: int, declared: Declarations, problems: Probl
 def _first_read(name: str, declared: Declarations) -> Span | None:
     for node in nodes(declared.definition.statements):
         if isinstance(node, syntax.Name) and node.name == name and node.indices:
-            return node.span
+            time = time_index(node.indices[0])
+            if time is not None and time[0] == "t" and time[1] < 0:
+                return node.span
     return declared.definition.span

@@ -95,7 +95,12 @@ class _Composer:
     ) -> System | None:
         definition = self.lookup(name)
         if definition is None:
-            self.problems.error("unknown-definition", f"there is no definition `{name}`", node.span)
+            self.problems.error(
+                "unknown-definition",
+                f"there is no definition `{name}`",
+                node.span,
+                self.lookup.hint(name),
+            )
             return None
         return with_defaults(self.build(definition, self.lookup), arguments, self.problems)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from dataclasses import dataclass, field
 
 from optdsl.diagnostics import Span
@@ -92,13 +91,6 @@ def _declare_hyper(hyper: syntax.Hyper, declared: Declarations, problems: Proble
             "defined-twice", f"hyperparameter `{hyper.name}` is declared twice", hyper.span
         )
         return
-    if keyword.iskeyword(hyper.name) and hyper.alias is None:
-        problems.error(
-            "alias-needed",
-            f"Python reserves the word `{hyper.name}`, so no call could pass it",
-            hyper.span,
-            f"give it an alias: `hyper {hyper.name} as weight_decay`",
-        )
     for other in declared.hypers.values():
         if hyper.alias is not None and hyper.alias == other.alias:
             problems.error(
@@ -138,6 +130,7 @@ def _declare_target(
             target.span,
             f"write `{target.name}[t] = ...`",
         )
+        declared.rules.setdefault(target.name, rule)
     elif target.name in declared.rules:
         problems.error("defined-twice", f"`{target.name}` has two equations", target.span)
     else:

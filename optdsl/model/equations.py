@@ -74,6 +74,7 @@ def _first_names(declared: Declarations, gradients: dict[Point, str]) -> Names:
 
 
 def _translate(declared: Declarations, names: Names, problems: Problems, inline: Inline) -> Typed:
+    names.ahead.clear()
     translator = Translator(names, problems, inline)
     starts = {
         name: {time: translator.at(time, rule.value) for time, rule in times.items()}

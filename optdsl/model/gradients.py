@@ -20,6 +20,14 @@ def name_gradients(declared: Declarations) -> dict[Point, str]:
     is free. Where `g` is read but never defined, it is the gradient at theta[t-1].
     """
     names: dict[Point, str] = {}
+    if declared.definition.family == "optimizer":
+        _name_points(declared, names)
+    if declared.definition.family != "schedule" and _reads_g(declared, names):
+        names[None] = "g"
+    return names
+
+
+def _name_points(declared: Declarations, names: dict[Point, str]) -> None:
     for name, rule in list(declared.rules.items()):
         match rule.value:
             case syntax.Call("grad", (point,)) if point not in names:
@@ -27,15 +35,9 @@ def name_gradients(declared: Declarations) -> dict[Point, str]:
                 del declared.rules[name]
     for rule in declared.rules.values():
         for node in nodes(rule.value):
-            if (
-                isinstance(node, syntax.Call)
-                and node.function == "grad"
-                and len(node.arguments) == 1
-            ):
-                names.setdefault(node.arguments[0], _free_name(names, declared))
-    if declared.definition.family != "schedule" and _reads_g(declared, names):
-        names[None] = "g"
-    return names
+            match node:
+                case syntax.Call("grad", (point,)):
+                    names.setdefault(point, _free_name(names, declared))
 
 
 def _free_name(names: dict[Point, str], declared: Declarations) -> str:

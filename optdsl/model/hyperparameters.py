@@ -67,6 +67,7 @@ def check_default(
             "a default is a number, or a formula of t and hyperparameters",
             hyper.default.span,
         )
+        return
     for value in values(default):
         if value.name not in declared.hypers or value.name == hyper.name:
             problems.error(

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import normalize_time, syntax
 from optdsl.model.problems import Problems
 from optdsl.model.reading import names_read
 
-Lookup: TypeAlias = Callable[[str], "syntax.Definition | None"]
+
+@dataclass(frozen=True)
+class Lookup:
+    """How names of definitions are found, and which there are, for suggestions."""
+
+    find: Callable[[str], syntax.Definition | None]
+    names: Callable[[], Iterable[str]] = tuple
+
+    def __call__(self, name: str) -> syntax.Definition | None:
+        """Return the definition called `name`, or None."""
+        return self.find(name)
+
+    def hint(self, name: str) -> str | None:
+        """Return a hint that names the nearest definition."""
+        return did_you_mean(name, self.names())
 
 
 def without(definition: syntax.Definition, lookup: Lookup) -> Lookup:
@@ -30,7 +43,7 @@ def without(definition: syntax.Definition, lookup: Lookup) -> Lookup:
             )
         return found
 
-    return guarded
+    return Lookup(guarded, lookup.names)
 
 
 def flatten(definition: syntax.Definition, lookup: Lookup, problems: Problems) -> syntax.Definition:
@@ -74,7 +87,9 @@ def _parent(
         return None
     parent = lookup(name)
     if parent is None:
-        problems.error("unknown-definition", f"there is no definition `{name}`", extends.span)
+        problems.error("unknown-definition", f"there is no definition `{name}`", extends.span,
+            lookup.hint(name),
+        )  # fmt: skip
         return None
     if parent.family != definition.family or parent.value is not None:
         what = "a composition" if parent.value is not None else f"a {parent.family}"

@@ -9,7 +9,6 @@ from typing import TypeVar
 from optdsl.model.expressions import Clock, Expression, Kind, Value, transform, values
 from optdsl.model.system import Equation, Gradient, Hyperparameter, State, System
 
-
 _Item = TypeVar("_Item", Hyperparameter, State, Equation, Gradient)
 
 

@@ -97,6 +97,7 @@ def report_unused(
 ) -> None:
     """Say which equations and hyperparameters change nothing."""
     kept = {equation.name for equation in equations}
+    kept |= {name for name, next_name in typed.names.ahead.items() if next_name in kept}
     for name, rule in declared.rules.items():
         if name not in kept:
             problems.error(

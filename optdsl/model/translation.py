@@ -259,18 +259,22 @@ class Translator:
         self, call: syntax.Call, plain: list[syntax.Expression], scopes: list[syntax.Scope]
     ) -> Expression:
         count = functions.REDUCTIONS[call.function]
-        if len(plain) == count + 1 and isinstance(plain[-1], syntax.Name) and not scopes:
+        if len(plain) == count + 1 and self._is_index(plain[-1]) and not scopes:
             return self._later("sums over an index", call.span)
         if len(plain) != count or len(scopes) > 1:
             return self._arity(call, len(plain), "one value" if count == 1 else "two values")
         if scopes and scopes[0].name != "all":
             return self._later("reductions to rows and columns", scopes[0].span)
         read = self.condition if call.function == "any" else self.number
+        before = len(self.problems.found)
         arguments = [read(argument) for argument in plain]
-        if not any(a.kind is Kind.ENTRY for a in arguments):
+        if len(self.problems.found) == before and not any(a.kind is Kind.ENTRY for a in arguments):
             self._no_tensor(call)
         kind = Kind.ALL if scopes else Kind.TENSOR
         return Reduce(call.function, arguments[0], kind, arguments[1] if count == 2 else None)
+
+    def _is_index(self, argument: syntax.Expression) -> bool:
+        return isinstance(argument, syntax.Name) and argument.name not in self.names.readable
 
     def _no_tensor(self, call: syntax.Call) -> None:
         self._wrong(
