@@ -30,10 +30,12 @@ Numbers: TypeAlias = npt.NDArray[np.float64]
 
 
 class Table(Protocol):
-    """What `bind` makes: `partials` needs `chunks` rows. Tensors of several dtypes may share one."""
+    """What `bind` makes. Tensors of several dtypes may share one."""
 
     @property
-    def chunks(self) -> int: ...
+    def chunks(self) -> int:
+        """How many rows `partials` needs."""
+        ...
 
 
 @dataclass(frozen=True)

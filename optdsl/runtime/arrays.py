@@ -1,0 +1,152 @@
+"""Is an array fit to be a parameter, or a gradient of one?"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from optdsl.runtime.errors import (
+    GradientError,
+    GradientTypeError,
+    ParameterError,
+    ParameterTypeError,
+)
+
+Array: TypeAlias = npt.NDArray[Any]
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def check_parameter(array: Any, label: str) -> None:
+    """Refuse what cannot be stepped in place.
+
+    Raises:
+        ParameterTypeError: not a NumPy array, or not one of float32 or float64.
+        ParameterError: read-only, not contiguous, or not aligned.
+    """
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+        raise ParameterTypeError(
+            f"parameter {label} is of type {type(array).__name__}: give a NumPy array"
+        )
+    if array.dtype not in DTYPES or not array.dtype.isnative:
+        raise ParameterTypeError(
+            f"parameter {label} holds {array.dtype}: float32 and float64 can be stepped"
+        )
+    if not array.flags.c_contiguous:
+        raise ParameterError(
+            f"parameter {label} is not contiguous in C order: give the array it is a view of, "
+            "or a contiguous copy"
+        )
+    if not array.flags.writeable:
+        raise ParameterError(f"parameter {label} is read-only: a step writes to it")
+    if not array.flags.aligned:
+        raise ParameterError(f"parameter {label} is not aligned in memory: give an aligned copy")
+
+
+class Extents:
+    """The stretches of memory that parameters take, to find what overlaps them."""
+
+    def __init__(self, arrays: Sequence[Array], labels: Sequence[str]) -> None:
+        spans = sorted((*extent(array), i) for i, array in enumerate(arrays) if array.size)
+        self.starts = [start for start, _, _ in spans]
+        self.ends = [end for _, end, _ in spans]
+        self.labels = [labels[i] for _, _, i in spans]
+        for i in range(1, len(spans)):
+            if self.starts[i] < self.ends[i - 1]:
+                raise ParameterError(
+                    f"parameters {self.labels[i - 1]} and {self.labels[i]} share memory: "
+                    "each array must be given once"
+                )
+
+    def touching(self, array: Array) -> str | None:
+        """Return the label of a parameter that shares memory with `array`."""
+        if not array.size:
+            return None
+        start, end = extent(array)
+        place = bisect_right(self.starts, start) - 1
+        if place >= 0 and start < self.ends[place]:
+            return self.labels[place]
+        if place + 1 < len(self.starts) and self.starts[place + 1] < end:
+            return self.labels[place + 1]
+        return None
+
+
+def extent(array: Array) -> tuple[int, int]:
+    """Return the first address of `array` and the one behind its last."""
+    if array.flags.c_contiguous:
+        start = int(array.__array_interface__["data"][0])
+        return start, start + array.nbytes
+    low, high = np.lib.array_utils.byte_bounds(array)
+    return int(low), int(high)
+
+
+def check_parameters(arrays: Sequence[Any], labels: Sequence[str]) -> Extents:
+    """Refuse parameters that are unfit, of mixed dtypes or overlapping.
+
+    Raises:
+        ParameterError: as `check_parameter`, or one of these.
+    """
+    for array, label in zip(arrays, labels, strict=True):
+        check_parameter(array, label)
+        if array.dtype != arrays[0].dtype:
+            raise ParameterTypeError(
+                f"parameter {label} holds {array.dtype}, but {labels[0]} holds "
+                f"{arrays[0].dtype}: use one optimizer for each"
+            )
+    return Extents(arrays, labels)
+
+
+def fit_gradient(
+    given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], label: str, extents: Extents | None
+) -> Array:
+    """Return `given` as a contiguous array; a copy only where it was not one.
+
+    Raises:
+        GradientTypeError: not a NumPy array, or of another dtype than the parameter.
+        GradientError: of another shape, or it shares memory with a parameter.
+    """
+    if not isinstance(given, np.ndarray):
+        if isinstance(given, np.generic) and shape == ():
+            given = np.array(given)
+        else:
+            raise GradientTypeError(
+                f"the gradient of {label} is of type {type(given).__name__}: give a NumPy array, "
+                "or None for a parameter that takes no step"
+            )
+    elif isinstance(given, np.ma.MaskedArray):
+        raise GradientTypeError(f"the gradient of {label} is a masked array: fill it first")
+    if given.dtype != dtype:
+        raise GradientTypeError(
+            f"the gradient of {label} holds {given.dtype}, but the parameter {dtype}: "
+            f"convert it, as in gradient.astype(numpy.{dtype})"
+        )
+    if given.shape != shape:
+        raise GradientError(
+            f"the gradient of {label} has shape {given.shape}, but the parameter {shape}"
+        )
+    touched = None if extents is None else extents.touching(given)
+    if touched is not None:
+        raise GradientError(
+            f"the gradient of {label} shares memory with the parameter {touched}, "
+            "which a step overwrites: give a copy"
+        )
+    flags = given.flags
+    if flags.c_contiguous and flags.aligned:
+        fitting: Array = given
+        return fitting
+    copied: Array = np.require(given, requirements=["C_CONTIGUOUS", "ALIGNED"])
+    return copied
+
+
+def read_only(arrays: Iterable[Array | None]) -> list[Array]:
+    """Return views of `arrays` that cannot be written to."""
+    views = []
+    for array in arrays:
+        assert array is not None
+        view = array.view()
+        view.flags.writeable = False
+        views.append(view)
+    return views

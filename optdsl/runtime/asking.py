@@ -1,0 +1,137 @@
+"""Steps that ask a function for gradients, at the points that the rule names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from optdsl.runtime.arrays import read_only
+from optdsl.runtime.engine import NOBODY, Engine, Selection
+from optdsl.runtime.errors import GradientError
+from optdsl.runtime.intake import Intake
+from optdsl.runtime.layout import Ask
+from optdsl.runtime.plan import Plan
+from optdsl.runtime.snapshot import Snapshot
+from optdsl.runtime.structure import Structure
+
+GradientFunction = Callable[[Any], Any]
+
+
+class _FewerTensors(Exception):
+    """The function has no gradient for some tensors: the step begins again without them."""
+
+
+class Asker:
+    """Takes steps of one engine with a function of gradients."""
+
+    def __init__(self, engine: Engine, plan: Plan) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.structure = Structure()
+        self._intakes = {
+            name: Intake(engine, name, own=name in plan.kept) for name in plan.gradients
+        }
+
+    def step(
+        self, function: GradientFunction, structure: Structure
+    ) -> tuple[list[Selection], Any, int]:
+        """Take one step; return who took part, the loss if there was one, and how many
+        tensors had a gradient.
+
+        If anything goes wrong, in the function too, all is put back as it was.
+        """
+        self.structure = structure
+        everyone = tuple(range(structure.count))
+        snapshot = Snapshot(self.engine, self.plan)
+        turn = _Turn(self, function)
+        try:
+            try:
+                taken = self._run(everyone, turn)
+            except _FewerTensors:
+                snapshot.restore()
+                taken = self._run(turn.given, turn)
+            self.engine.commit(taken)
+            return taken, turn.loss, len(turn.given)
+        except BaseException:
+            snapshot.restore()
+            raise
+        finally:
+            for intake in self._intakes.values():
+                intake.release()
+
+    def _run(self, identities: tuple[int, ...], turn: _Turn) -> list[Selection]:
+        if not identities:
+            return [NOBODY] * self.engine.layout.parts
+        turn.asked = 0
+        selection = self.engine.select(identities)
+        self.engine.prepare(selection)
+        return self.engine.run(self.plan, selection, turn.ask)
+
+    def points(self, ask: Ask, live: Selection) -> Any:
+        """Return the arrays where a gradient is asked for, in the structure of the parameters."""
+        tensors = self.engine.tensors
+        arrays = list(tensors.stream("theta"))
+        stream = tensors.stream(ask.point)
+        for index in live.identities:
+            arrays[index] = stream[index]
+        return self.structure.unflatten(read_only(arrays))
+
+    def take(self, ask: Ask, given: list[Any]) -> tuple[int, ...]:
+        """Make `given` the gradients of this phase; return which tensors have one."""
+        points = self.engine.tensors.point_extents(ask.point)
+        return self._intakes[ask.gradient].take(given, points)
+
+
+class _Turn:
+    """What is known within one step."""
+
+    def __init__(self, asker: Asker, function: GradientFunction) -> None:
+        self.asker = asker
+        self.function = function
+        self.asked = 0
+        self.first: list[Any] | None = None
+        self.given: tuple[int, ...] = ()
+        self.loss: Any = None
+
+    def ask(self, ask: Ask, live: Selection) -> None:
+        """Get the gradients of one phase."""
+        self.asked += 1
+        if self.asked > 1:
+            self._ask_again(ask, live)
+            return
+        if self.first is not None:  # the step began again, with the gradients already given
+            self.asker.take(ask, self.first)
+            return
+        self.loss, flat = self._call(ask, live)
+        present = set(self.asker.take(ask, flat))
+        self.first = flat
+        self.given = tuple(index for index in live.identities if index in present)
+        if self.given != live.identities:
+            raise _FewerTensors
+
+    def _ask_again(self, ask: Ask, live: Selection) -> None:
+        _, flat = self._call(ask, live)
+        present = set(self.asker.take(ask, flat))
+        for index in live.identities:
+            if index not in present:
+                label = self.asker.structure.labels[index]
+                raise GradientError(
+                    f"the function gave a gradient for {label} at the first point of this step "
+                    "and None at a later one: give both or neither"
+                )
+
+    def _call(self, ask: Ask, live: Selection) -> tuple[Any, list[Any]]:
+        loss, gradients = split_loss(self.function(self.asker.points(ask, live)))
+        return loss, self.asker.structure.flatten(gradients)
+
+
+def split_loss(result: Any) -> tuple[Any, Any]:
+    """Return loss and gradients of what a function returned: gradients, or a pair of both."""
+    if isinstance(result, tuple) and len(result) == 2:
+        loss, gradients = result
+        is_number = np.ndim(loss) == 0 and loss is not None and not isinstance(loss, Mapping)
+        if is_number and isinstance(gradients, list | tuple | Mapping):
+            return loss, gradients
+    return None, result

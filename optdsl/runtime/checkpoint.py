@@ -1,0 +1,223 @@
+"""States as plain data: all that the next step depends on, except the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from optdsl.runtime.cohorts import Cohort, Cohorts
+from optdsl.runtime.engine import Engine
+from optdsl.runtime.errors import CheckpointError, RuntimeRefusal
+from optdsl.runtime.hyperparameters import Settings
+from optdsl.runtime.reading import Reading
+from optdsl.runtime.sources import dump_sources, restored_sources
+from optdsl.runtime.structure import Part, Structure
+from optdsl.runtime.tensors import Tensors
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What has a state: an engine, and the settings of each group."""
+
+    engine: Engine
+    settings: list[Settings]
+    labels: list[str]
+
+
+def dump(holder: Holder, mode: str | None, copy: bool) -> dict[str, Any]:
+    """Return the state as nested dicts and lists of numbers, strings and arrays."""
+    engine = holder.engine
+    tensors = engine.tensors
+    return {
+        "format": FORMAT,
+        **_identity(holder),
+        "fingerprint": engine.layout.fingerprint,
+        "mode": mode or "",
+        "groups": [dump_sources(settings) for settings in holder.settings],
+        "cohorts": [_dump_cohort(cohort) for cohort in engine.cohorts.items],
+        "entries": {
+            slot.name: {
+                str(index): array.copy() if copy else array
+                for index, array in enumerate(tensors.stream(slot.name))
+                if array is not None
+            }
+            for slot in tensors.entry_states
+        },
+        "tensor": tensors.tensor[:, : len(tensors.tensor_states)].copy(),
+        "everything": tensors.everything[: len(tensors.all_states)].copy(),
+        "all_started": int(tensors.all_started),
+    }
+
+
+def _identity(holder: Holder) -> dict[str, Any]:
+    """Return what must be the same where the state is loaded."""
+    layout, tensors = holder.engine.layout, holder.engine.tensors
+    return {
+        "rule": layout.name,
+        "family": layout.family,
+        "states": {
+            slot.name: slot.kind if slot.storage is None else f"{slot.kind}, {slot.storage}"
+            for slot in layout.states
+        },
+        "parts": layout.parts,
+        "dtype": "" if tensors.dtype is None else str(tensors.dtype),
+        "parameters": list(holder.labels),
+        "shapes": [list(shape) for shape in tensors.shapes],
+    }
+
+
+def _dump_cohort(cohort: Cohort) -> dict[str, Any]:
+    return {
+        "group": cohort.group,
+        "members": np.array(cohort.members, dtype=np.int64),
+        "clocks": list(cohort.clocks),
+        "started": int(cohort.started),
+        "step_state": cohort.step_state.copy(),
+        "reading": cohort.reading.state_dict(),
+    }
+
+
+def restore(holder: Holder, state: Mapping[str, Any]) -> Literal["ready", "function"] | None:
+    """Put a stored state in place of the present one; return its mode.
+
+    Raises:
+        CheckpointError: it does not belong here; nothing has changed then.
+    """
+    _check_identity(_identity(holder), state)
+    try:
+        sources = restored_sources(holder.settings, state["groups"])
+        tensors = _restored_tensors(holder, state)
+        cohorts = _restored_cohorts(holder, state, sources)
+        mode = {"": None, "ready": "ready", "function": "function"}[state["mode"]]
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeRefusal) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise CheckpointError(f"the stored state is damaged ({reason})") from error
+    for settings, new in zip(holder.settings, sources, strict=True):
+        settings.replace(new)
+    for cohort in cohorts.items:
+        cohort.reading.settings = holder.settings[cohort.group]
+    holder.engine.replace(tensors, cohorts)
+    return mode  # type: ignore[return-value]
+
+
+def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Structure:
+    """Give an empty engine the tensors that a stored state is for; return their structure.
+
+    Raises:
+        CheckpointError: the state does not say.
+    """
+    try:
+        labels = [str(label) for label in state["parameters"]]
+        named = bool(labels) and labels[0].startswith("`")
+        names = tuple(label.strip("`") for label in labels) if named else None
+        shapes = [tuple(int(n) for n in shape) for shape in state["shapes"]]
+        if labels:
+            engine.add(0, shapes, np.dtype(state["dtype"]), settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError("this is not a state of a transform") from error
+    structure = Structure([Part(names, len(labels), "")])
+    engine.tensors.labels = structure.labels
+    return structure
+
+
+def _check_identity(ours: dict[str, Any], state: Mapping[str, Any]) -> None:
+    if not isinstance(state, Mapping) or "format" not in state:
+        raise CheckpointError("this is not a state of an optimizer: give what `state_dict` returns")
+    if state["format"] != FORMAT:
+        raise CheckpointError(
+            f"the stored state has format {state['format']!r}, this version reads {FORMAT}"
+        )
+    words = {
+        "rule": "is one of", "family": "is one of a", "states": "has the states",
+        "parts": "counts its parts as", "dtype": "is for parameters of dtype",
+        "parameters": "is for the parameters", "shapes": "is for parameters of shapes",
+    }  # fmt: skip
+    for key, word in words.items():
+        if key not in state:
+            raise CheckpointError(f"the stored state is damaged: it has no {key!r}")
+        if state[key] != ours[key]:
+            theirs, here = _parted(state[key], ours[key])
+            raise CheckpointError(f"the stored state {word} {theirs}, but here it is {here}")
+
+
+def _parted(theirs: Any, ours: Any) -> tuple[str, str]:
+    """Return both as text: of long lists, only the first place where they part."""
+    if isinstance(theirs, list) and isinstance(ours, list):
+        if len(theirs) != len(ours):
+            return f"{len(theirs)} in number", str(len(ours))
+        place = next(i for i, pair in enumerate(zip(theirs, ours, strict=True)) if _differ(pair))
+        return f"{theirs[place]} at place {place}", str(ours[place])
+    return str(theirs), str(ours)
+
+
+def _differ(pair: tuple[Any, Any]) -> bool:
+    return bool(pair[0] != pair[1])
+
+
+def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
+    now = holder.engine.tensors
+    new = Tensors(holder.engine.layout)
+    if now.dtype is not None:
+        new.add(now.shapes, now.dtype)
+    new.labels, new.extents = now.labels, now.extents
+    new.put("theta", now.stream("theta"))
+    for slot in new.entry_states:
+        stream = new.stream(slot.name)
+        for key, array in state["entries"][slot.name].items():
+            index = int(key)
+            dtype = new.state_dtype(slot)
+            if array.shape != new.shapes[index] or array.dtype != dtype:
+                raise CheckpointError(
+                    f"state `{slot.name}` of parameter {new.labels[index]} is stored as "
+                    f"{array.dtype}{array.shape}, but here it is {dtype}{new.shapes[index]}"
+                )
+            stream[index] = array.copy()
+    new.tensor[:, : len(new.tensor_states)] = state["tensor"]
+    new.everything[: len(new.all_states)] = state["everything"]
+    new.all_started = bool(state["all_started"])
+    return new
+
+
+def _restored_cohorts(
+    holder: Holder, state: Mapping[str, Any], sources: list[list[Any]]
+) -> Cohorts:
+    engine = holder.engine
+    names = [settings.names for settings in holder.settings]
+    count = len(engine.tensors.shapes)
+    group_of = {i: cohort.group for cohort in engine.cohorts.items for i in cohort.members}
+    cohorts = Cohorts(engine.layout)
+    cohorts.of_tensor = np.full(count, -1, dtype=np.int64)
+    for stored in state["cohorts"]:
+        group = int(stored["group"])
+        members = [int(member) for member in stored["members"]]
+        if any(group_of[member] != group for member in members):
+            raise CheckpointError(f"the stored state has other parameters in group {group}")
+        reading = Reading.restored(Settings(names[group], sources[group]), stored["reading"])
+        cohort = Cohort(group, members, engine.layout.parts, reading)
+        cohort.clocks = [int(clock) for clock in stored["clocks"]]
+        cohort.started = bool(stored["started"])
+        if len(cohort.clocks) != engine.layout.parts or min(cohort.clocks) < 0:
+            raise CheckpointError("the stored state is damaged: its clocks do not fit")
+        cohorts.append(cohort)
+        cohort.step_state[:] = stored["step_state"]
+    if sorted(m for cohort in cohorts.items for m in cohort.members) != list(range(count)):
+        raise CheckpointError("the stored state is damaged: its cohorts do not cover the tensors")
+    _check_started(engine, state, cohorts)
+    return cohorts
+
+
+def _check_started(engine: Engine, state: Mapping[str, Any], cohorts: Cohorts) -> None:
+    for slot in engine.tensors.entry_states:
+        stored = {int(key) for key in state["entries"][slot.name]}
+        for cohort in cohorts.items:
+            if cohort.started and not stored.issuperset(cohort.members):
+                raise CheckpointError(
+                    f"the stored state is damaged: arrays of `{slot.name}` are missing"
+                )

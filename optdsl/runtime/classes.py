@@ -1,0 +1,105 @@
+"""A layout becomes a class with a signature and a docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from optdsl.runtime.hyperparameters import Names, is_keyword_argument
+from optdsl.runtime.layout import HyperparameterSlot, Layout
+from optdsl.runtime.optimizer import Optimizer
+from optdsl.runtime.schedule import Schedule
+from optdsl.runtime.transform import Transform
+from optdsl.runtime.values import domain_text
+
+
+class _Formula:
+    """Stands in a signature for a default that is a formula."""
+
+    def __repr__(self) -> str:
+        return "<formula>"
+
+
+FORMULA = _Formula()
+
+
+def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Transform]:
+    """Return the class of a compiled rule.
+
+    >>> Adam = from_layout(layout)  # doctest: +SKIP
+    >>> opt = Adam([w], lr=1e-3)  # doctest: +SKIP
+    """
+    bases: dict[str, Any] = {"optimizer": Optimizer, "schedule": Schedule, "transform": Transform}
+    base = bases[layout.family]
+    names = Names(layout.name, layout.hyperparameters)
+    name = _class_name(layout.name)
+    body = {
+        "layout": layout,
+        "names": names,
+        "__doc__": _docstring(layout, names, base),
+        "__signature__": _signature(layout, names),
+        "__module__": base.__module__,
+    }
+    made: type[Optimizer] | type[Schedule] | type[Transform] = type(name, (base,), body)
+    return made
+
+
+def _class_name(name: str) -> str:
+    """Return `name` as an identifier: `ClipByGlobalNorm(c=1) | Adam` has none of its own."""
+    if name.isidentifier():
+        return name
+    return "_".join(re.findall(r"[A-Za-z]\w*", name)) or "Rule"
+
+
+def _signature(layout: Layout, names: Names) -> inspect.Signature:
+    parameters = []
+    if layout.family == "optimizer":
+        parameters.append(inspect.Parameter("parameters", inspect.Parameter.POSITIONAL_ONLY))
+    for name in names.preferred():
+        if is_keyword_argument(name):
+            default = _default(names, name)
+            parameters.append(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            )
+    parameters.append(inspect.Parameter("hyperparameters", inspect.Parameter.VAR_KEYWORD))
+    return inspect.Signature(parameters)
+
+
+def _default(names: Names, name: str) -> Any:
+    slots = [names.slots[indices[0]] for indices in names.slots_of(name)]
+    values = [_default_of(slot) for slot in slots]
+    if names.is_tuple(name):
+        return inspect.Parameter.empty if inspect.Parameter.empty in values else tuple(values)
+    return values[0]
+
+
+def _default_of(slot: HyperparameterSlot) -> Any:
+    if slot.default is None:
+        return inspect.Parameter.empty
+    if callable(slot.default):
+        return FORMULA
+    return int(slot.default) if slot.whole else slot.default
+
+
+def _docstring(layout: Layout, names: Names, base: type[Any]) -> str:
+    lines = [layout.doc.strip() or f"{layout.name}, a {layout.family}.", ""]
+    if names.slots:
+        lines.append("Hyperparameters:")
+        owners = {slot.owner for slot in names.slots}
+        lines += [_line(slot, len(owners) > 1) for slot in names.slots]
+        lines.append("")
+    lines.append(f"See `{base.__name__}` for how it is used.")
+    return "\n".join(lines)
+
+
+def _line(slot: HyperparameterSlot, qualified: bool) -> str:
+    name = f"{slot.owner}.{slot.local_name}" if qualified else slot.local_name
+    alias = ""
+    if slot.alias is not None:
+        place = "" if slot.alias_position is None else f"[{slot.alias_position}]"
+        alias = f", {slot.alias}{place}"
+    default = _default_of(slot)
+    given = "must be given" if default is inspect.Parameter.empty else f"default {default!r}"
+    doc = f": {slot.doc}" if slot.doc else ""
+    return f"    {name}{alias}{doc} ({given}, in {domain_text(slot)})"

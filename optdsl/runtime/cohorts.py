@@ -1,0 +1,91 @@
+"""Cohorts: the tensors of one group that have taken the same steps share clocks and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from optdsl.runtime.hyperparameters import Settings
+from optdsl.runtime.layout import Layout, Numbers
+from optdsl.runtime.reading import Reading
+
+
+class Cohort:
+    """Tensors that share clocks, states of kind "step" and the places in schedules."""
+
+    def __init__(self, group: int, members: list[int], parts: int, reading: Reading) -> None:
+        self.group = group
+        self.members = members
+        self.clocks = [0] * parts
+        self.reading = reading
+        self.started = False
+        self.row = 0
+        self.scalars: Numbers = np.zeros(0)  # views of this cohort's rows
+        self.step_state: Numbers = np.zeros(0)
+
+
+class Cohorts:
+    """All cohorts of a rule's tensors, with one row each in `scalars` and `step_state`."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.starts = [state.start for state in layout.states if state.kind == "step"]
+        self.items: list[Cohort] = []
+        self.of_tensor: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.scalars: Numbers = np.zeros((0, layout.scalars))
+        self.step_state: Numbers = np.zeros((0, len(self.starts)))
+        self.version = 0
+
+    def add(self, group: int, count: int, settings: Settings) -> None:
+        """Put `count` new tensors, behind those there are, into a cohort of their own."""
+        first = len(self.of_tensor)
+        members = list(range(first, first + count))
+        cohort = Cohort(group, members, self.layout.parts, Reading(settings))
+        self.of_tensor = np.concatenate([self.of_tensor, np.zeros(count, dtype=np.int64)])
+        self.append(cohort)
+
+    def append(self, cohort: Cohort) -> None:
+        """Give `cohort` a row; its members must be known already."""
+        cohort.row = len(self.items)
+        self.items.append(cohort)
+        self.scalars = np.vstack([self.scalars, np.zeros((1, self.layout.scalars))])
+        self.step_state = np.vstack([self.step_state, np.zeros((1, len(self.starts)))])
+        for each in self.items:
+            each.scalars = self.scalars[each.row]
+            each.step_state = self.step_state[each.row]
+        self.of_tensor[cohort.members] = cohort.row
+        self.version += 1
+
+    def split(self, cohort: Cohort, leaving: set[int]) -> Cohort:
+        """Move `leaving`, some but not all members, into a new cohort at the same place."""
+        stay = [member for member in cohort.members if member not in leaving]
+        go = [member for member in cohort.members if member in leaving]
+        new = Cohort(cohort.group, go, self.layout.parts, cohort.reading.copy())
+        new.clocks = list(cohort.clocks)
+        new.started = cohort.started
+        cohort.members = stay
+        self.append(new)
+        new.scalars[:] = cohort.scalars
+        new.step_state[:] = cohort.step_state
+        return new
+
+    def apart(self, tensors: Iterable[int]) -> list[Cohort]:
+        """Return cohorts that hold exactly `tensors`, splitting where one holds others too."""
+        wanted = set(tensors)
+        found = []
+        for cohort in list(self.items):
+            inside = [member for member in cohort.members if member in wanted]
+            if not inside:
+                continue
+            if len(inside) < len(cohort.members):
+                self.split(cohort, {m for m in cohort.members if m not in wanted})
+            found.append(cohort)
+        return found
+
+    def start(self, cohort: Cohort) -> None:
+        """Give the states of kind "step" the values they have before the first step."""
+        for column, begin in enumerate(self.starts):
+            cohort.step_state[column] = float(begin(None, cohort.reading.hyper))
+        cohort.started = True

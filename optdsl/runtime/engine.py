@@ -1,0 +1,217 @@
+"""The engine under optimizers and transforms: it runs the stages of a layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from optdsl.runtime.arrays import Array
+from optdsl.runtime.cohorts import Cohort, Cohorts
+from optdsl.runtime.errors import HyperparameterError
+from optdsl.runtime.hyperparameters import Settings
+from optdsl.runtime.layout import Ask, Guard, Layout, Numbers, Scalars
+from optdsl.runtime.plan import Plan, Work
+from optdsl.runtime.tensors import Tensors
+from optdsl.runtime.values import shown_name
+
+Asking = Callable[[Ask, "Selection"], None]
+
+
+class Selection:
+    """Tensors that take a step together, and the tables that were bound for them."""
+
+    def __init__(self, identities: tuple[int, ...]) -> None:
+        self.identities = identities
+        self.cohorts: list[Cohort] = []
+        self.version = -1
+        self.tables: dict[tuple[str, ...], tuple[int, Any]] = {}
+        self.partials: dict[tuple[int, int], Numbers] = {}
+
+
+NOBODY = Selection(())
+
+
+class Engine:
+    """Tensors, cohorts and tables of one rule.
+
+    `moving` counts how often arrays from outside have changed: tables that hold such are
+    bound again when it does.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.tensors = Tensors(layout)
+        self.cohorts = Cohorts(layout)
+        self.moving = 0
+        self._selections: dict[tuple[int, ...], Selection] = {}
+        self._uniform = tuple(
+            i for i, slot in enumerate(layout.hyperparameters) if slot.name in layout.uniform
+        )
+
+    def add(
+        self, group: int, shapes: Sequence[tuple[int, ...]], dtype: Any, settings: Settings
+    ) -> None:
+        """Take in the tensors of a new group."""
+        self.tensors.add(shapes, dtype)
+        self.cohorts.add(group, len(shapes), settings)
+        self.forget_tables()
+
+    def replace(self, tensors: Tensors, cohorts: Cohorts) -> None:
+        """Put other states and clocks in place of the present ones."""
+        self.tensors, self.cohorts = tensors, cohorts
+        self.moving += 1
+        self.forget_tables()
+
+    def forget_tables(self) -> None:
+        """Drop every table, because arrays have been replaced."""
+        self._selections.clear()
+
+    def drop_moving_tables(self) -> None:
+        """Drop the tables of arrays from outside, which may hold these alive."""
+        for selection in self._selections.values():
+            tables = selection.tables
+            for streams in [streams for streams, entry in tables.items() if entry[0] >= 0]:
+                del tables[streams]
+
+    def select(self, identities: tuple[int, ...]) -> Selection:
+        """Return the selection of these tensors, with cohorts that hold them and no others."""
+        selection = self._selections.get(identities)
+        if selection is None:
+            if len(self._selections) >= 8:
+                self._selections.clear()
+            selection = self._selections[identities] = Selection(identities)
+        if selection.version != self.cohorts.version:
+            selection.cohorts = self.cohorts.apart(identities)
+            selection.version = self.cohorts.version
+        return selection
+
+    def prepare(self, selection: Selection) -> None:
+        """Read the hyperparameters of this step, then start what takes its first.
+
+        Raises:
+            HyperparameterError: a value is outside its domain, or differs between
+                groups that must share it; nothing has changed then.
+        """
+        for cohort in selection.cohorts:
+            cohort.reading.read(cohort.clocks)
+        if self._uniform and len(selection.cohorts) > 1:
+            self._check_uniform(selection.cohorts)
+        for cohort in selection.cohorts:
+            if not cohort.started:
+                self._start(cohort)
+
+    def _check_uniform(self, cohorts: list[Cohort]) -> None:
+        first = cohorts[0]
+        for index in self._uniform:
+            expected = first.reading.hyper[index]
+            for cohort in cohorts[1:]:
+                value = cohort.reading.hyper[index]
+                if value != expected:
+                    name = shown_name(self.layout.hyperparameters[index])
+                    raise HyperparameterError(
+                        f"hyperparameter {name} is {expected!s} in group {first.group} and "
+                        f"{value!s} in group {cohort.group}, but {self.layout.name} makes one "
+                        "number for all tensors from it: give all groups the same value"
+                    )
+
+    def _start(self, cohort: Cohort) -> None:
+        hyper = cohort.reading.hyper
+        for index in cohort.members:
+            self.tensors.start(index, hyper)
+        if not self.tensors.all_started:
+            self.tensors.start_everything(hyper)
+        self.cohorts.start(cohort)
+
+    def run(self, plan: Plan, selection: Selection, ask: Asking | None = None) -> list[Selection]:
+        """Run the stages; return for each part who took a step in it.
+
+        Clocks stand still until `commit`.
+        """
+        for name in plan.buffers:
+            self.tensors.buffer(name, selection.identities)
+        live = selection
+        taken = [selection] * self.layout.parts
+        for step in plan.steps:
+            kind = type(step)
+            if kind is Work:
+                self._work(step, plan, live)  # type: ignore[arg-type]
+            elif kind is Scalars:
+                part, function = step.part, step.function  # type: ignore[union-attr]
+                for c in live.cohorts:
+                    function(float(c.clocks[part] + 1), c.reading.hyper, c.step_state, c.scalars)
+            elif isinstance(step, Guard):
+                live = self._guarded(step, live)
+                for part in range(step.part + 1, self.layout.parts):
+                    taken[part] = live
+                if not live.identities:
+                    break
+            elif isinstance(step, Ask):
+                assert ask is not None
+                ask(step, live)
+        return taken
+
+    def _work(self, work: Work, plan: Plan, live: Selection) -> None:
+        entry = live.tables.get(work.streams)
+        if entry is None or (entry[0] >= 0 and entry[0] != self.moving):
+            assert self.layout.bind is not None
+            table = self.layout.bind(
+                self.tensors.gather(work.streams, live.identities), live.identities
+            )
+            moves = not plan.gradients.isdisjoint(work.streams)
+            entry = live.tables[work.streams] = (self.moving if moves else -1, table)
+        table = entry[1]
+        shape = (table.chunks, work.reductions)
+        partials = live.partials.get(shape)
+        if partials is None:
+            partials = live.partials[shape] = np.zeros(shape)
+        cohorts = self.cohorts
+        tensors = self.tensors
+        work.function(
+            table, cohorts.of_tensor, cohorts.scalars, tensors.tensor, tensors.everything, partials
+        )
+
+    def _guarded(self, guard: Guard, live: Selection) -> Selection:
+        if guard.kind == "all":
+            return NOBODY if self.tensors.everything[guard.slot] != 0 else live
+        if guard.kind == "step":
+            held = {i for c in live.cohorts if c.scalars[guard.slot] != 0 for i in c.members}
+        else:
+            rows = self.tensors.tensor
+            held = {i for i in live.identities if rows[i, guard.slot] != 0}
+        if not held:
+            return live
+        rest = tuple(i for i in live.identities if i not in held)
+        return self.select(rest) if rest else NOBODY
+
+    def commit(self, taken: list[Selection]) -> None:
+        """Move the clocks on: the step has been taken."""
+        for part, selection in enumerate(taken):
+            if not selection.identities:
+                continue
+            if selection.version != self.cohorts.version:
+                selection = self.select(selection.identities)
+            for cohort in selection.cohorts:
+                clock = cohort.clocks[part] = cohort.clocks[part] + 1
+                if cohort.reading.ahead:
+                    cohort.reading.commit(part, clock)
+
+    def iterate(self, plan: Plan) -> list[Array | None]:
+        """Return the arrays of the buffer "iterate"; None for tensors that took no step yet."""
+        tensors, cohorts = self.tensors, self.cohorts
+        ids = tuple(i for c in cohorts.items if c.started for i in c.members)
+        if not ids:
+            return [None] * len(tensors.shapes)
+        selection = self.select(tuple(sorted(ids)))
+        kept = (tensors.tensor.copy(), tensors.everything.copy(), cohorts.step_state.copy())
+        readings = [(cohort.reading, cohort.reading.hyper) for cohort in selection.cohorts]
+        try:
+            for reading, _ in readings:
+                reading.hyper = reading.announced()
+            self.run(plan, selection)
+        finally:
+            for reading, hyper in readings:
+                reading.hyper = hyper
+            tensors.tensor[:], tensors.everything[:], cohorts.step_state[:] = kept
+        return list(tensors.stream("iterate"))

@@ -1,0 +1,260 @@
+"""Optimizers: rules that step arrays in place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, ClassVar, Literal
+
+from optdsl.runtime import checkpoint, statefile
+from optdsl.runtime.arrays import check_parameters
+from optdsl.runtime.asking import Asker
+from optdsl.runtime.engine import NOBODY, Engine, Selection
+from optdsl.runtime.errors import StepError
+from optdsl.runtime.groups import Group, as_groups, check_group
+from optdsl.runtime.hyperparameters import Names, Settings
+from optdsl.runtime.intake import Intake
+from optdsl.runtime.layout import Layout
+from optdsl.runtime.plan import make_plan
+from optdsl.runtime.structure import Part, Structure
+from optdsl.runtime.turns import Turns
+
+Mode = Literal["ready", "function"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step did.
+
+    `skipped` says that a rule such as `SkipNonfinite` kept every parameter that had a
+    gradient from its step. `taken` counts, for each part of a composition, the
+    parameters that took a step in it. `loss` is what a function of gradients
+    gave at the first point, or None.
+    """
+
+    skipped: bool
+    taken: tuple[int, ...]
+    loss: Any = None
+
+
+class Optimizer:
+    """Steps NumPy arrays in place, by a compiled rule.
+
+    >>> opt = Adam({"w": w, "b": b}, lr=1e-3, betas=(0.9, 0.99))  # doctest: +SKIP
+    >>> opt.step({"w": grad_w, "b": grad_b})  # doctest: +SKIP
+
+    Arguments:
+        parameters: a list or a dict of arrays, float32 or float64, contiguous and writable;
+            or a list of groups, each a dict with "params" and hyperparameters of its own.
+        hyperparameters: by the names and aliases of the spec. Each is a number, a schedule
+            or a Python function of the step, counted from 1 by the part that reads it.
+            `**{"AdamW.eta": 3e-4}` reaches one part of a composition, and goes before `eta`.
+
+    Subclasses are made by `from_layout`.
+
+    Raises:
+        ParameterError: arrays that cannot be stepped in place, overlap or mix dtypes.
+        HyperparameterError: an unknown, missing or repeated name, or a value outside its domain.
+    """
+
+    layout: ClassVar[Layout]
+    names: ClassVar[Names]
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init__(self, parameters: Any, /, **hyperparameters: Any) -> None:
+        layout = self.layout
+        self._turns = Turns()
+        self._mode: Mode | None = None
+        self._engine = Engine(layout)
+        self._groups: list[Group] = []
+        self._structure = Structure()
+        self._ready = None if layout.ready is None else make_plan(layout, layout.ready, ("g",))
+        self._function = make_plan(layout, layout.function)
+        self._iterate = None if layout.iterate is None else make_plan(layout, layout.iterate)
+        self._intake = Intake(self._engine, "g")
+        self._asker = Asker(self._engine, self._function)
+        groups = as_groups(parameters)
+        if groups is None:
+            self._defaults = Settings.of(self.names, hyperparameters)
+            self._add([(parameters, self._defaults)], nested=False)
+        else:
+            self._defaults = Settings.of(self.names, hyperparameters, partial=True)
+            self._add([self._read_group(group) for group in groups], nested=True)
+
+    def _read_group(self, group: Mapping[str, Any]) -> tuple[Any, Settings]:
+        own = {name: value for name, value in group.items() if name != "params"}
+        return group["params"], Settings.of(self.names, own, self._defaults)
+
+    def _add(self, groups: list[tuple[Any, Settings]], nested: bool) -> None:
+        structure = self._structure
+        arrays = list(self._engine.tensors.stream("theta"))
+        added = []
+        for number, (parameters, settings) in enumerate(groups, start=len(self._groups)):
+            part, new = Part.of(parameters, f" of group {number}" if nested else "")
+            structure = structure.with_part(part) if nested else Structure([part])
+            added.append((new, parameters, settings))
+            arrays += new
+        extents = check_parameters(arrays, structure.labels)
+        for new, parameters, settings in added:
+            if new:
+                shapes = [array.shape for array in new]
+                self._engine.add(len(self._groups), shapes, new[0].dtype, settings)
+            self._groups.append(Group(settings, parameters))
+        tensors = self._engine.tensors
+        tensors.labels, tensors.extents = structure.labels, extents
+        tensors.put("theta", arrays)
+        self._structure = structure
+
+    def add_group(self, group: Mapping[str, Any]) -> Group:
+        """Add parameters with hyperparameters of their own; what is not given is as for the first.
+
+        From then on gradients come as for groups: a list with one entry a group, or one
+        dict of all names, or one list of all arrays.
+
+        Raises:
+            ParameterError: as for the class, or the new arrays overlap the old.
+            HyperparameterError: as for the class.
+        """
+        with self._turns:
+            check_group(group, "the new group")
+            self._add([self._read_group(group)], nested=True)
+            return self._groups[-1]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups; their hyperparameters may be changed: `opt.groups[0]["lr"] = 1e-4`."""
+        return tuple(self._groups)
+
+    def step(self, gradients: Any) -> StepResult:
+        """Take one step, in place.
+
+        `gradients` has the structure of the parameters; None for an array that takes no step: its
+        states and its t stand still. Or it is a function that is given the arrays at the point
+        where the rule wants gradients (views that cannot be written to, in the same structure) and
+        returns gradients or `(loss, gradients)`. A gradient that is not contiguous is copied.
+
+        Rules like Nesterov ask for gradients elsewhere than at theta. Given a function, the arrays
+        hold theta throughout. Given gradients, the arrays hold the point at which the next
+        gradient is to be taken, and `theta()` gives theta. The first step decides which; a step of
+        the other kind is refused afterwards.
+
+        Returns a `StepResult`.
+
+        Raises:
+            GradientError: a missing, superfluous or unfit gradient.
+            HyperparameterError: a schedule or function leaves its domain at this step.
+            StepError: the rule cannot take this kind of step, or is within one.
+
+        When it raises, no parameter and no state has changed.
+        """
+        with self._turns:
+            if callable(gradients):
+                return self._step_with_function(gradients)
+            return self._step_with_gradients(gradients)
+
+    def _step_with_gradients(self, gradients: Any) -> StepResult:
+        plan = self._ready
+        if plan is None:
+            count = len(self._function.gradients)
+            raise StepError(
+                f"{self.layout.name} asks for {count} gradients in a step, at points of its own: "
+                "give `step` a function that returns the gradients at the point it is given"
+            )
+        self._require_mode("ready")
+        engine = self._engine
+        identities = self._intake.take(self._structure.flatten(gradients))
+        try:
+            if not identities:
+                return self._result([NOBODY] * self.layout.parts, 0)
+            selection = engine.select(identities)
+            engine.prepare(selection)
+            self._set_mode("ready")
+            taken = engine.run(plan, selection)
+            engine.commit(taken)
+        finally:
+            self._intake.release()
+        return self._result(taken, len(identities))
+
+    def _step_with_function(self, function: Any) -> StepResult:
+        self._require_mode("function")
+        taken, loss, asked = self._asker.step(function, self._structure)
+        self._set_mode("function")
+        return self._result(taken, asked, loss)
+
+    def _result(self, taken: list[Selection], given: int, loss: Any = None) -> StepResult:
+        counts = tuple(len(selection.identities) for selection in taken)
+        return StepResult(given > 0 and counts[-1] == 0, counts, loss)
+
+    def _require_mode(self, mode: Mode) -> None:
+        if self._mode is not None and self._mode != mode:
+            hold = "theta" if self._mode == "function" else "the point of the next gradient"
+            was = "a function" if self._mode == "function" else "gradients"
+            raise StepError(
+                f"the first step was given {was}, so the arrays hold {hold}: "
+                f"keep giving {was}; `theta()` gives the true iterate in both ways"
+            )
+
+    def _set_mode(self, mode: Mode) -> None:
+        if self._iterate is not None:
+            self._mode = mode
+
+    def theta(self) -> Any:
+        """Return copies of the true iterate, in the structure of the parameters.
+
+        They differ from the arrays only in rules such as Nesterov, when gradients are handed in.
+        """
+        with self._turns:
+            arrays: list[Any] = list(self._engine.tensors.stream("theta"))
+            if self._mode == "ready" and self._iterate is not None:
+                found = self._engine.iterate(self._iterate)
+                arrays = [a if b is None else b for a, b in zip(arrays, found, strict=True)]
+            return self._structure.unflatten([array.copy() for array in arrays])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a later step depends on except the parameters themselves.
+
+        Nested dicts of numbers, strings and arrays (copies). Functions and schedules
+        cannot be stored: their places are noted, with the place each schedule has reached.
+        """
+        with self._turns:
+            return checkpoint.dump(self._holder(), self._mode, copy=True)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a stored state: the next steps are bit for bit those of an unbroken run.
+
+        Where the state notes a function or a schedule, one must stand here too, as given by you.
+
+        Raises:
+            CheckpointError: a state of another rule, of other shapes or dtype, or damaged.
+                Nothing has changed then.
+        """
+        with self._turns:
+            self._mode = checkpoint.restore(self._holder(), state)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the state to one file (safetensors, with a checksum); an old one is replaced whole.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with self._turns:
+            statefile.write(checkpoint.dump(self._holder(), self._mode, copy=False), path)
+
+    def load(self, path: str | PathLike[str]) -> None:
+        """Continue from a file that `save` wrote.
+
+        Raises:
+            CheckpointError: as `load_state_dict`, or the file is damaged or none of ours.
+            OSError: the file cannot be read.
+        """
+        self.load_state_dict(statefile.read(path))
+
+    def _holder(self) -> checkpoint.Holder:
+        settings = [group.settings for group in self._groups]
+        return checkpoint.Holder(self._engine, settings, self._structure.labels)
+
+    def __repr__(self) -> str:
+        groups = ", ".join(repr(group) for group in self._groups)
+        return f"{type(self).__name__}({groups})"

@@ -1,0 +1,185 @@
+"""What the hyperparameters are at a step: settings, read along clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from optdsl.runtime.errors import CheckpointError
+from optdsl.runtime.hyperparameters import Settings
+from optdsl.runtime.layout import HyperparameterSlot, Numbers
+from optdsl.runtime.values import Cursor, Scheduled, checked_number
+
+
+class Reading:
+    """The hyperparameters as some tensors see them: one array, filled anew where a step needs it.
+
+    A value that a step has read ahead is a promise: the next step uses it, whatever
+    has been assigned meanwhile, because the gradient was asked for at a point made with it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        slots = settings.names.slots
+        self.settings = settings
+        self.slots = slots
+        self.ahead = tuple(i for i, slot in enumerate(slots) if slot.ahead)
+        self.hyper: Numbers = np.zeros(len(slots) + len(self.ahead))
+        self.promised: dict[int, tuple[int, float]] = {}
+        self._cursors: dict[int, tuple[Scheduled, Cursor]] = {}
+        self._generation = -1
+        self._dynamic: tuple[int, ...] = ()
+        self._formulas: tuple[int, ...] = ()
+        self._plain = False
+
+    def read(self, clocks: Sequence[int]) -> None:
+        """Fill `hyper` for the step after those that `clocks` counts, one clock a part.
+
+        Raises:
+            HyperparameterError: a schedule or function leaves the domain at this step.
+        """
+        if self._generation != self.settings.generation:
+            self._refresh()
+        if not self._plain:
+            self._read_moving(clocks)
+
+    def _refresh(self) -> None:
+        dynamic, formulas = [], []
+        for index, source in enumerate(self.settings.sources):
+            if source is None:
+                formulas.append(index)
+            elif isinstance(source, float):
+                self.hyper[index] = source
+            else:
+                dynamic.append(index)
+        self._dynamic, self._formulas = tuple(dynamic), tuple(formulas)
+        self._plain = not (dynamic or formulas or self.ahead)
+        kept = {i: pair for i, pair in self._cursors.items() if i in dynamic}
+        self._cursors = {i: p for i, p in kept.items() if p[0] is self.settings.sources[i]}
+        self._generation = self.settings.generation
+
+    def _read_moving(self, clocks: Sequence[int]) -> None:
+        hyper, slots, sources = self.hyper, self.slots, self.settings.sources
+        for index in self._dynamic:
+            slot = slots[index]
+            hyper[index] = self._value(index, slot, clocks[slot.part] + 1)
+        for index in self.ahead:
+            source = sources[index]
+            if isinstance(source, float):
+                hyper[index] = source
+        self._keep_promises(clocks)
+        self._fill_formulas(hyper, clocks, 1)
+        self._keep_promises(clocks)
+        if self.ahead:
+            self._look_ahead(clocks)
+
+    def _keep_promises(self, clocks: Sequence[int]) -> None:
+        for index, (t, value) in self.promised.items():
+            if clocks[self.slots[index].part] + 1 == t:
+                self.hyper[index] = value
+
+    def _look_ahead(self, clocks: Sequence[int]) -> None:
+        sources = self.settings.sources
+        later = self.hyper.copy()
+        needed = self._dynamic if self._formulas else self.ahead
+        for index in (*needed, *self.ahead):
+            source = sources[index]
+            if isinstance(source, float):
+                later[index] = source
+            elif source is not None:
+                slot = self.slots[index]
+                later[index] = self._value(index, slot, clocks[slot.part] + 2)
+        self._fill_formulas(later, clocks, 2)
+        count = len(self.slots)
+        for place, index in enumerate(self.ahead):
+            self.hyper[count + place] = later[index]
+
+    def _fill_formulas(self, hyper: Numbers, clocks: Sequence[int], offset: int) -> None:
+        # A formula may read another that stands behind it: as many rounds as there are formulas.
+        for _ in self._formulas:
+            before = hyper.copy()
+            for index in self._formulas:
+                slot = self.slots[index]
+                assert callable(slot.default)
+                hyper[index] = slot.default(float(clocks[slot.part] + offset), hyper)
+            if np.array_equal(before, hyper, equal_nan=True):
+                break
+        for index in self._formulas:
+            slot = self.slots[index]
+            t = clocks[slot.part] + offset
+            checked_number(slot, float(hyper[index]), f" by its default formula at step {t}")
+
+    def _value(self, index: int, slot: HyperparameterSlot, t: int) -> float:
+        source = self.settings.sources[index]
+        try:
+            if isinstance(source, Scheduled):
+                value: Any = self._cursor(index, source).at(t)
+            else:
+                assert callable(source)
+                value = source(t)
+        except Exception as error:
+            error.add_note(f"while hyperparameter `{slot.name}` was read at step {t}")
+            raise
+        return checked_number(slot, value, f" at step {t}")
+
+    def _cursor(self, index: int, source: Scheduled) -> Cursor:
+        pair = self._cursors.get(index)
+        if pair is None or pair[0] is not source:
+            pair = self._cursors[index] = (source, source.start())
+        return pair[1]
+
+    def commit(self, part: int, clock: int) -> None:
+        """Note that the step with number `clock` of `part` has been taken."""
+        count = len(self.slots)
+        for place, index in enumerate(self.ahead):
+            if self.slots[index].part == part:
+                self.promised[index] = (clock + 1, float(self.hyper[count + place]))
+
+    def announced(self) -> Numbers:
+        """Return the last row read, with the values promised for the step to come."""
+        if self._generation != self.settings.generation:
+            self._refresh()
+        row = self.hyper.copy()
+        for index, (_, value) in self.promised.items():
+            row[index] = value
+        return row
+
+    def copy(self) -> Reading:
+        """Return a reading at the same place that goes on by itself."""
+        new = Reading(self.settings)
+        new.promised = dict(self.promised)
+        new._cursors = {i: (s, cursor.copy()) for i, (s, cursor) in self._cursors.items()}
+        new._refresh()
+        new.hyper[:] = self.hyper
+        return new
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return promises and the places in schedules as plain data."""
+        return {
+            "promised": {
+                self.slots[i].name: {"t": t, "value": value}
+                for i, (t, value) in self.promised.items()
+            },
+            "schedules": {
+                self.slots[i].name: cursor.state_dict() for i, (_, cursor) in self._cursors.items()
+            },
+        }
+
+    @classmethod
+    def restored(cls, settings: Settings, state: dict[str, Any]) -> Reading:
+        """Return a reading of `settings` at a stored place.
+
+        Raises:
+            CheckpointError: the place is not one of these settings.
+        """
+        new = cls(settings)
+        index_of = {slot.name: i for i, slot in enumerate(new.slots)}
+        for name, promise in state["promised"].items():
+            new.promised[index_of[name]] = (int(promise["t"]), float(promise["value"]))
+        for name, place in state["schedules"].items():
+            source = settings.sources[index_of[name]]
+            if not isinstance(source, Scheduled):
+                raise CheckpointError(f"the stored state has a schedule for `{name}`")
+            new._cursors[index_of[name]] = (source, source.start().moved_to(place))
+        return new

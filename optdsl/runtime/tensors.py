@@ -1,0 +1,119 @@
+"""The arrays that an engine works on: parameters, gradients, states and buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from optdsl.runtime.arrays import Array, Extents
+from optdsl.runtime.layout import Layout, Numbers, StateSlot
+
+
+class Tensors:
+    """One list a stream, with one array a tensor; None where there is none yet.
+
+    States of kind "entry" live in `streams` beside "theta", the gradients and the buffers;
+    those of other kinds in the rows of `tensor` and `everything`.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.entry_states = tuple(s for s in layout.states if s.kind == "entry")
+        self.tensor_states = tuple(s for s in layout.states if s.kind == "tensor")
+        self.all_states = tuple(s for s in layout.states if s.kind == "all")
+        self.shapes: list[tuple[int, ...]] = []
+        self.labels: list[str] = []
+        self.extents: Extents | None = None
+        self.dtype: np.dtype[Any] | None = None
+        self.streams: dict[str, list[Array | None]] = {}
+        self.tensor: Numbers = np.zeros((0, layout.tensor))
+        self.everything: Numbers = np.zeros(layout.everything)
+        self._buffer_extents: dict[str, Extents] = {}
+        self.started: list[bool] = []
+        self.all_started = False
+
+    def add(self, shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> None:
+        """Make room for more tensors."""
+        self.dtype = dtype
+        self._buffer_extents.clear()
+        self.shapes.extend(shapes)
+        self.started.extend(False for _ in shapes)
+        for stream in self.streams.values():
+            stream.extend(None for _ in shapes)
+        self.tensor = np.vstack([self.tensor, np.zeros((len(shapes), self.layout.tensor))])
+
+    def stream(self, name: str) -> list[Array | None]:
+        """Return the arrays of stream `name`."""
+        found = self.streams.get(name)
+        if found is None:
+            found = self.streams[name] = [None] * len(self.shapes)
+        return found
+
+    def put(self, name: str, arrays: Iterable[Array | None]) -> None:
+        """Make `arrays` the stream `name`."""
+        self.streams[name] = list(arrays)
+
+    def state_dtype(self, slot: StateSlot) -> np.dtype[Any]:
+        """Return the dtype in which the entries of a state are stored."""
+        if slot.storage is None:
+            assert self.dtype is not None
+            return self.dtype
+        if slot.storage == "bfloat16":
+            import ml_dtypes
+
+            bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+            return bfloat16
+        return np.dtype(slot.storage)
+
+    def start(self, index: int, hyper: Numbers) -> None:
+        """Give the states of tensor `index` the values they have before its first step."""
+        theta = self.stream("theta")[index]
+        for slot in self.entry_states:
+            value = slot.start(theta, hyper)
+            array = np.empty(self.shapes[index], dtype=self.state_dtype(slot))
+            array[...] = value
+            self.stream(slot.name)[index] = array
+        for column, slot in enumerate(self.tensor_states):
+            self.tensor[index, column] = slot.start(None, hyper)
+        self.started[index] = True
+
+    def start_everything(self, hyper: Numbers) -> None:
+        """Give the numbers for all tensors the values they have before the first step."""
+        for column, slot in enumerate(self.all_states):
+            self.everything[column] = slot.start(None, hyper)
+        self.all_started = True
+
+    def buffer(self, name: str, indices: Iterable[int]) -> None:
+        """See that the buffer `name` has an array for each of `indices`."""
+        stream = self.stream(name)
+        for index in indices:
+            if stream[index] is None:
+                stream[index] = np.empty(self.shapes[index], dtype=self.dtype)
+                self._buffer_extents.pop(name, None)
+
+    def point_extents(self, name: str) -> Extents:
+        """Return the stretches of memory that the stream `name` takes."""
+        if name == "theta" and self.extents is not None:
+            return self.extents
+        found = self._buffer_extents.get(name)
+        if found is None:
+            pairs = [
+                (array, label)
+                for array, label in zip(self.stream(name), self.labels, strict=True)
+                if array is not None
+            ]
+            found = Extents([array for array, _ in pairs], [label for _, label in pairs])
+            self._buffer_extents[name] = found
+        return found
+
+    def gather(self, names: Sequence[str], indices: Sequence[int]) -> list[list[Array]]:
+        """Return the arrays of `names` for `indices`, as `bind` wants them."""
+        gathered = []
+        for name in names:
+            stream = self.stream(name)
+            arrays = [stream[index] for index in indices]
+            assert all(array is not None for array in arrays), f"no arrays for stream {name}"
+            gathered.append(arrays)
+        return gathered  # type: ignore[return-value]

@@ -1,0 +1,185 @@
+"""Transforms: rules that make of a gradient another."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, ClassVar
+
+from optdsl.runtime import checkpoint, statefile
+from optdsl.runtime.arrays import DTYPES, Array
+from optdsl.runtime.engine import NOBODY, Engine, Selection
+from optdsl.runtime.errors import GradientError, GradientTypeError, StepError
+from optdsl.runtime.hyperparameters import Names, Settings
+from optdsl.runtime.intake import Intake
+from optdsl.runtime.layout import Layout
+from optdsl.runtime.plan import make_plan
+from optdsl.runtime.structure import Part, Structure
+from optdsl.runtime.turns import Turns
+
+
+class Transform:
+    """Makes of gradients others, by a compiled rule, and keeps what it must remember.
+
+    >>> clip = ClipByGlobalNorm(c=1)  # doctest: +SKIP
+    >>> opt.step(clip.update({"w": grad_w, "b": grad_b}))  # doctest: +SKIP
+
+    `"ClipByGlobalNorm(c=1) | Adam"` compiles both into one and saves the passes over memory.
+    Hyperparameters are given as for an optimizer. Subclasses are made by `from_layout`.
+
+    Raises:
+        HyperparameterError: an unknown, missing or repeated name, or a value outside its domain.
+    """
+
+    layout: ClassVar[Layout]
+    names: ClassVar[Names]
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init__(self, /, **hyperparameters: Any) -> None:
+        layout = self.layout
+        if layout.ready is None or layout.output is None:
+            raise StepError(f"{layout.name} hands on no gradient that is given to it")
+        self._turns = Turns()
+        self._engine = Engine(layout)
+        self._settings = Settings.of(self.names, hyperparameters)
+        # The output is new with every update: its tables move like those of gradients.
+        self._output = layout.output
+        self._plan = make_plan(layout, layout.ready, ("g", "theta", layout.output))
+        self._reads_theta = _reads_theta(layout)
+        self._intake = Intake(self._engine, "g")
+        self._structure: Structure | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._settings[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Change a hyperparameter from the next update on."""
+        self._settings[name] = value
+
+    def update(self, gradients: Any, parameters: Any = None) -> Any:
+        """Return new arrays in the structure of `gradients`.
+
+        None in place of a gradient stays None, and that tensor's states stand still. A
+        tensor that the transform skips gets None, which an optimizer's `step` understands.
+        The first update fixes structure, shapes and dtype. `parameters`, in the same structure,
+        are needed by transforms that read theta, such as a penalty; they are only read.
+
+        Raises:
+            GradientError: the gradients do not fit those of the first update.
+            HyperparameterError: a schedule or function leaves its domain at this step.
+            StepError: the transform reads theta, and `parameters` are missing.
+        """
+        with self._turns:
+            structure = self._structure or self._begin(gradients)
+            flat = structure.flatten(gradients)
+            if self._reads_theta:
+                self._take_parameters(structure, parameters)
+            try:
+                taken = self._run(self._intake.take(flat))
+                return structure.unflatten(self._handed_on(taken[-1]))
+            finally:
+                self._intake.release()
+                self._engine.tensors.put(self._output, [None] * structure.count)
+
+    def _begin(self, gradients: Any) -> Structure:
+        part, arrays = Part.of(gradients)
+        structure = Structure([part])
+        for array, label in zip(arrays, structure.labels, strict=True):
+            if array is None:
+                raise GradientError(
+                    f"the first update has None for {label}: it must show the shape of each"
+                )
+            if getattr(array, "dtype", None) not in DTYPES:
+                kind = getattr(array, "dtype", type(array).__name__)
+                raise GradientTypeError(
+                    f"the gradient of {label} is {kind}: give a NumPy array of float32 or float64"
+                )
+        if arrays:
+            shapes = [array.shape for array in arrays]
+            self._engine.add(0, shapes, arrays[0].dtype, self._settings)
+        self._engine.tensors.labels = structure.labels
+        self._structure = structure
+        return structure
+
+    def _take_parameters(self, structure: Structure, parameters: Any) -> None:
+        if parameters is None:
+            raise StepError(
+                f"{self.layout.name} reads the parameters: give them too, "
+                "as in update(gradients, parameters)"
+            )
+        tensors = self._engine.tensors
+        arrays: list[Array] = structure.flatten(parameters)
+        for array, shape, label in zip(arrays, tensors.shapes, structure.labels, strict=True):
+            if (
+                getattr(array, "shape", None) != shape
+                or array.dtype != tensors.dtype
+                or not array.flags.c_contiguous
+            ):
+                raise GradientError(
+                    f"parameter {label} does not fit its gradient: it must be a contiguous array "
+                    f"of {tensors.dtype} of shape {shape}"
+                )
+        tensors.put("theta", arrays)
+        self._engine.moving += 1
+
+    def _run(self, identities: tuple[int, ...]) -> list[Selection]:
+        engine = self._engine
+        if not identities:
+            return [NOBODY] * self.layout.parts
+        selection = engine.select(identities)
+        engine.prepare(selection)
+        engine.tensors.buffer(self._output, identities)
+        engine.moving += 1
+        taken = engine.run(self._plan, selection)
+        engine.commit(taken)
+        return taken
+
+    def _handed_on(self, selection: Selection) -> list[Array | None]:
+        stream = self._engine.tensors.stream(self._output)
+        result: list[Array | None] = [None] * len(stream)
+        for index in selection.identities:
+            result[index] = stream[index]
+        return result
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a later update depends on, as `Optimizer.state_dict` does."""
+        with self._turns:
+            return checkpoint.dump(self._holder(), None, copy=True)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a stored state; a transform that is new takes its structure from it.
+
+        Raises:
+            CheckpointError: as for an optimizer; nothing has changed then.
+        """
+        with self._turns:
+            if self._structure is not None:
+                checkpoint.restore(self._holder(), state)
+                return
+            fresh = Engine(self.layout)
+            structure = checkpoint.lay_out(fresh, self._settings, state)
+            holder = checkpoint.Holder(fresh, [self._settings], structure.labels)
+            checkpoint.restore(holder, state)
+            self._engine, self._intake = fresh, Intake(fresh, "g")
+            self._structure = structure if structure.count else None
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the state to one file, as `Optimizer.save` does."""
+        with self._turns:
+            statefile.write(checkpoint.dump(self._holder(), None, copy=False), path)
+
+    def load(self, path: str | PathLike[str]) -> None:
+        """Continue from a file that `save` wrote, as `Optimizer.load` does."""
+        self.load_state_dict(statefile.read(path))
+
+    def _holder(self) -> checkpoint.Holder:
+        labels = self._engine.tensors.labels
+        return checkpoint.Holder(self._engine, [self._settings], labels)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._settings.text()})"
+
+
+def _reads_theta(layout: Layout) -> bool:
+    return any("theta" in getattr(stage, "streams", ()) for stage in layout.ready or ())
