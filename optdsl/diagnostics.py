@@ -28,7 +28,9 @@ class SourceText:
 
     def line(self, number: int) -> str:
         """Return line `number`, counted from 1, without its end."""
-        return self.text.split("\n")[number - 1]
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : len(self.text) if end < 0 else end].removesuffix("\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Diagnostic:
             return head + tail
         source = self.span.source
         line, column = source.position(self.span.start)
-        text = source.line(line)
+        text = "".join(map(_visible, source.line(line)))
         width = min(self.span.end - self.span.start, len(text) - column + 1)
         gutter = len(str(line))
         padding = "".join("\t" if character == "\t" else " " for character in text[: column - 1])
@@ -77,6 +79,10 @@ class Diagnostic:
                 f" {' ' * gutter} | {padding}{'^' * max(1, width)}",
             ]
         ) + tail
+
+
+def _visible(sign: str) -> str:
+    return sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}"
 
 
 class DiagnosticError(Exception):

@@ -154,11 +154,11 @@ def _unknown(source: SourceText, offset: int) -> Diagnostic:
 
 def _unclosed(source: SourceText, start: int, end: int) -> Diagnostic:
     sign = source.text[start]
-    what = "string" if sign == '"' else "LaTeX"
+    is_string = sign == '"'
     return Diagnostic(
-        f"unclosed-{what.lower()}",
-        f"this {what} is not closed on its line",
-        Span(source, start, len(source.text[:end].rstrip())),
+        "unclosed-string" if is_string else "unclosed-latex",
+        f"this {'string' if is_string else 'LaTeX'} is not closed on its line",
+        Span(source, start, start + len(source.text[start:end].rstrip())),
         f"end it with {sign}",
     )
 
@@ -233,20 +233,20 @@ class _Reader:
 
 def _tell_tabs(layout: Layout) -> None:
     """Tell of the first line whose indentation mixes tabs with the spaces of others."""
-    text = layout.source.text
+    source = layout.source
     seen: str | None = None
-    for found in re.finditer(r"^[ \t]+(?=[^ \t\r\n#])", text, re.MULTILINE):
-        signs = set(found[0])
+    for found in re.finditer(r"^[ \t]+(?=[^ \t\r\n#])", source.text, re.MULTILINE):
         seen = seen or found[0][0]
-        if signs != {seen}:
-            layout.mistakes.append(
-                Diagnostic(
-                    "tab-indentation",
-                    "tabs and spaces are mixed in the indentation of this file",
-                    Span(layout.source, found.start(), found.end()),
-                    "indent with spaces throughout",
-                )
+        if set(found[0]) != {seen}:
+            mistake = Diagnostic(
+                "tab-indentation",
+                "tabs and spaces are mixed in the indentation of this file",
+                Span(source, *found.span()),
+                "indent with spaces throughout",
             )
+            own = [line for line in layout.lines if line.start == found.end()]
+            holder: Line | Layout = own[0] if own else layout
+            holder.mistakes.insert(0, mistake)
             return
 
 

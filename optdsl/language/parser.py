@@ -49,13 +49,15 @@ class _Draft:
         self.unfinished: Line | None = None
         self.statements: list[syntax.Statement] = []
         self.lines_below = 0
+        self.has_docstring = False
 
     def done(self) -> syntax.Definition | None:
         """Return the whole definition; raises DiagnosticError where it is empty."""
         header = self.header
         if header is None:
             return None
-        if not self.lines_below and header.value is None and header.extends is None:
+        below = self.lines_below - self.has_docstring
+        if not below and header.value is None and header.extends is None:
             raise DiagnosticError(mistakes.empty(header))
         span = header.span
         if self.statements and span is not None and self.statements[-1].span is not None:
@@ -179,6 +181,7 @@ class _FileReader:
             return
         if draft.lines_below > 1 or header.doc is not None:
             raise DiagnosticError(mistakes.misplaced_docstring(self._span(line)))
+        draft.has_docstring = True
         draft.header = replace(header, doc=text)
 
     def _code(self, line: Line) -> str:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lark import Token, UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from optdsl.diagnostics import Diagnostic, Span, did_you_mean
+from optdsl.language.characters import SUPERSCRIPTS
 
 KEYWORDS = (
     "hyper", "index", "input", "skip", "evaluate", "state", "source", "equals", "differs",
@@ -23,6 +24,14 @@ _WORDS = {
     "$END": "the end of the line", "DOCUMENT": "a document", "TAG": "the number of an equation",
     "PLUS": "`+`", "MINUS": "`-`", "POWER": "`^`", "VERB": "a claim",
 }  # fmt: skip
+
+#: How what was found is told apart, whatever the grammar would have called it there.
+_TOKEN = re.compile(
+    r"(?P<NUMBER>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(?P<ALL>all\b)|(?P<PER>per\b)|"
+    r"(?P<KEYWORD>(?:if|else|and|or|not|for|then)\b)|(?P<NAME>[^\W\d]\w*)|"
+    r'(?P<STRING>"[^"]*")|(?P<COMPARE>[<>=!]=|[<>≤≥≠])|(?P<LPAR>\()|(?P<ROOT>√)|'
+    r"(?P<INFINITY>∞)|(?P<PLUS>\+)|(?P<OTHER>\.\.|.)"
+)
 
 _BEGIN_VALUE = {"NAME", "NUMBER", "LPAR", "STRING", "ROOT", "INFINITY"}
 _FOLLOW_VALUE = {"PLUS", "MINUS", "TIMES", "POWER", "COMPARE"}
@@ -74,7 +83,7 @@ class Failure:
     ) -> Diagnostic:
         """Return a diagnostic, at what was found unless `at` says otherwise."""
         start, end = (self.start, self.end) if at is None else at
-        return Diagnostic(code, message, self.span(start, max(end, start + 1)), hint)
+        return Diagnostic(code, message, self.span(start, end), hint)
 
 
 def explain(error: UnexpectedInput, code: str, whole: Span, rule: str) -> Diagnostic:
@@ -89,19 +98,17 @@ def explain(error: UnexpectedInput, code: str, whole: Span, rule: str) -> Diagno
 
 def _failure(error: UnexpectedInput, code: str, whole: Span, rule: str) -> Failure:
     expected: set[str] = set()
-    start, end, kind = len(code), len(code), "$END"
+    start = len(code)
     if isinstance(error, UnexpectedToken):
-        expected = set(error.accepts or error.expected)
-        token = error.token
-        if isinstance(token, Token) and token.type != "$END":
-            start, end, kind = token.start_pos or 0, token.end_pos or 0, token.type
+        expected = set(error.expected)
+        if error.token.type != "$END":
+            start = error.token.start_pos or 0
     elif isinstance(error, UnexpectedCharacters):
         expected = set(error.allowed or ())
         start = error.pos_in_stream or 0
-        word = re.compile(r"\w+|.", re.DOTALL).match(code, start)
-        end, kind = (word.end() if word else start + 1), "?"
-    elif isinstance(error, UnexpectedEOF):
-        expected = set(error.expected)
+    found = _TOKEN.match(code, start)
+    kind = "$END" if found is None else found.lastgroup or "OTHER"
+    end = start if found is None else found.end()
     return Failure(code, whole, rule, start, end, kind, frozenset(expected))
 
 
@@ -202,6 +209,26 @@ def _missing_operator(failure: Failure) -> Diagnostic | None:
     )
 
 
+def _power_of_root(failure: Failure) -> Diagnostic | None:
+    if not failure.found.startswith(("^", *SUPERSCRIPTS)):
+        return None
+    if "√" not in failure.code[: failure.start]:
+        return failure.tell("syntax", "a power of a power needs brackets", "write `(x^2)^2`")
+    return failure.tell(
+        "syntax",
+        "this power may belong to the root or to what stands under it",
+        "write `sqrt(x)^2` or `sqrt(x^2)`",
+    )
+
+
+def _missing_equals(failure: Failure) -> Diagnostic | None:
+    if "EQUAL" not in failure.expected or failure.kind not in ("NUMBER", "LPAR"):
+        return None
+    return failure.tell(
+        "missing-equals", f"`=` is missing before {_found(failure)}", f"write `= {failure.found}`"
+    )
+
+
 def _misplaced_scope(failure: Failure) -> Diagnostic | None:
     if failure.kind not in ("ALL", "PER"):
         return None
@@ -217,6 +244,10 @@ def _missing_value(failure: Failure) -> Diagnostic | None:
         return None
     if failure.kind == "PLUS":
         return failure.tell("syntax", "a value cannot begin with `+`", "leave the `+` out")
+    decimals = re.match(r"\.[0-9]+", failure.code[failure.start :])
+    if decimals:
+        at = (failure.start, failure.start + decimals.end())
+        return failure.tell("syntax", "a number begins with a digit", f"write `0{decimals[0]}`", at)
     before = failure.code[: failure.start].rstrip()
     last = re.search(r"(\w+|[<>=!]=|\.\.|\S)$", before)
     where = f" after `{last[0]}`" if last else ""
@@ -229,7 +260,9 @@ _LOOKS: tuple[Callable[[Failure], Diagnostic | None], ...] = (
     _foreign_operator,
     _chained_comparison,
     _missing_else,
+    _power_of_root,
     _missing_operator,
+    _missing_equals,
     _misplaced_scope,
     _missing_value,
 )
@@ -239,7 +272,7 @@ def _unexpected(failure: Failure) -> Diagnostic:
     words = sorted(set(_say(failure.expected)))
     expected = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
     hint = None
-    if failure.kind in ("NAME", "?"):
+    if failure.kind == "NAME":
         keywords = [name[1:].lower() for name in failure.expected if name.startswith("_")]
         hint = did_you_mean(failure.found, keywords)
     if not expected:
