@@ -1,1 +1,70 @@
-"""Targets, one module each, behind one protocol."""
+"""Targets, one module each, behind one protocol.
+
+Generated modules import `optdsl.codegen.support`, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optdsl.codegen.protocol import Target
+
+    from optdsl.model.system import System
+    from optdsl.runtime.layout import Layout
+
+#: The targets there are, by the name that users call them.
+TARGETS = {"reference": "reference", "numba-cpu": "numba_cpu"}
+
+__all__ = ["TARGETS", "assembly", "compile_system", "emit"]
+
+
+def emit(system: System, target: str = "numba-cpu") -> str:
+    """Return the source text of the module that runs `system` on `target`.
+
+    Raises:
+        DiagnosticError: for an unknown target, or what is not compiled yet.
+
+    >>> from optdsl.library import load_system
+    >>> "theta_t = theta_prev - eta * g_t" in emit(load_system("SGD"), "reference")
+    True
+    """
+    from optdsl.codegen.module import module_text
+    from optdsl.codegen.unit import prepare
+    from optdsl.codegen.versions import compiler_version
+
+    return module_text(prepare(system), find_target(target), compiler_version())
+
+
+def compile_system(system: System, target: str = "numba-cpu") -> Layout:
+    """Return the layout of `system` compiled for `target`, from the cache where it has it.
+
+    Raises:
+        DiagnosticError: for an unknown target, or what is not compiled yet.
+    """
+    from optdsl.codegen.cache import load
+
+    find_target(target)
+    return load(system, target, lambda: emit(system, target))
+
+
+def assembly(system: System, dtype: str = "float32") -> str:
+    """Return the assembly of the kernels of `system` for entries of `dtype`."""
+    from optdsl.codegen.inspection import assembly_text
+
+    return assembly_text(compile_system(system, "numba-cpu"), dtype)
+
+
+def find_target(name: str) -> Target:
+    """Return the module of the target called `name`; a DiagnosticError where there is none."""
+    from importlib import import_module
+
+    from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
+
+    if name not in TARGETS:
+        hint = did_you_mean(name, TARGETS) or f"the targets are {', '.join(TARGETS)}"
+        raise DiagnosticError(
+            Diagnostic("unknown-target", f"there is no target `{name}`", None, hint)
+        )
+    target: Target = import_module(f"optdsl.codegen.{TARGETS[name]}")  # type: ignore[assignment]
+    return target

@@ -157,9 +157,7 @@ def keep_old_numbers(system: System, stages: list[Stage]) -> list[Stage]:
     return stages
 
 
-def _keep(
-    stages: list[Stage], name: str, old: Value, copy: Value, names: Names
-) -> list[Stage]:
+def _keep(stages: list[Stage], name: str, old: Value, copy: Value, names: Names) -> list[Stage]:
     place = next(
         i
         for i, stage in enumerate(stages)

@@ -145,9 +145,7 @@ class _Planner:
                 reductions.append(value)
         return reductions
 
-    def _store(
-        self, stream: str, value: Value, number: int, loop: Loop, choice: Choice
-    ) -> None:
+    def _store(self, stream: str, value: Value, number: int, loop: Loop, choice: Choice) -> None:
         self._need(value, number, loop, choice, again=True)
         loop.stores[Store(stream, value)] = None
 

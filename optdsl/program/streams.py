@@ -17,8 +17,7 @@ def changed_states(system: System, kind: Kind) -> tuple[State, ...]:
     return tuple(
         state
         for state in system.states
-        if state.kind is kind
-        and equations.get(state.name, _old(state)) != _old(state)
+        if state.kind is kind and equations.get(state.name, _old(state)) != _old(state)
     )
 
 

@@ -8,7 +8,6 @@ from optdsl.model.expressions import Clock, Expression, Kind, Reduce, Value, wal
 from optdsl.program.program import (
     Accumulate,
     Ask,
-    Assignment,
     Combine,
     Guard,
     Pass,

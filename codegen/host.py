@@ -1,0 +1,212 @@
+"""What runs on the host, alike for every CPU target: numbers once a step, folds, starts."""
+
+from __future__ import annotations
+
+from optdsl.codegen.blocks import indent
+from optdsl.codegen.naming import Identifiers, comment
+from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.slots import exported
+from optdsl.codegen.unit import Unit
+
+from optdsl.model.expressions import (
+    Clock,
+    Kind,
+    Value,
+    number,
+)
+from optdsl.model.system import Hyperparameter, State
+from optdsl.program.program import Assignment, Combine, Program, Scalars
+
+
+def scalars_function(unit: Unit, program: Program, part: int) -> list[str]:
+    """Return the function that computes the numbers of one step, or no lines if there are none."""
+    assignments = _scalars_of(program, part)
+    exports = exported(program, part)
+    if not assignments and not exports:
+        return []
+    names = Identifiers()
+    local = {each.name for each in assignments}
+    reads = _Reads(unit, names, local)
+    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, lazy=True)
+    body: list[str] = []
+    for each in assignments:
+        text = python(each.expression, dialect)
+        body += [*_equation(each), f"{names.value(Value(each.name, Kind.STEP))} = {text}"]
+    writes = []
+    for number in exports:
+        text = python(number, dialect)
+        writes.append(f"scalars[{unit.slots.scalars[number]}] = {text}")
+    for name, slot in unit.slots.step_state.items():
+        if name in local and program.mode != "iterate":
+            new = names.value(Value(name, Kind.STEP))
+            writes.append(f"step_state[{slot}] = {new}")
+    lines = [*reads.lines, *body, *writes]
+    return ["@quiet", "def NAME(t, hyper, step_state, scalars):", *indent(lines)]
+
+
+def _scalars_of(program: Program, part: int) -> list[Assignment]:
+    return [
+        each
+        for stage in program.stages
+        if isinstance(stage, Scalars) and stage.part == part
+        for each in stage.assignments
+    ]
+
+
+def _equation(assignment: Assignment) -> list[str]:
+    """Return the author's equation as a comment; a piece of one needs none."""
+    return [f"# {comment(assignment.comment)}"] if " = " in assignment.comment else []
+
+
+def _clock(clock: Clock) -> str:
+    return "t" if clock.offset == 0 else f"t {'+' if clock.offset > 0 else '-'} {abs(clock.offset)}"
+
+
+class _Reads:
+    """Local names for what a function reads of the arrays; one line each, at its head."""
+
+    def __init__(self, unit: Unit, names: Identifiers, local: set[str]) -> None:
+        self.unit = unit
+        self.names = names
+        self.local = local
+        self.lines: list[str] = []
+        self._read: set[Value] = set()
+
+    def value(self, value: Value) -> str:
+        name = self.names.value(value)
+        computed = value.name in self.local and value.offset == 0
+        if not computed and value not in self._read:
+            self._read.add(value)
+            self.lines.append(f"{name} = {self._place(value)}")
+        return name
+
+    def _place(self, value: Value) -> str:
+        slots = self.unit.slots
+        if value in slots.hyper:
+            return f"hyper[{slots.hyper[value]}]"
+        if value.offset == -1:
+            text = f"step_state[{slots.step_state[value.name]}]"
+        else:
+            text = f"scalars[{slots.scalars[value]}]"
+        return f"{text} != 0.0" if value.name in self.unit.predicates else text
+
+
+# -------------------------------------------------------------------- combine
+
+
+def combine_function(unit: Unit, stage: Combine) -> list[str]:
+    """Return the function that folds partial sums and computes what follows from them."""
+    names = Identifiers(unit.indexed)
+    local: set[str] = set()
+    reads = _NumberReads(unit, names, local)
+    body: list[str] = []
+    for column, reduction in enumerate(stage.reductions):
+        name = names.value(Value(reduction.name, reduction.kind))
+        fold = "over_all" if reduction.kind is Kind.ALL else "per_tensor"
+        body.append(f"# {comment(_with_name(reduction.name, reduction.comment))}")
+        body.append(f'{name} = {fold}("{reduction.operator}", table, partials[:, {column}])')
+        body.append(_kept(unit, reduction.name, reduction.kind, name))
+        local.add(reduction.name)
+    for each in stage.assignments:
+        reads.everywhere = each.kind is Kind.ALL
+        dialect = Dialect(reads.value, reads.clock, predicates=unit.predicates)
+        text = python(each.expression, dialect)
+        name = names.value(Value(each.name, each.kind))
+        body += [*_equation(each), f"{name} = {text}"]
+        body.append(_kept(unit, each.name, each.kind, name))
+        local.add(each.name)
+    header = "def NAME(table, cohort, scalars, tensor, everything, partials):"
+    return ["@quiet", header, *indent([*reads.lines, *body])]
+
+
+def _with_name(name: str, text: str) -> str:
+    return text if " = " in text else f"{name} = {text}"
+
+
+def _kept(unit: Unit, name: str, kind: Kind, text: str) -> str:
+    if kind is Kind.ALL:
+        return f"everything[{unit.slots.everything[name]}] = {text}"
+    return f"tensor[table.rows, {unit.slots.tensor[name]}] = {text}"
+
+
+class _NumberReads:
+    """Reads of numbers in a `Combine`: one a tensor, or one for all tensors."""
+
+    def __init__(self, unit: Unit, names: Identifiers, local: set[str]) -> None:
+        self.unit = unit
+        self.names = names
+        self.local = local
+        self.everywhere = False
+        self.lines: list[str] = []
+        self._read: dict[str, str] = {}
+
+    def value(self, value: Value) -> str:
+        if value.name in self.local and value.offset == 0:
+            return self.names.value(value)
+        slots = self.unit.slots
+        if value.kind is Kind.STEP:
+            return self._step(value, self.names.value(value))
+        if value.kind is Kind.ALL:
+            place = f"everything[{slots.everything[value.name]}]"
+        else:
+            place = f"tensor[table.rows, {slots.tensor[value.name]}]"
+        return self._line(self.names.value(value), place, value.name)
+
+    def clock(self, clock: Clock) -> str:
+        return self._step(clock, "t")
+
+    def _step(self, number: Value | Clock, name: str) -> str:
+        slot = self.unit.slots.scalars[number]
+        predicate = number.name if isinstance(number, Value) else ""
+        if self.everywhere:
+            return self._line(name, f"scalars[table.a_cohort(cohort), {slot}]", predicate)
+        place = f"scalars[table.cohorts(cohort), {slot}]"
+        return self._line(f"{name}_each", place, predicate)
+
+    def _line(self, name: str, place: str, predicate: str) -> str:
+        if name not in self._read:
+            self._read[name] = place
+            boolean = " != 0.0" if predicate in self.unit.predicates else ""
+            self.lines.append(f"{name} = {place}{boolean}")
+        return name
+
+
+# ------------------------------------------------------------ starts, defaults
+
+
+def start_function(unit: Unit, state: State) -> list[str]:
+    """Return the function that gives a state's value before the first step."""
+    names = Identifiers()
+    start = state.start if state.start is not None else number(0)
+    reads = _StartReads(unit, names)
+    dialect = Dialect(reads.value, _clock, predicates=unit.predicates)
+    text = python(start, dialect)
+    return ["@quiet", "def NAME(theta, hyper):", *indent([*reads.lines, f"return {text}"])]
+
+
+def default_function(unit: Unit, hyper: Hyperparameter) -> list[str]:
+    """Return the function that gives a default that is a formula."""
+    assert hyper.default is not None
+    names = Identifiers()
+    reads = _StartReads(unit, names)
+    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, lazy=True)
+    text = python(hyper.default, dialect)
+    return ["@quiet", "def NAME(t, hyper):", *indent([*reads.lines, f"return {text}"])]
+
+
+class _StartReads:
+    def __init__(self, unit: Unit, names: Identifiers) -> None:
+        self.unit = unit
+        self.names = names
+        self.lines: list[str] = []
+        self._read: set[Value] = set()
+
+    def value(self, value: Value) -> str:
+        if value.name == "theta":
+            return "theta"
+        name = self.names.value(value)
+        if value not in self._read:
+            self._read.add(value)
+            slot = self.unit.slots.hyper[Value(value.name, Kind.STEP)]
+            self.lines.append(f"{name} = hyper[{slot}]")
+        return name

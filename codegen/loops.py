@@ -1,0 +1,107 @@
+"""What a pass does to some entries, in words that every CPU target shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from optdsl.codegen.naming import Identifiers, comment
+from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.unit import Unit
+
+from optdsl.model.expressions import Clock, Expression, Kind, Value
+from optdsl.program.program import Assignment, Pass
+
+
+class Loop:
+    """The names and the lines of one pass.
+
+    `real` wraps the text of a number so that it has the type of the entries;
+    `prefix` stands before the names of functions.
+    """
+
+    def __init__(self, unit: Unit, stage: Pass, real: Callable[[str], str], prefix: str) -> None:
+        self.unit = unit
+        self.stage = stage
+        self.real = real
+        self.names = Identifiers(unit.indexed | set(unit.buffers))
+        self.streams = pass_streams(unit, stage)
+        self.arrays = {stream: self.names.stream(stream) for stream in self.streams}
+        self.entries = {load.value for load in stage.loads}
+        self.entries |= {Value(each.name, Kind.ENTRY) for each in stage.body}
+        self.dialect = Dialect(self._value, self._clock, real, unit.predicates, prefix=prefix)
+        self._heads: dict[str, str] = {}
+        self.body = [self._assigned(each) for each in stage.body]
+
+    @property
+    def shared(self) -> list[str]:
+        """The arrays of numbers that the entries read or that a reduction writes."""
+        places = " ".join(self._heads.values())
+        read = [name for name in ("numbers", "tensor", "everything") if f"{name}[" in places]
+        return [*read, "partials"] if self.stage.reductions else read
+
+    @property
+    def head(self) -> list[str]:
+        """One line for each number that the entries share."""
+        return [f"{name} = {place}" for name, place in self._heads.items()]
+
+    def loaded(self, load: Callable[[str], str]) -> list[str]:
+        """Return the lines that read each stream; `load` gives the text for one."""
+        lines = []
+        for each in self.stage.loads:
+            text = load(self.arrays[each.stream])
+            if each.value.name in self.unit.predicates:
+                text = f"{text} != {self.real('0.0')}"
+            lines.append(f"{self.names.value(each.value)} = {text}")
+        return lines
+
+    def computed(self) -> list[str]:
+        """Return the lines of the body, each below the equation it came from."""
+        lines = []
+        for each, (name, text) in zip(self.stage.body, self.body, strict=True):
+            about = each.comment if " = " in each.comment else f"{each.name} = {each.comment}"
+            lines += [f"# {comment(about)}", f"{name} = {text}"]
+        return lines
+
+    def stored(self, place: Callable[[str], str]) -> list[str]:
+        """Return the lines that write each stream; `place` gives the text for one."""
+        return [
+            f"{place(self.arrays[each.stream])} = {self.names.value(each.value)}"
+            for each in self.stage.stores
+        ]
+
+    def write(self, expression: Expression) -> str:
+        """Return the text of an expression of this pass."""
+        return python(expression, self.dialect)
+
+    def _assigned(self, assignment: Assignment) -> tuple[str, str]:
+        text = self.write(assignment.expression)
+        return self.names.value(Value(assignment.name, Kind.ENTRY)), text
+
+    def _value(self, value: Value) -> str:
+        if value in self.entries:
+            return self.names.value(value)
+        slots = self.unit.slots
+        places = {
+            Kind.STEP: lambda: f"numbers[{slots.scalars[value]}]",
+            Kind.TENSOR: lambda: f"tensor[{slots.tensor[value.name]}]",
+            Kind.ALL: lambda: f"everything[{slots.everything[value.name]}]",
+        }
+        place = places[value.kind]()
+        boolean = value.name in self.unit.predicates
+        name = self.names.value(value)
+        self._heads[name] = f"{place} != 0.0" if boolean else self.real(place)
+        return name
+
+    def _clock(self, clock: Clock) -> str:
+        self._heads["t"] = self.real(f"numbers[{self.unit.slots.scalars[clock]}]")
+        return "t"
+
+
+def pass_streams(unit: Unit, stage: Pass) -> tuple[str, ...]:
+    """Return the streams of a pass: what it loads, then what it stores without loading."""
+    streams = [load.stream for load in stage.loads]
+    streams += [store.stream for store in stage.stores if store.stream not in streams]
+    if not streams:  # a reduction of what no entry tells apart still counts the entries
+        gradients = [gradient.name for gradient in unit.system.gradients]
+        streams = ["theta" if unit.system.family == "optimizer" else gradients[0]]
+    return tuple(dict.fromkeys(streams))

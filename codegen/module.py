@@ -1,0 +1,238 @@
+"""A whole module: header, functions, and the `LAYOUT` that the runtime reads."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from fractions import Fraction
+
+from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.host import (
+    combine_function,
+    default_function,
+    scalars_function,
+    start_function,
+)
+from optdsl.codegen.loops import pass_streams
+from optdsl.codegen.naming import comment, identifier
+from optdsl.codegen.protocol import Target
+from optdsl.codegen.slots import read_ahead, uniform_hyperparameters
+from optdsl.codegen.unit import Unit
+
+from optdsl.model.expressions import Constant, Kind, Number, Value
+from optdsl.model.system import Domain, Hyperparameter, State, System
+from optdsl.program.describing import equations_text
+from optdsl.program.program import Ask, Combine, Guard, Pass, Program, Scalars
+from optdsl.program.streams import output_buffer
+
+HOST_IMPORTS = {
+    "optdsl.codegen.support.folding": ("over_all", "per_tensor"),
+    "optdsl.codegen.support.quiet": ("quiet",),
+}
+
+
+def module_text(unit: Unit, target: Target, version: str) -> str:
+    """Return the source text of the module that runs a rule on `target`."""
+    functions = Functions()
+    layout = _Writer(unit, target, functions).layout()
+    body = [
+        *([functions.text(), "", ""] if functions.text() else []),
+        "LAYOUT = layout.Layout(",
+        *indent(layout),
+        ")",
+        "",
+        f"{unit.public_name} = from_layout(LAYOUT)",
+        "",
+    ]
+    head = [_header(unit, target, version), "", *_imports(target, "\n".join(body)), "", ""]
+    return "\n".join([*head, *body])
+
+
+def _header(unit: Unit, target: Target, version: str) -> str:
+    system = unit.system
+    title = f"{system.name}: {system.doc}" if system.doc else system.name
+    lines = ['"""' + _safe(title), ""]
+    lines += indent(_safe(line) for line in equations_text(system))
+    lines += ["", f"Written by optdsl {version} for the target {target.NAME}. Do not edit.", '"""']
+    return "\n".join([*lines, "# ruff: noqa"])
+
+
+def _imports(target: Target, text: str) -> list[str]:
+    """Return the imports that the text of a module needs, and no others."""
+    words = set(re.findall(r"\w+", text))
+    others, ours = [], ["from optdsl.runtime import from_layout, layout"]
+    for module, offered in (*target.IMPORTS.items(), *HOST_IMPORTS.items()):
+        used = [name for name in offered if name in words]
+        if used:
+            line = f"from {module} import {', '.join(used)}"
+            (ours if module.startswith("optdsl") else others).append(line)
+    if "np." in text:
+        others.insert(0, "import numpy as np")
+    return [*others, *([""] if others else []), *sorted(ours)]
+
+
+def _safe(text: str) -> str:
+    return comment(text).replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
+
+
+def fingerprint(system: System) -> str:
+    """Return what tells this rule from any other: its states and equations, hashed."""
+    lines = [system.name, *equations_text(system)]
+    lines += [f"{s.name} {s.kind.name} {s.part} {s.storage}" for s in system.states]
+    lines += [h.name for h in system.hyperparameters]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+class _Writer:
+    def __init__(self, unit: Unit, target: Target, functions: Functions) -> None:
+        self.unit = unit
+        self.target = target
+        self.functions = functions
+        self.ahead = read_ahead(unit.programs)
+
+    def layout(self) -> list[str]:
+        unit, system = self.unit, self.unit.system
+        stages = {
+            mode: self._stages(program)
+            for mode, program in (
+                ("ready", unit.ready), ("function", unit.function), ("iterate", unit.iterate),
+            )
+        }  # fmt: skip
+        result = None
+        if system.family == "schedule":
+            result = unit.slots.scalars[Value(system.outputs[0], Kind.STEP)]
+        output = output_buffer(system) if system.family == "transform" else None
+        return [
+            f"name={system.name!r},",
+            f"family={system.family!r},",
+            f"doc={system.doc or ''!r},",
+            *_tuple("hyperparameters", [self._hyper(each) for each in system.hyperparameters]),
+            *_tuple("states", [self._state(each) for each in system.states]),
+            f"scalars={len(unit.slots.scalars)},",
+            f"tensor={len(unit.slots.tensor)},",
+            f"everything={len(unit.slots.everything)},",
+            f"parts={system.parts},",
+            *(line for mode, lines in stages.items() for line in _stages_text(mode, lines)),
+            f"bind={self.target.BIND if unit.has_passes else None},",
+            f"buffers={unit.buffers!r},",
+            f"result={result!r},",
+            f"output={output!r},",
+            f"uniform={tuple(uniform_hyperparameters(unit.programs))!r},",
+            f"fingerprint={fingerprint(system)!r},",
+            f"target={self.target.NAME!r},",
+        ]
+
+    def _stages(self, program: Program | None) -> list[str] | None:
+        if program is None:
+            return None
+        lines: list[str] = []
+        for part in range(program.system.parts):
+            stages = [each for each in program.stages if self._part(program, each) == part]
+            function = scalars_function(self.unit, program, part)
+            if function:
+                name = self.functions.add("scalars", function)
+                lines.append(f"layout.Scalars({part}, {name}),")
+            for stage in stages:
+                lines += self._stage(stage)
+        return lines
+
+    def _part(self, program: Program, stage: object) -> int:
+        if isinstance(stage, Ask):
+            return next(g.part for g in program.system.gradients if g.name == stage.gradient)
+        assert isinstance(stage, Scalars | Pass | Combine | Guard)
+        return stage.part
+
+    def _stage(self, stage: object) -> list[str]:
+        match stage:
+            case Pass():
+                run = self.target.emit_pass(self.unit, stage, self.functions)
+                streams = pass_streams(self.unit, stage)
+                writes = tuple(store.stream for store in stage.stores)
+                return [
+                    f"layout.Pass({stage.part}, {streams!r}, {run}, "
+                    f"reductions={len(stage.reductions)}, writes={writes!r}),"
+                ]
+            case Combine():
+                name = self.functions.add("combine", combine_function(self.unit, stage))
+                return [f"layout.Combine({stage.part}, {name}),"]
+            case Ask(gradient, point):
+                return [f"layout.Ask({gradient!r}, {point!r}),"]
+            case Guard(part, condition):
+                return [f"layout.Guard({part}, {self._guard(condition)}),"]
+        return []
+
+    def _guard(self, condition: Value) -> str:
+        slots = self.unit.slots
+        match condition.kind:
+            case Kind.STEP:
+                return f"'step', {slots.scalars[condition]}"
+            case Kind.ALL:
+                return f"'all', {slots.everything[condition.name]}"
+        return f"'tensor', {slots.tensor[condition.name]}"
+
+    def _hyper(self, hyper: Hyperparameter) -> str:
+        alias = hyper.alias
+        fields = {
+            "alias": alias.name if alias else None,
+            "alias_position": alias.position if alias else None,
+        }
+        fields |= _bounds(hyper.domain)
+        fields |= {"doc": hyper.doc or "", "part": hyper.part, "ahead": hyper.name in self.ahead}
+        defaults = {"alias": None, "alias_position": None, "doc": "", "part": 0, "ahead": False,
+                    "whole": False, "low_open": True, "high_open": True}  # fmt: skip
+        rest = [f"{k}={_plain(v)}" for k, v in fields.items() if defaults.get(k, "?") != v]
+        default = self._default(hyper)
+        if default is not None:
+            rest.insert(0, f"default={default}")
+        names = f"{hyper.name!r}, {hyper.owner!r}, {hyper.local_name!r}"
+        return f"layout.HyperparameterSlot({', '.join([names, *rest])}),"
+
+    def _default(self, hyper: Hyperparameter) -> str | None:
+        match hyper.default:
+            case None:
+                return None
+            case Number(value):
+                return _plain(float(value))
+            case Constant("true" | "false" as name):
+                return "1.0" if name == "true" else "0.0"
+            case Constant("inf"):
+                return "np.inf"
+        lines = default_function(self.unit, hyper)
+        return self.functions.add(f"default_{identifier(hyper.name)}", lines, number=False)
+
+    def _state(self, state: State) -> str:
+        stem = f"start_{identifier(state.name)}"
+        start = self.functions.add(stem, start_function(self.unit, state), number=False)
+        kind = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor"}.get(state.kind, "entry")
+        rest = f", part={state.part}" if state.part else ""
+        rest += f", storage={state.storage!r}" if state.storage else ""
+        return f"layout.StateSlot({state.name!r}, {kind!r}, {start}{rest}),"
+
+
+def _bounds(domain: Domain | None) -> dict[str, object]:
+    if domain is None:
+        return {}
+    fields: dict[str, object] = {}
+    if domain.low != -float("inf"):
+        fields |= {"low": _float(domain.low), "low_open": domain.low_open}
+    if domain.high != float("inf"):
+        fields |= {"high": _float(domain.high), "high_open": domain.high_open}
+    return fields | {"whole": domain.whole}
+
+
+def _float(value: Fraction | float) -> float:
+    return float(value)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float) and value in (float("inf"), -float("inf")):
+        return "np.inf" if value > 0 else "-np.inf"
+    return repr(value)
+
+
+def _tuple(name: str, items: list[str]) -> list[str]:
+    return [f"{name}=(", *indent(items), "),"] if items else [f"{name}=(),"]
+
+
+def _stages_text(mode: str, lines: list[str] | None) -> list[str]:
+    return [f"{mode}=None,"] if lines is None else _tuple(mode, lines)

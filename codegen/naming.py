@@ -1,0 +1,100 @@
+"""Python names for the values of a rule."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+
+from optdsl.model.expressions import Value
+
+#: Names that generated modules use themselves.
+RESERVED = frozenset(
+    [
+        "t",
+        "hyper",
+        "step_state",
+        "scalars",
+        "tensor",
+        "everything",
+        "cohort",
+        "table",
+        "partials",
+        "numbers",
+        "rows",
+        "row",
+        "chunk",
+        "i",
+        "real",
+        "float64",
+        "inf",
+        "nan",
+        "pi",
+        "where",
+        "minimum",
+        "maximum",
+        "square",
+        "cube",
+        "sign",
+        "sqrt",
+        "exp",
+        "log",
+        "cos",
+        "floor",
+        "mod",
+        "isfinite",
+        "logical_not",
+        "abs",
+        "add",
+        "view",
+        "LAYOUT",
+        "Layout",
+        "np",
+        "each_tensor",
+    ]
+)
+
+
+class Identifiers:
+    """One identifier a value, readable and never used twice."""
+
+    def __init__(self, indexed: Iterable[str] = (), taken: Iterable[str] = ()) -> None:
+        self._indexed = frozenset(indexed)
+        self._taken = set(RESERVED) | set(taken)
+        self._known: dict[tuple[str, int], str] = {}
+        self._streams: dict[str, str] = {}
+
+    def value(self, value: Value) -> str:
+        """Return the name of one number: `m_t` at t, `m_prev` at t-1, `eta_next` at t+1."""
+        key = (value.name, value.offset)
+        if key not in self._known:
+            ending = {-1: "_prev", 0: "_t" if value.name in self._indexed else "", 1: "_next"}
+            self._known[key] = self._fresh(identifier(value.name) + ending[value.offset])
+        return self._known[key]
+
+    def stream(self, stream: str) -> str:
+        """Return the name of an array."""
+        if stream not in self._streams:
+            self._streams[stream] = self._fresh(identifier(stream))
+        return self._streams[stream]
+
+    def _fresh(self, wish: str) -> str:
+        name, count = wish, 1
+        while name in self._taken:
+            count += 1
+            name = f"{wish}_{count}"
+        self._taken.add(name)
+        return name
+
+
+def identifier(name: str) -> str:
+    """Return `name` as a Python identifier: `AdamW.eta` is `AdamW_eta`."""
+    plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "x"
+    if plain[0].isdigit():
+        plain = f"x{plain}"
+    return f"{plain}_" if keyword.iskeyword(plain) else plain
+
+
+def comment(text: str) -> str:
+    """Return `text` as what may stand behind `#`: one line, nothing that is not printable."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

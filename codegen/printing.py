@@ -1,0 +1,154 @@
+"""Expressions as Python text, in the author's order of operations.
+
+The same text serves NumPy arrays, numbers of one step, and entries in a Numba
+loop: the module it stands in imports `where`, `minimum`, `square` and the rest
+from wherever its target has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from fractions import Fraction
+
+from optdsl.model.expressions import (
+    Apply,
+    Clock,
+    Constant,
+    Expression,
+    Number,
+    Reduce,
+    Value,
+    is_predicate,
+)
+
+_INFIX = {
+    "or": ("|", 1), "and": ("&", 2), "add": ("+", 4), "sub": ("-", 4), "mul": ("*", 5),
+    "div": ("/", 5),
+}  # fmt: skip
+_COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+_CALLED = {"finite": "isfinite", "not": "logical_not", "min": "minimum", "max": "maximum"}
+_CONDITIONAL, _COMPARISON, _NEGATED, _POWER, _ATOM = 0, 0.5, 6, 7, 8
+
+_LOGICAL = {"and", "or", "not"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What differs between the places in which an expression can stand.
+
+    `value` and `clock` give the text of what is read; `literal` wraps a number's
+    text; `predicates` are the names whose value is true or false. `lazy` says
+    that a choice is written as Python's own; `prefix` stands before a function's name.
+    """
+
+    value: Callable[[Value], str]
+    clock: Callable[[Clock], str]
+    literal: Callable[[str], str] = str
+    predicates: Collection[str] = ()
+    lazy: bool = False
+    prefix: str = "np."
+
+
+def python(expression: Expression, dialect: Dialect) -> str:
+    """Return the Python text of `expression`."""
+    return _Printer(dialect).write(expression)[0]
+
+
+def decimal(value: Fraction) -> str:
+    """Return a Python float literal, the nearest to `value`."""
+    return repr(float(value))
+
+
+class _Printer:
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+
+    def write(self, expression: Expression) -> tuple[str, float]:
+        match expression:
+            case Number(value):
+                return self.dialect.literal(decimal(value)), _NEGATED if value < 0 else _ATOM
+            case Constant("true" | "false" as name):
+                return name.capitalize(), _ATOM
+            case Constant(name):
+                return self.dialect.literal(f"{self.dialect.prefix}{name}"), _ATOM
+            case Clock():
+                text = self.dialect.clock(expression)
+                return text, _ATOM if text.isidentifier() else 4
+            case Value():
+                return self.dialect.value(expression), _ATOM
+            case Apply(operator, arguments):
+                return self._apply(operator, arguments)
+            case Reduce():
+                raise AssertionError("a reduction stands inside an expression")
+
+    def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> tuple[str, float]:
+        if operator == "select":
+            return self._select(*arguments)
+        if operator not in _LOGICAL:
+            operands = [self._number(each) for each in arguments]
+        else:
+            operands = [self.write(each) for each in arguments]
+        if operator in _COMPARED:
+            left, right = (_above(each, 1) for each in operands)
+            return f"{left} {_COMPARED[operator]} {right}", _COMPARISON
+        if operator in _INFIX:
+            symbol, strength = _INFIX[operator]
+            left, right = _above(operands[0], strength), _above(operands[1], strength + 1)
+            return f"{left} {symbol} {right}", strength
+        if operator == "neg":
+            return f"-{_above(operands[0], _POWER)}", _NEGATED
+        if operator == "pow":
+            return self._power(operands, arguments[1])
+        if operator == "abs":
+            return f"abs({operands[0][0]})", _ATOM
+        return self._call(_CALLED.get(operator, operator), [text for text, _ in operands]), _ATOM
+
+    def _select(
+        self, condition: Expression, value: Expression, otherwise: Expression
+    ) -> tuple[str, float]:
+        both = self._is_predicate(value) and self._is_predicate(otherwise)
+        branch = self.write if both else self._number
+        test, first, second = self.write(condition), branch(value), branch(otherwise)
+        if self.dialect.lazy:
+            text = f"{_above(first, 0.4)} if {_above(test, 0.4)} else {second[0]}"
+            return text, _CONDITIONAL
+        return self._call("where", [test[0], first[0], second[0]]), _ATOM
+
+    def _power(self, operands: list[tuple[str, float]], exponent: Expression) -> tuple[str, float]:
+        if isinstance(exponent, Number) and exponent.value == 2:
+            return self._call("square", [operands[0][0]]), _ATOM
+        if isinstance(exponent, Number) and exponent.value == 3 and not self.dialect.prefix:
+            return f"cube({operands[0][0]})", _ATOM
+        return f"{_above(operands[0], _ATOM)} ** {_above(operands[1], _NEGATED)}", _POWER
+
+    def _number(self, expression: Expression) -> tuple[str, float]:
+        """Write what is used as a number, though its value may be true or false."""
+        text, strength = self.write(expression)
+        if self._is_predicate(expression):
+            branches = [self.dialect.literal("1.0"), self.dialect.literal("0.0")]
+            return self._call("where", [text, *branches]), _ATOM
+        return text, strength
+
+    def _call(self, function: str, arguments: list[str]) -> str:
+        """Write a call; of a function of two, nested where there are more arguments."""
+        called = f"{self.dialect.prefix}{function}"
+        if function not in ("minimum", "maximum"):
+            return f"{called}({', '.join(arguments)})"
+        text = arguments[0]
+        for argument in arguments[1:]:
+            text = f"{called}({text}, {argument})"
+        return text
+
+    def _is_predicate(self, expression: Expression) -> bool:
+        match expression:
+            case Value(name):
+                return name in self.dialect.predicates
+            case Apply("select", (_, value, otherwise)):
+                return self._is_predicate(value) and self._is_predicate(otherwise)
+        return is_predicate(expression)
+
+
+def _above(operand: tuple[str, float], strength: float) -> str:
+    text, own = operand
+    return text if own >= strength else f"({text})"

@@ -1,0 +1,34 @@
+"""What a target is: any module with these names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from optdsl.codegen.blocks import Functions
+from optdsl.codegen.unit import Unit
+
+from optdsl.program.program import Pass
+
+
+class Target(Protocol):
+    """A way to run passes over memory.
+
+    `NAME` is what users call it, `IMPORTS` what its modules may import, `BIND` the
+    function among them that makes a table of arrays.
+    """
+
+    @property
+    def NAME(self) -> str:
+        """What users call the target."""
+
+    @property
+    def IMPORTS(self) -> Mapping[str, tuple[str, ...]]:
+        """What its modules may import: names, by module."""
+
+    @property
+    def BIND(self) -> str:
+        """The function that makes a table of arrays."""
+
+    def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
+        """Add the functions of one pass; return the text of the one that runs it over a table."""

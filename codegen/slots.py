@@ -1,0 +1,164 @@
+"""Where each number of a rule lies in the arrays that code and runtime share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from optdsl.model.expressions import Apply, Clock, Expression, Kind, Value, is_predicate, walk
+from optdsl.model.system import System
+from optdsl.program.arranging import expressions
+from optdsl.program.program import Accumulate, Combine, Pass, Program, Scalars
+
+Number = Value | Clock
+
+
+@dataclass
+class Slots:
+    """Positions in `hyper`, `step_state`, `scalars`, `tensor` and `everything`."""
+
+    hyper: dict[Value, int] = field(default_factory=dict)
+    step_state: dict[str, int] = field(default_factory=dict)
+    scalars: dict[Number, int] = field(default_factory=dict)
+    tensor: dict[str, int] = field(default_factory=dict)
+    everything: dict[str, int] = field(default_factory=dict)
+
+
+def assign_slots(system: System, programs: list[Program]) -> Slots:
+    """Return the slots that the programs of one rule share."""
+    slots = Slots()
+    for hyper in system.hyperparameters:
+        slots.hyper[Value(hyper.name, Kind.STEP)] = len(slots.hyper)
+    ahead = read_ahead(programs)
+    for hyper in system.hyperparameters:
+        if hyper.name in ahead:
+            slots.hyper[Value(hyper.name, Kind.STEP, 1)] = len(slots.hyper)
+    for state in system.states:
+        rows = {Kind.STEP: slots.step_state, Kind.TENSOR: slots.tensor, Kind.ALL: slots.everything}
+        if state.kind in rows:
+            rows[state.kind][state.name] = len(rows[state.kind])
+    for program in programs:
+        for part in range(system.parts):
+            for number in exported(program, part):
+                slots.scalars.setdefault(number, len(slots.scalars))
+        _combined(program, slots)
+    return slots
+
+
+def _combined(program: Program, slots: Slots) -> None:
+    for stage in program.stages:
+        if isinstance(stage, Combine):
+            for each in (*stage.reductions, *stage.assignments):
+                row = slots.everything if each.kind is Kind.ALL else slots.tensor
+                row.setdefault(each.name, len(row))
+
+
+def exported(program: Program, part: int) -> list[Number]:
+    """Return the numbers of kind STEP that the `Scalars` of this part must leave in `scalars`.
+
+    They are what it computes and others read, and what passes of this part read plainly.
+    """
+    assigned = {
+        each.name: stage.part
+        for stage in program.stages
+        if isinstance(stage, Scalars)
+        for each in stage.assignments
+    }
+    found: dict[Number, None] = {}
+    for stage in program.stages:
+        if not isinstance(stage, Scalars | Pass | Combine) and not hasattr(stage, "condition"):
+            continue
+        for number in _step_numbers(expressions(stage)):
+            name = number.name if isinstance(number, Value) and number.offset == 0 else ""
+            if name in assigned:
+                own = assigned[name] == part
+                if own and not (isinstance(stage, Scalars) and stage.part == part):
+                    found[number] = None
+            elif not isinstance(stage, Scalars) and stage.part == part:  # type: ignore[union-attr]
+                found[number] = None
+    if program.system.family == "schedule":
+        found[Value(program.system.outputs[0], Kind.STEP)] = None
+    return list(found)
+
+
+def _step_numbers(trees: list[Expression]) -> list[Number]:
+    return [
+        node
+        for tree in trees
+        for node in walk(tree)
+        if isinstance(node, Value | Clock) and node.kind is Kind.STEP
+    ]
+
+
+def read_ahead(programs: list[Program]) -> set[str]:
+    """Return the hyperparameters that are read one step ahead."""
+    found = set()
+    for program in programs:
+        for stage in program.stages:
+            for number in _step_numbers(expressions(stage)):
+                if isinstance(number, Value) and number.offset == 1:
+                    found.add(number.name)
+    return found
+
+
+def predicate_names(system: System, programs: list[Program]) -> set[str]:
+    """Return the names whose value is true or false."""
+    known: set[str] = set()
+    while True:
+        found = {each.name for each in system.equations if _is_predicate(each.value, known)}
+        for program in programs:
+            for stage in program.stages:
+                if isinstance(stage, Scalars | Combine):
+                    found |= {
+                        e.name for e in stage.assignments if _is_predicate(e.expression, known)
+                    }
+                if isinstance(stage, Pass):
+                    found |= {
+                        each.name for each in stage.body if _is_predicate(each.expression, known)
+                    }
+                    found |= {each.name for each in stage.reductions if each.operator == "any"}
+        if found <= known:
+            return known
+        known |= found
+
+
+def _is_predicate(expression: Expression, known: set[str]) -> bool:
+    match expression:
+        case Value(name):
+            return name in known
+        case Apply("select", (_, value, otherwise)):
+            return _is_predicate(value, known) and _is_predicate(otherwise, known)
+    return is_predicate(expression)
+
+
+def uniform_hyperparameters(programs: list[Program]) -> list[str]:
+    """Return the hyperparameters that a number for all tensors reads: groups must share them."""
+    found: set[str] = set()
+    for program in programs:
+        defined = {
+            each.name: each.expression
+            for stage in program.stages
+            if isinstance(stage, Scalars)
+            for each in stage.assignments
+        }
+        pending: list[Expression] = [
+            each.expression
+            for stage in program.stages
+            if isinstance(stage, Combine)
+            for each in stage.assignments
+            if each.kind is Kind.ALL
+        ]
+        seen: set[str] = set()
+        while pending:
+            for number in _step_numbers([pending.pop()]):
+                if isinstance(number, Value) and number.name not in seen:
+                    seen.add(number.name)
+                    if number.name in defined:
+                        pending.append(defined[number.name])
+        found |= seen
+    hypers = [each.name for each in programs[0].system.hyperparameters] if programs else []
+    return [name for name in hypers if name in found]
+
+
+def accumulated(stage: Pass) -> tuple[Accumulate, ...]:
+    """Return the reductions of a pass, in the order of the columns of `partials`."""
+    return stage.reductions

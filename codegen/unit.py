@@ -1,0 +1,65 @@
+"""What there is to emit: one rule, its programs, and where everything lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from optdsl.codegen.naming import identifier
+from optdsl.codegen.slots import Slots, assign_slots, predicate_names
+
+from optdsl.model.system import System
+from optdsl.program import Program, lower
+from optdsl.program.formulas import indexed_names
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A rule lowered in every mode that it has."""
+
+    system: System
+    ready: Program | None
+    function: Program
+    iterate: Program | None
+
+    @cached_property
+    def programs(self) -> list[Program]:
+        """The programs that there are."""
+        return [each for each in (self.ready, self.function, self.iterate) if each is not None]
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Where each number lies."""
+        return assign_slots(self.system, self.programs)
+
+    @cached_property
+    def predicates(self) -> frozenset[str]:
+        """The names whose value is true or false."""
+        return frozenset(predicate_names(self.system, self.programs))
+
+    @cached_property
+    def indexed(self) -> frozenset[str]:
+        """The names that carry their `[t]`."""
+        return indexed_names(self.system)
+
+    @cached_property
+    def buffers(self) -> tuple[str, ...]:
+        """The arrays that live for one step."""
+        return tuple(dict.fromkeys(each for program in self.programs for each in program.buffers))
+
+    @cached_property
+    def has_passes(self) -> bool:
+        """Does the rule touch tensors at all?"""
+        return any(program.passes for program in self.programs)
+
+    @cached_property
+    def public_name(self) -> str:
+        """The name by which Python knows the rule."""
+        return identifier(self.system.name)
+
+
+def prepare(system: System) -> Unit:
+    """Lower `system` in every mode."""
+    function = lower(system, "function")
+    assert function is not None
+    return Unit(system, lower(system, "ready"), function, lower(system, "iterate"))

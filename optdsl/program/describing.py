@@ -1,0 +1,45 @@
+"""A system in plain text: its equations for readers, and all of it for a hash."""
+
+from __future__ import annotations
+
+from optdsl.model.expressions import Expression, Kind, Value
+from optdsl.model.system import System
+from optdsl.program.formulas import formula, indexed_names
+
+
+def equations_text(system: System) -> list[str]:
+    """Return the equations of `system`, one a line, in the author's form."""
+    indexed = indexed_names(system)
+    lines = []
+    for gradient in system.gradients:
+        if gradient.point not in (None, Value("theta", Kind.ENTRY, -1)):
+            assert gradient.point is not None
+            lines.append(f"{gradient.name}[t] = grad({formula(gradient.point, indexed)})")
+    for equation in system.equations:
+        left = f"{equation.name}[t]" if equation.name in indexed else equation.name
+        lines.append(f"{left} = {formula(equation.value, indexed)}")
+    lines += [f"skip when {formula(skip.condition, indexed)}" for skip in system.skips]
+    return lines
+
+
+def description(system: System) -> str:
+    """Return everything about `system` that compiled code could depend on."""
+    lines = [system.name, system.family, system.doc or "", system.source]
+    for hyper in system.hyperparameters:
+        alias = (hyper.alias.name, hyper.alias.position) if hyper.alias else None
+        own = (hyper.name, hyper.owner, hyper.local_name, alias, hyper.doc, hyper.part)
+        lines.append(f"hyper {own} {_maybe(hyper.default)} {hyper.domain}")
+    for state in system.states:
+        own = (state.name, state.kind.name, state.part, state.storage)
+        lines.append(f"state {own} {_maybe(state.start)}")
+    for equation in system.equations:
+        lines.append(f"equation {equation.name} {equation.part} {equation.value!r}")
+    for gradient in system.gradients:
+        lines.append(f"gradient {gradient.name} {gradient.part} {gradient.point!r}")
+    lines += [f"skip {skip.part} {skip.condition!r}" for skip in system.skips]
+    lines += [f"evaluation {_maybe(system.evaluation)}", f"gives {system.outputs}"]
+    return "\n".join(lines)
+
+
+def _maybe(expression: Expression | None) -> str:
+    return "" if expression is None else repr(expression)
