@@ -9,10 +9,11 @@ from optdsl.language import syntax
 from optdsl.model.declarations import not_yet
 from optdsl.model.hyperparameters import check_in_domain
 from optdsl.model.inheritance import keyword_arguments
+from optdsl.model.names import Names
 from optdsl.model.numbers import constant_value
 from optdsl.model.problems import Problems
 from optdsl.model.system import Hyperparameter, System
-from optdsl.model.translation import Names, Translator
+from optdsl.model.translation import Translator
 
 
 def with_defaults(

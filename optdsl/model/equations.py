@@ -18,8 +18,9 @@ from optdsl.model.expressions import (
     transform,
 )
 from optdsl.model.gradients import Point
+from optdsl.model.names import Names
 from optdsl.model.problems import Problems
-from optdsl.model.translation import Inline, Names, Translator
+from optdsl.model.translation import Inline, Translator
 
 THETA_BEFORE = Value("theta", Kind.ENTRY, -1)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from optdsl.language import syntax
 from optdsl.model.expressions import Expression, Kind
+from optdsl.model.names import Names
 from optdsl.model.problems import Problems
 from optdsl.model.system import System
-from optdsl.model.translation import Names, Translator
+from optdsl.model.translation import Translator
 
 
 def phrase(expression: syntax.Expression, system: System) -> Expression:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -22,6 +21,7 @@ from optdsl.model.expressions import (
     apply,
     is_predicate,
 )
+from optdsl.model.names import Names
 from optdsl.model.numbers import time_index
 from optdsl.model.problems import Problems
 
@@ -29,40 +29,6 @@ Inline: TypeAlias = Callable[[syntax.Call], "Expression | None"]
 
 _CONDITIONS = frozenset({"and", "or", "not"})
 ZERO = Number(Fraction(0), "0")
-
-
-@dataclass
-class Names:
-    """What names mean while a definition is translated, and what its equations ask of them.
-
-    `kinds` grows to a least fixed point. `lags` collects the values that must be
-    remembered for more than the equation's own state: ("g", 1) for `g[t-1]`.
-    `ahead` collects what is read one step early, `fixed` what is read at a fixed time.
-    """
-
-    family: syntax.Family
-    hypers: set[str]
-    equations: set[str]
-    gradients: dict[syntax.Expression | syntax.Keyword | syntax.Scope | None, str]
-    kinds: dict[str, Kind]
-    predicates: set[str] = field(default_factory=set)
-    lags: dict[tuple[str, int], str] = field(default_factory=dict)
-    ahead: dict[str, str] = field(default_factory=dict)
-    fixed: dict[tuple[str, int], str] = field(default_factory=dict)
-    past: set[str] = field(default_factory=set)
-
-    @property
-    def readable(self) -> set[str]:
-        """All that a name can be, for suggestions."""
-        tensors = set() if self.family == "schedule" else {"g", "theta"}
-        return {*self.hypers, *self.equations, *self.gradients.values(), "t"} | tensors
-
-    def fresh(self, name: str) -> str:
-        """Return `name`, or a longer one where it is taken."""
-        taken = self.readable | {*self.lags.values(), *self.ahead.values(), *self.fixed.values()}
-        while name in taken:
-            name += "_"
-        return name
 
 
 class Translator:
@@ -407,11 +373,3 @@ class Translator:
             node,
             "a value is read at t, at an earlier step such as t-1, or at its start: theta[0]",
         )
-
-
-def highest(kinds: Iterable[Kind]) -> Kind:
-    """Return the kind that joins `kinds`."""
-    result = Kind.STEP
-    for kind in kinds:
-        result = result.join(kind)
-    return result
