@@ -1,0 +1,138 @@
+"""Reads gradients: `\\nabla_\\theta J(\\theta - \\gamma v_{t-1})` and `\\partial L / \\partial w`.
+
+Both are `grad(point)` in the language; the data of the loss are left out.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from optdsl.diagnostics import Span
+from optdsl.language import syntax
+from optdsl.latex import shapes, trees
+from optdsl.latex.names import Evidence, Named, refuse, settle, sort_scripts
+from optdsl.latex.notation import Chain, Fraction, Group, Raw, Scripted, Slice, Symbol
+
+
+class Reads(Protocol):
+    """What reading a gradient needs of the reader of expressions."""
+
+    evidence: Evidence
+    loss: Named | None
+
+    def expression(self, raw: Raw) -> syntax.Expression:
+        """Return what `raw` says."""
+
+    def factors(self, raw: Raw) -> list[syntax.Expression]:
+        """Return the factors of an implied product."""
+
+
+def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
+    """Read a nabla with the loss and the point that follow it; they are taken from `rest`."""
+    subject = _subject(head, reader)
+    if not rest or not shapes.is_symbol(rest[0]):
+        place = shapes.unscripted(head).span
+        raise refuse("latex-gradient", "expected the function whose gradient this is", place)
+    loss = rest.pop(0)
+    _check_loss(loss, reader)
+    if not (rest and shapes.is_group(rest[0], "(")):
+        if subject is None:
+            message = "expected the point at which the gradient is taken"
+            raise refuse("latex-gradient", message, loss.span)
+        return syntax.Call("grad", (subject,), span=head.span.to(loss.span))
+    follower = rest.pop(0)
+    if isinstance(follower, Scripted):
+        message = "is the loss raised, or its gradient?"
+        raise refuse("latex-ambiguous", message, follower.scripts[0].span)
+    group = cast(Group, follower)
+    if set(group.separators) - {";"}:
+        hint = "the data of a loss stand behind a semicolon"
+        raise refuse("latex-gradient", "two points of one gradient", group.items[1].span, hint)
+    for item in group.items[1:]:
+        _require_data(item)
+    point = reader.expression(group.items[0])
+    if subject is not None:
+        _require_within(subject, point, head.span)
+    return syntax.Call("grad", (point,), span=head.span.to(group.span))
+
+
+def derivative(raw: Fraction, rest: list[Raw], reader: Reads) -> syntax.Expression:
+    """Read `\\frac{\\partial L}{\\partial w}`; a `(t)` behind it, in `rest`, says the step."""
+    loss, point = shapes.after_partial(raw.numerator), shapes.after_partial(raw.denominator)
+    if len(loss) != 1 or not shapes.is_symbol(loss[0]):
+        raise refuse("latex-gradient", "expected `\\partial` and a loss", raw.numerator.span)
+    _check_loss(loss[0], reader)
+    if not point or not shapes.is_symbol(point[0]):
+        message = "expected `\\partial` and a parameter"
+        raise refuse("latex-gradient", message, raw.denominator.span)
+    values = reader.factors(Chain(tuple(point), raw.denominator.span))
+    if len(values) != 1 or not isinstance(values[0], syntax.Name):
+        raise refuse("latex-gradient", "expected a parameter", raw.denominator.span)
+    name = values[0]
+    if rest and shapes.is_group(rest[0], "("):
+        follower = rest.pop(0)
+        group = cast(Group, shapes.unscripted(follower))
+        time = shapes.time_of(group.items[0]) if len(group.items) == 1 else None
+        if time != 0 or isinstance(follower, Scripted) or name.indices:
+            message = "expected the time `(t)` behind the derivative, or a product sign"
+            raise refuse("latex-gradient", message, follower.span)
+    return syntax.Call("grad", (name,), span=raw.span)
+
+
+def _check_loss(raw: Raw, reader: Reads) -> None:
+    """One loss in a group of equations, none that they define themselves."""
+    loss = sort_scripts(raw, reader.evidence)
+    if loss.raised or loss.time not in (None, 0):
+        raise refuse("latex-gradient", "this loss is not understood", raw.span)
+    if loss.name in reader.evidence.targets:
+        message = f"`{raw.span.text}` has an equation here: its gradient is not understood"
+        raise refuse("latex-gradient", message, raw.span)
+    before = reader.loss or loss
+    if before.printed_as != loss.printed_as:
+        message = f"gradients of two losses, `{before.span.text}` and `{raw.span.text}`"
+        raise refuse("latex-gradient", message, raw.span)
+    reader.loss = before
+
+
+def _subject(head: Raw, reader: Reads) -> syntax.Name | None:
+    """The parameter below a nabla."""
+    if not isinstance(head, Scripted):
+        return None
+    if len(head.scripts) == 1 and not head.scripts[0].raised:
+        (script,) = head.scripts
+        if len(script.items) == 1 and shapes.is_symbol(script.items[0]):
+            named = sort_scripts(script.items[0], reader.evidence)
+            if not named.raised:
+                return settle(named, reader.evidence)[1]
+    raise refuse("latex-gradient", "this gradient is not understood", head.span)
+
+
+def _require_data(raw: Raw) -> None:
+    """The data of a loss: a letter, perhaps with the numbers of its examples."""
+    base = shapes.unscripted(raw)
+    plain = isinstance(base, Symbol) and base.kind == "letter"
+    scripts = raw.scripts if isinstance(raw, Scripted) else ()
+    numbered = all(
+        script.raised and len(script.items) == 1 and _numbers_examples(script.items[0])
+        for script in scripts
+    )
+    if not (plain and numbered and len(scripts) < 2):
+        message = "expected the loss's data, such as `x^{(i)}`"
+        raise refuse("latex-gradient", message, raw.span)
+
+
+def _numbers_examples(raw: Raw) -> bool:
+    match raw:
+        case Group("(", (inner,)):
+            return isinstance(inner, Slice) or bool(shapes.components_of(inner))
+    return False
+
+
+def _require_within(subject: syntax.Name, point: syntax.Expression, span: Span) -> None:
+    """A gradient with respect to theta is taken at a point made of theta."""
+    for node in trees.within(point):
+        same_time = not subject.indices or getattr(node, "indices", None) == subject.indices
+        if isinstance(node, syntax.Name) and node.name == subject.name and same_time:
+            return
+    message = f"the point of this gradient does not hold `{subject.name}`"
+    raise refuse("latex-gradient", message, span)

@@ -1,0 +1,258 @@
+"""Builds the notation tree of a row of tokens, with the LALR grammar of grammar.lark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, cast
+
+from lark import Lark, Token, Transformer, UnexpectedToken
+from lark.lexer import Lexer
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span
+from optdsl.latex.notation import (
+    Accent,
+    Bars,
+    Braces,
+    Case,
+    Cases,
+    Chain,
+    Change,
+    Comparison,
+    Digits,
+    Fraction,
+    Group,
+    Infix,
+    Logic,
+    Negative,
+    Operator,
+    Raw,
+    Root,
+    Script,
+    Scripted,
+    Sides,
+    Sign,
+    Slice,
+    Symbol,
+)
+from optdsl.latex.tokens import Row
+from optdsl.latex.vocabulary import CALLED
+
+
+def parse_row(row: Row) -> tuple[Sides, ...]:
+    """Return the statements of a row; every token of it stands in one of them.
+
+    Raises DiagnosticError where a token does not fit, and says what would.
+    """
+    source = row.span.source
+    try:
+        tree = _parser().parse(cast(Any, list(row.tokens)))
+    except UnexpectedToken as error:
+        raise DiagnosticError(_unexpected(error, source, row.span.end)) from None
+    return cast("tuple[Sides, ...]", _Builder(source).transform(tree))
+
+
+@dataclass(frozen=True)
+class _Argument:
+    """What a command takes: one token, or all that stands between braces."""
+
+    items: tuple[Raw, ...]
+    separators: tuple[str, ...]
+    span: Span
+
+
+class _Given(Lexer):
+    """Hands on tokens that are cut already."""
+
+    def __init__(self, _: object) -> None:
+        pass
+
+    def lex(self, tokens: Iterable[Token]) -> Iterator[Token]:  # type: ignore[override]
+        yield from tokens
+
+
+@cache
+def _parser() -> Lark:
+    grammar = files("optdsl.latex").joinpath("grammar.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", lexer=_Given, start="row")
+
+
+def _unexpected(error: UnexpectedToken, source: SourceText, end: int) -> Diagnostic:
+    token = error.token
+    fitting = error.accepts or error.expected
+    expected = sorted({CALLED.get(name, name) for name in fitting})
+    listed = " or ".join(filter(None, (", ".join(expected[:-1]), expected[-1])))
+    if token.type == "$END":
+        span = Span(source, end, end)
+        return Diagnostic("latex-unexpected", f"the formula ends here; expected {listed}", span)
+    span = Span(source, token.start_pos or 0, token.end_pos or 0)
+    return Diagnostic("latex-unexpected", f"expected {listed}", span)
+
+
+class _Builder(Transformer[Token, Any]):
+    """One method a rule of the grammar; each gives a node of the notation."""
+
+    def __init__(self, source: SourceText) -> None:
+        super().__init__(visit_tokens=False)
+        self._source = source
+
+    def _span(self, *parts: Any) -> Span:
+        first, last = self._place(parts[0]), self._place(parts[-1])
+        return Span(self._source, first.start, last.end)
+
+    def _place(self, part: Any) -> Span:
+        if isinstance(part, Token):
+            return Span(self._source, part.start_pos or 0, part.end_pos or 0)
+        return cast(Span, part.span)
+
+    def row(self, parts: list[Any]) -> tuple[Sides, ...]:
+        return tuple(part for part in parts if isinstance(part, Sides))
+
+    def statement(self, parts: list[Any]) -> Sides:
+        relations = tuple(str(token) for token in parts[1::2])
+        return Sides(tuple(parts[::2]), relations, self._span(*parts))
+
+    def continuation(self, parts: list[Any]) -> Sides:
+        relations = tuple(str(token) for token in parts[::2])
+        return Sides((None, *parts[1::2]), relations, self._span(*parts))
+
+    # --------------------------------------------------------------- operators
+
+    def negative(self, parts: list[Any]) -> Negative:
+        return Negative(parts[1], self._span(*parts))
+
+    def infix(self, parts: list[Any]) -> Infix:
+        first, sign, operand = parts
+        if isinstance(first, Infix):
+            together = _same_level(first.rest[-1][0], str(sign))
+            if together:
+                rest = (*first.rest, (str(sign), operand))
+                return Infix(first.first, rest, self._span(*parts))
+        return Infix(first, ((str(sign), operand),), self._span(*parts))
+
+    def chain(self, parts: list[Any]) -> Chain:
+        return Chain(tuple(parts), self._span(*parts))
+
+    # ----------------------------------------------------------------- scripts
+
+    def scripted(self, parts: list[Any]) -> Scripted:
+        return Scripted(parts[0], tuple(parts[1:]), self._span(*parts))
+
+    def subscript(self, parts: list[Any]) -> Script:
+        return self._script(parts, raised=False)
+
+    def superscript(self, parts: list[Any]) -> Script:
+        return self._script(parts, raised=True)
+
+    def _script(self, parts: list[Any], *, raised: bool) -> Script:
+        argument: _Argument = parts[1]
+        return Script(raised, argument.items, argument.separators, self._span(*parts))
+
+    def bare(self, parts: list[Any]) -> _Argument:
+        (token,) = parts
+        if token.type == "NUMBER" and len(token) > 1:
+            message = f"without braces only `{token[0]}` belongs here"
+            hint = f"write `{{{token}}}`"
+            raise DiagnosticError(Diagnostic("latex-script", message, self._place(token), hint))
+        builders: dict[str, Callable[[list[Any]], Raw]] = {
+            "NUMBER": self.number,
+            "SIGN": self.sign,
+            "FUNCTION": self.function,
+        }
+        node: Raw = builders.get(token.type, self.symbol)(parts)
+        return _Argument((node,), (), self._place(token))
+
+    def braced(self, parts: list[Any]) -> _Argument:
+        items, separators = parts[1]
+        return _Argument(items, separators, self._span(*parts))
+
+    def items(self, parts: list[Any]) -> tuple[tuple[Raw, ...], tuple[str, ...]]:
+        return tuple(parts[::2]), tuple(str(token) for token in parts[1::2])
+
+    def slice(self, parts: list[Any]) -> Slice:
+        return Slice(parts[0], parts[2], self._span(*parts))
+
+    def _one(self, argument: _Argument) -> Raw:
+        """The single expression that a fraction, a root or an accent takes."""
+        if len(argument.items) > 1:
+            message = "expected one expression here, not a list"
+            place = argument.items[1].span
+            raise DiagnosticError(Diagnostic("latex-unexpected", message, place))
+        return argument.items[0]
+
+    # ------------------------------------------------------------------- atoms
+
+    def number(self, parts: list[Any]) -> Digits:
+        return Digits(str(parts[0]), self._place(parts[0]))
+
+    def sign(self, parts: list[Any]) -> Sign:
+        return Sign(str(parts[0]), self._place(parts[0]))
+
+    def function(self, parts: list[Any]) -> Operator:
+        return Operator(str(parts[0]), "function", self._place(parts[0]))
+
+    def nabla(self, parts: list[Any]) -> Operator:
+        return Operator("nabla", "nabla", self._place(parts[0]))
+
+    def partial(self, parts: list[Any]) -> Operator:
+        return Operator("partial", "partial", self._place(parts[0]))
+
+    def symbol(self, parts: list[Any]) -> Symbol:
+        (token,) = parts
+        font, _, name = str(token).rpartition(" ")
+        kind = cast('Literal["letter", "greek", "word"]', token.type.lower())
+        return Symbol(name, kind, font, self._place(token))
+
+    def accent(self, parts: list[Any]) -> Accent:
+        mark, argument = parts
+        return Accent(str(mark), self._one(argument), self._span(*parts))
+
+    def change(self, parts: list[Any]) -> Change:
+        return Change(parts[1], self._span(*parts))
+
+    def group(self, parts: list[Any]) -> Group:
+        items, separators = parts[1]
+        bracket = {"LPAR": "(", "LBRACKET": "[", "LSET": "\\{", "LFLOOR": "\\lfloor"}
+        kind = cast('Literal["(", "[", "\\\\{", "\\\\lfloor"]', bracket[parts[0].type])
+        return Group(kind, items, separators, self._span(*parts))
+
+    def bars(self, parts: list[Any]) -> Bars:
+        return Bars(parts[0].type == "LNORM", parts[1], self._span(*parts))
+
+    def braces(self, parts: list[Any]) -> Braces:
+        return Braces(parts[1], self._span(*parts))
+
+    def fraction(self, parts: list[Any]) -> Fraction:
+        return Fraction(self._one(parts[1]), self._one(parts[2]), self._span(*parts))
+
+    def root(self, parts: list[Any]) -> Root:
+        degree = parts[2] if len(parts) == 5 else None
+        return Root(self._one(parts[-1]), degree, self._span(*parts))
+
+    # ------------------------------------------------------------------- cases
+
+    def cases(self, parts: list[Any]) -> Cases:
+        rows = tuple(part for part in parts if isinstance(part, Case))
+        return Cases(rows, self._span(*parts))
+
+    def case(self, parts: list[Any]) -> Case:
+        condition = None if isinstance(parts[-1], Token) else parts[-1]
+        return Case(parts[0], condition, self._span(*parts))
+
+    def logic(self, parts: list[Any]) -> Logic:
+        tokens = [part for part in parts if isinstance(part, Token)]
+        operands = tuple(part for part in parts if not isinstance(part, Token))
+        operator = cast('Literal["and", "or", "not"]', tokens[0].type.lower())
+        return Logic(operator, operands, self._span(*parts))
+
+    def comparison(self, parts: list[Any]) -> Comparison:
+        left, token, right = parts
+        operator = "==" if token.type == "RELATION" else str(token)
+        return Comparison(operator, left, right, self._span(*parts))
+
+
+def _same_level(sign: str, other: str) -> bool:
+    sums = ("+", "-")
+    return (sign in sums) == (other in sums)
