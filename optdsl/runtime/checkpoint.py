@@ -44,7 +44,7 @@ def dump(holder: Holder, mode: str | None, copy: bool) -> dict[str, Any]:
             slot.name: {
                 str(index): array.copy() if copy else array
                 for index, array in enumerate(tensors.stream(slot.name))
-                if array is not None
+                if array is not None and tensors.started[index]
             }
             for slot in tensors.entry_states
         },
@@ -99,6 +99,9 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Literal["ready", "funct
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeRefusal) as error:
         reason = f"{type(error).__name__}: {error}"
         raise CheckpointError(f"the stored state is damaged ({reason})") from error
+    for cohort in cohorts.items:
+        for member in cohort.members:
+            tensors.started[member] = cohort.started
     for settings, new in zip(holder.settings, sources, strict=True):
         settings.replace(new)
     for cohort in cohorts.items:

@@ -150,8 +150,9 @@ class Reading:
         new = Reading(self.settings)
         new.promised = dict(self.promised)
         new._cursors = {i: (s, cursor.copy()) for i, (s, cursor) in self._cursors.items()}
-        new._refresh()
-        new.hyper[:] = self.hyper
+        if self._generation == self.settings.generation:
+            new._refresh()
+            new.hyper[:] = self.hyper
         return new
 
     def state_dict(self) -> dict[str, Any]:

@@ -72,9 +72,12 @@ class Tensors:
         theta = self.stream("theta")[index]
         for slot in self.entry_states:
             value = slot.start(theta, hyper)
-            array = np.empty(self.shapes[index], dtype=self.state_dtype(slot))
+            stream = self.stream(slot.name)
+            array = stream[index]
+            if array is None:  # one that is there already may stand in a table: it stays
+                array = np.empty(self.shapes[index], dtype=self.state_dtype(slot))
             array[...] = value
-            self.stream(slot.name)[index] = array
+            stream[index] = array
         for column, slot in enumerate(self.tensor_states):
             self.tensor[index, column] = slot.start(None, hyper)
         self.started[index] = True

@@ -47,11 +47,13 @@ def zeros(_theta, _hyper):
 
 
 def layout(name, **more):
-    empty = dict(
-        family="optimizer", doc=f"{name}, by hand.", hyperparameters=(), states=(), scalars=0,
-        tensor=0, everything=0, parts=1, ready=None, function=(), iterate=None, bind=Table,
-    )  # fmt: skip
-    return Layout(name, **{**empty, **more})
+    fields = {"family": "optimizer", "doc": f"{name}, by hand.", "bind": Table, **more}
+    for field in ("hyperparameters", "states", "function"):
+        fields.setdefault(field, ())
+    for field in ("scalars", "tensor", "everything"):
+        fields.setdefault(field, 0)
+    fields.setdefault("parts", 1)
+    return Layout(name, **{"ready": None, "iterate": None, **fields})
 
 
 def adam_slots(part=0):
@@ -303,7 +305,7 @@ def restarts():
     """Cosine with restarts: two states of kind "step", the length of a cycle and its start."""
 
     def scalars(t, hyper, step, out):
-        eta_max, eta_min, length, factor = hyper[:4]
+        eta_max, eta_min, _, factor = hyper[:4]
         if t - step[0] > step[1]:
             step[0] += step[1]
             step[1] *= factor
