@@ -1,0 +1,60 @@
+"""All commands, under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from optdsl import __version__
+from optdsl.commands.check import check
+from optdsl.commands.compile import compile_
+from optdsl.commands.door import guarded
+from optdsl.commands.fmt import fmt
+from optdsl.commands.info import info
+from optdsl.commands.list import list_
+from optdsl.commands.new import new
+from optdsl.commands.show import show
+
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    "list": list_,
+    "info": info,
+    "check": check,
+    "compile": compile_,
+    "show": show,
+    "fmt": fmt,
+    "new": new,
+}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(guarded(_command))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"optdsl {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _optdsl(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """From the equations of a paper to an optimizer that runs."""
+
+
+def run(arguments: Sequence[str]) -> Any:
+    """Run the command line on `arguments`; leaves by `SystemExit`."""
+    return typer.main.get_command(app)(args=list(arguments), prog_name="optdsl")

@@ -1,0 +1,92 @@
+"""From what a user typed to definitions and systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from optdsl.commands.naming import snake_case
+from optdsl.commands.terminal import Misuse
+from optdsl.diagnostics import DiagnosticError, did_you_mean
+
+if TYPE_CHECKING:
+    from optdsl.language.syntax import Definition
+    from optdsl.model import System
+
+    Lookup: TypeAlias = Callable[[str], Definition | None]
+
+
+def find_rule(what: str) -> tuple[Definition, Lookup]:
+    """Return the definition that `what` means: a shipped name, a path or a composition.
+
+    Raises:
+        Misuse: there is no such definition.
+        DiagnosticError: its text has errors.
+        OSError: its file cannot be read.
+    """
+    from optdsl.library import find
+
+    try:
+        return find(what)
+    except DiagnosticError as error:
+        unknown = [d for d in error.diagnostics if d.code == "unknown-definition"]
+        if unknown and unknown == list(error.diagnostics):
+            raise Misuse(unknown[0].message, unknown[0].hint) from None
+        raise
+
+
+def find_system(what: str) -> System:
+    """Return the system that `what` means; raises as `find_rule`."""
+    from optdsl.model import build
+
+    definition, lookup = find_rule(what)
+    return build(definition, lookup)
+
+
+def shipped_definitions() -> list[Definition]:
+    """Return every shipped definition: optimizers, then schedules, then transforms."""
+    from optdsl.library import find, shipped
+
+    return [find(name)[0] for name in shipped()]
+
+
+def systems_by_module(what: str) -> dict[str, System]:
+    """Return the systems that `what` holds, each with the name of the module to make of it.
+
+    A file of one definition gives its own name to the module; otherwise each
+    definition gives its name.
+
+    Raises:
+        Misuse: two definitions would make the same module.
+        DiagnosticError, OSError: as `find_rule`.
+    """
+    from optdsl.library import lookup_in, read_file
+    from optdsl.model import build
+
+    if not what.endswith(".opt"):
+        system = find_system(what)
+        return {snake_case(system.name): system}
+    file = read_file(Path(what))
+    if len(file.definitions) < 2:
+        return {snake_case(Path(what).stem): find_system(what)}
+    systems: dict[str, System] = {}
+    for definition in file.definitions:
+        module = snake_case(definition.name)
+        if module in systems:
+            raise Misuse(
+                f"{systems[module].name} and {definition.name} would both be {module}.py",
+                f"compile one of them: {what}:{definition.name}",
+            )
+        systems[module] = build(definition, lookup_in(file))
+    return systems
+
+
+def check_target(target: str) -> None:
+    """Raise `Misuse` where there is no such target."""
+    from optdsl.codegen import TARGETS
+
+    if target not in TARGETS:
+        known = " and ".join(TARGETS)
+        hint = did_you_mean(target, TARGETS) or f"the targets are {known}"
+        raise Misuse(f"there is no target `{target}`", hint)

@@ -1,0 +1,92 @@
+"""`optdsl show`: a rule at any stage between its equations and the machine."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from optdsl.commands.rules import check_target, find_rule, find_system
+from optdsl.commands.terminal import Misuse, print_text
+
+if TYPE_CHECKING:
+    from optdsl.model import System
+
+
+class Stage(StrEnum):
+    """What of a rule is to be shown."""
+
+    EQUATIONS = "equations"
+    LATEX = "latex"
+    PROGRAM = "program"
+    SOURCE = "source"
+    ASSEMBLY = "assembly"
+
+
+def show(
+    rule: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="A path (mine.opt or mine.opt:Mine), a rule, or a composition."
+        ),
+    ],
+    stage: Annotated[Stage, typer.Option("--as", help="The stage to show.")] = Stage.EQUATIONS,
+    target: Annotated[
+        str, typer.Option("--target", "-t", help="For source: numba-cpu or reference.")
+    ] = "numba-cpu",
+) -> None:
+    """Print a rule as equations, LaTeX, program, Python source or machine code."""
+    check_target(target)
+    writers: dict[Stage, Callable[[], str]] = {
+        Stage.EQUATIONS: lambda: _equations(rule),
+        Stage.LATEX: lambda: _latex(rule),
+        Stage.PROGRAM: lambda: _program(find_system(rule)),
+        Stage.SOURCE: lambda: _source(find_system(rule), target),
+        Stage.ASSEMBLY: lambda: _assembly(find_system(rule)),
+    }
+    print_text(writers[stage]())
+
+
+def _equations(rule: str) -> str:
+    from optdsl.commands.equations import equation_lines, parts
+
+    shown = [(part.name, equation_lines(part)) for part in parts(*find_rule(rule))]
+    if len(shown) == 1:
+        return "\n".join(shown[0][1])
+    return "\n\n".join("\n".join([f"# {name}", *lines]) for name, lines in shown)
+
+
+def _latex(rule: str) -> str:
+    from optdsl.commands.equations import parts
+    from optdsl.latex import write_equations
+
+    return "\n\n".join(write_equations(part) for part in parts(*find_rule(rule)))
+
+
+def _program(system: System) -> str:
+    from optdsl.program import lower, render
+
+    program = lower(system, "ready") or lower(system, "function")
+    assert program is not None
+    return render(program)
+
+
+def _source(system: System, target: str) -> str:
+    from optdsl.codegen import emit
+
+    return emit(system, target)
+
+
+def _assembly(system: System) -> str:
+    from optdsl.codegen import assembly
+
+    if system.family == "schedule":
+        raise Misuse(f"{system.name} is a schedule: it is computed on the host, not in a kernel")
+    # Numba shows only what it has just compiled, so nothing may come from the cache.
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["OPTDSL_CACHE_DIR"] = folder
+        return assembly(system)
