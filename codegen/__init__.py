@@ -66,5 +66,5 @@ def find_target(name: str) -> Target:
         raise DiagnosticError(
             Diagnostic("unknown-target", f"there is no target `{name}`", None, hint)
         )
-    target: Target = import_module(f"optdsl.codegen.{TARGETS[name]}")  # type: ignore[assignment]
+    target: Target = import_module(f"optdsl.codegen.{TARGETS[name]}")
     return target

@@ -25,7 +25,7 @@ class Functions:
 
     def add(self, stem: str, lines: list[str], number: bool = True) -> str:
         """Add a function whose lines call it `NAME`, and return its name."""
-        key = tuple(lines)
+        key = tuple(lines) if number else (stem, *lines)
         if key not in self._by_body:
             name = self._fresh(stem, number)
             self._by_body[key] = name

@@ -33,9 +33,8 @@ def scalars_function(unit: Unit, program: Program, part: int) -> list[str]:
         text = python(each.expression, dialect)
         body += [*_equation(each), f"{names.value(Value(each.name, Kind.STEP))} = {text}"]
     writes = []
-    for number in exports:
-        text = python(number, dialect)
-        writes.append(f"scalars[{unit.slots.scalars[number]}] = {text}")
+    for given in exports:
+        writes.append(f"scalars[{unit.slots.scalars[given]}] = {python(given, dialect)}")
     for name, slot in unit.slots.step_state.items():
         if name in local and program.mode != "iterate":
             new = names.value(Value(name, Kind.STEP))

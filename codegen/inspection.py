@@ -40,10 +40,8 @@ def _compiled(stage: Pass, kernel: Any, dtype: str) -> Any:
 
 
 def _known(kernel: Any, zero: Any) -> Any:
-    from numba import typeof
-
-    kind = typeof(zero)
-    return next(each for each in kernel.signatures if each[0].dtype == kind)
+    name = str(zero.dtype)
+    return next(each for each in kernel.signatures if str(each[0].dtype) == name)
 
 
 def assembly_text(layout: Layout, dtype: str) -> str:

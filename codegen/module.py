@@ -60,7 +60,8 @@ def _header(unit: Unit, target: Target, version: str) -> str:
 def _imports(target: Target, text: str) -> list[str]:
     """Return the imports that the text of a module needs, and no others."""
     words = set(re.findall(r"\w+", text))
-    others, ours = [], ["from optdsl.runtime import from_layout, layout"]
+    others: list[str] = []
+    ours = ["from optdsl.runtime import from_layout, layout"]
     for module, offered in (*target.IMPORTS.items(), *HOST_IMPORTS.items()):
         used = [name for name in offered if name in words]
         if used:
@@ -172,7 +173,7 @@ class _Writer:
 
     def _hyper(self, hyper: Hyperparameter) -> str:
         alias = hyper.alias
-        fields = {
+        fields: dict[str, object] = {
             "alias": alias.name if alias else None,
             "alias_position": alias.position if alias else None,
         }

@@ -9,50 +9,20 @@ from collections.abc import Iterable
 from optdsl.model.expressions import Value
 
 #: Names that generated modules use themselves.
-RESERVED = frozenset(
-    [
-        "t",
-        "hyper",
-        "step_state",
-        "scalars",
-        "tensor",
-        "everything",
-        "cohort",
-        "table",
-        "partials",
-        "numbers",
-        "rows",
-        "row",
-        "chunk",
-        "i",
-        "real",
-        "float64",
-        "inf",
-        "nan",
-        "pi",
-        "where",
-        "minimum",
-        "maximum",
-        "square",
-        "cube",
-        "sign",
-        "sqrt",
-        "exp",
-        "log",
-        "cos",
-        "floor",
-        "mod",
-        "isfinite",
-        "logical_not",
-        "abs",
-        "add",
-        "view",
-        "LAYOUT",
-        "Layout",
-        "np",
-        "each_tensor",
-    ]
-)
+_LOCAL = (
+    "addresses", "arrays", "chunk", "cohort", "counts", "everything", "formats", "hyper", "i",
+    "numbers", "partials", "real", "row", "rows", "scalars", "step_state", "t", "table", "tensor",
+)  # fmt: skip
+_CALLED = (
+    "LAYOUT", "abs", "add", "bind_chunks", "bind_whole", "cos", "cube", "entrywise", "enumerate",
+    "exp", "float64", "floor", "from_layout", "greatest", "inf", "isfinite", "kernel", "layout",
+    "least", "log", "logical_not", "maximum", "minimum", "mod", "np", "over_all", "over_chunks",
+    "partial", "per_tensor", "pi", "prange", "quiet", "range", "sign", "sqrt", "square", "view",
+    "where", "zip",
+)  # fmt: skip
+RESERVED = frozenset(_LOCAL + _CALLED)
+
+_FUNCTION = re.compile(r"(combine|default|kernel|pass|scalars|start|update)_\w+")
 
 
 class Identifiers:
@@ -79,6 +49,8 @@ class Identifiers:
         return self._streams[stream]
 
     def _fresh(self, wish: str) -> str:
+        if _FUNCTION.fullmatch(wish):
+            wish += "_"
         name, count = wish, 1
         while name in self._taken:
             count += 1

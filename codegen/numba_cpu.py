@@ -23,7 +23,7 @@ IMPORTS = {
 }  # fmt: skip
 
 _FOLDS = {"min": "least", "max": "greatest"}
-_STARTS = {"min": "inf", "max": "-inf"}
+_STARTS = {"min": "inf", "max": "-inf", "any": "False"}
 
 
 def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
@@ -56,7 +56,8 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     ]
     run = [
         "@kernel",
-        "def NAME(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):",
+        "def NAME(formats, addresses, counts, rows, "
+        "cohort, scalars, tensor, everything, partials):",
         *indent(
             [
                 "for chunk in prange(counts.size):",

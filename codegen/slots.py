@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from optdsl.model.expressions import Apply, Clock, Expression, Kind, Value, is_predicate, walk
 from optdsl.model.system import System
 from optdsl.program.arranging import expressions
-from optdsl.program.program import Accumulate, Combine, Pass, Program, Scalars
+from optdsl.program.program import Accumulate, Assignment, Combine, Pass, Program, Scalars
 
 Number = Value | Clock
 
@@ -47,7 +47,11 @@ def assign_slots(system: System, programs: list[Program]) -> Slots:
 def _combined(program: Program, slots: Slots) -> None:
     for stage in program.stages:
         if isinstance(stage, Combine):
-            for each in (*stage.reductions, *stage.assignments):
+            computed: tuple[Accumulate | Assignment, ...] = (
+                *stage.reductions,
+                *stage.assignments,
+            )
+            for each in computed:
                 row = slots.everything if each.kind is Kind.ALL else slots.tensor
                 row.setdefault(each.name, len(row))
 
@@ -102,20 +106,17 @@ def read_ahead(programs: list[Program]) -> set[str]:
 
 def predicate_names(system: System, programs: list[Program]) -> set[str]:
     """Return the names whose value is true or false."""
+    defined: list[tuple[str, Expression]] = [(each.name, each.value) for each in system.equations]
     known: set[str] = set()
+    for program in programs:
+        for stage in program.stages:
+            if isinstance(stage, Scalars | Combine):
+                defined += [(each.name, each.expression) for each in stage.assignments]
+            if isinstance(stage, Pass):
+                defined += [(each.name, each.expression) for each in stage.body]
+                known |= {each.name for each in stage.reductions if each.operator == "any"}
     while True:
-        found = {each.name for each in system.equations if _is_predicate(each.value, known)}
-        for program in programs:
-            for stage in program.stages:
-                if isinstance(stage, Scalars | Combine):
-                    found |= {
-                        e.name for e in stage.assignments if _is_predicate(e.expression, known)
-                    }
-                if isinstance(stage, Pass):
-                    found |= {
-                        each.name for each in stage.body if _is_predicate(each.expression, known)
-                    }
-                    found |= {each.name for each in stage.reductions if each.operator == "any"}
+        found = {name for name, expression in defined if _is_predicate(expression, known)}
         if found <= known:
             return known
         known |= found
@@ -157,8 +158,3 @@ def uniform_hyperparameters(programs: list[Program]) -> list[str]:
         found |= seen
     hypers = [each.name for each in programs[0].system.hyperparameters] if programs else []
     return [name for name in hypers if name in found]
-
-
-def accumulated(stage: Pass) -> tuple[Accumulate, ...]:
-    """Return the reductions of a pass, in the order of the columns of `partials`."""
-    return stage.reductions

@@ -47,16 +47,28 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
     by_format: dict[tuple[np.dtype[Any], ...], list[int]] = {}
     for index, streams in enumerate(tensors):
         by_format.setdefault(tuple(array.dtype for array in streams), []).append(index)
-    groups, owners, start = [], [np.zeros(0, np.int64)], 0
+    rows = np.asarray(identities, np.int64)
+    groups: list[Chunks] = []
+    owners = [np.zeros(0, np.int64)]
     for formats, members in by_format.items():
         _require_floats(formats)
-        owner, chunks = _cut(formats, [tensors[index] for index in members], start)
-        identity = np.asarray([identities[index] for index in members], np.int64)
-        groups.append(Chunks(*chunks[:3], identity[owner], chunks[3]))
-        owners.append(np.asarray(members, np.int64)[owner])
-        start += len(owner)
+        start = sum(len(each.counts) for each in groups)
+        owner, begin, count = _cut([tensors[index][0].size for index in members])
+        owner = np.asarray(members, np.int64)[owner]
+        origins = _origins(tensors, len(formats))[owner]
+        widths = np.array([dtype.itemsize for dtype in formats], np.int64)
+        groups.append(
+            Chunks(
+                formats=tuple(dtype.type(0) for dtype in formats),
+                addresses=origins + begin[:, None] * widths,
+                counts=count,
+                rows=rows[owner],
+                place=slice(start, start + len(owner)),
+            )
+        )
+        owners.append(owner)
     return ChunkedTensors(
-        rows=np.asarray(identities, np.int64),
+        rows=rows,
         sizes=np.array([each[0].size for each in tensors], np.float64),
         owner=np.concatenate(owners),
         groups=tuple(groups),
@@ -64,23 +76,20 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
     )
 
 
-def _cut(
-    formats: tuple[np.dtype[Any], ...], tensors: list[tuple[Array, ...]], start: int
-) -> tuple[Indices, tuple[Any, ...]]:
-    """Cut tensors of one format into chunks; return each chunk's tensor, and the chunks."""
-    sizes = np.array([streams[0].size for streams in tensors], np.int64)
-    pieces = -(-sizes // CHUNK)
-    owner = np.repeat(np.arange(len(tensors)), pieces)
+def _cut(sizes: Sequence[int]) -> tuple[Indices, Indices, Indices]:
+    """Cut tensors into chunks; return for each its tensor, its first entry and its length."""
+    lengths = np.asarray(sizes, np.int64)
+    pieces = -(-lengths // CHUNK)
+    owner = np.repeat(np.arange(len(lengths)), pieces)
     first = np.repeat(np.cumsum(pieces) - pieces, pieces)
     begin = (np.arange(len(owner)) - first) * CHUNK
-    origins = np.array(
-        [[array.ctypes.data for array in streams] for streams in tensors], np.int64
-    ).reshape(len(tensors), len(formats))
-    widths = np.array([dtype.itemsize for dtype in formats], np.int64)
-    addresses = origins[owner] + begin[:, None] * widths
-    counts = np.minimum(sizes[owner] - begin, CHUNK)
-    zeros = tuple(dtype.type(0) for dtype in formats)
-    return owner, (zeros, addresses, counts, slice(start, start + len(owner)))
+    return owner, begin, np.minimum(lengths[owner] - begin, CHUNK)
+
+
+def _origins(tensors: Sequence[tuple[Array, ...]], streams: int) -> Indices:
+    """Return where each array begins: one row a tensor, one column a stream."""
+    addresses = [[array.ctypes.data for array in each] for each in tensors]
+    return np.array(addresses, np.int64).reshape(len(tensors), streams)
 
 
 def _require_floats(formats: tuple[np.dtype[Any], ...]) -> None:

@@ -15,13 +15,27 @@ from typing import Any
 
 import llvmlite.ir as ir
 import numba
-from numba import njit, types
-from numba.core import cgutils
-from numba.core.compiler import Compiler
+from numba import njit
+from numba.core import cgutils, compiler
+from numba.core import types as numba_types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
+from numba.np import arrayobj
+from numpy import float64, inf, pi
+
+__all__ = [
+    "add", "cos", "cube", "entrywise", "exp", "float64", "floor", "greatest", "inf", "isfinite",
+    "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi", "sign", "sqrt",
+    "square", "view", "where",
+]  # fmt: skip
 
 _FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+
+# Numba is not typed: these names keep that in one place.
+types: Any = numba_types
+_arrays: Any = arrayobj
+_functions: Any = cgutils
+_Compiler: Any = compiler.Compiler
+_Build = Callable[..., Any]
 
 
 def _fingerprint() -> str:
@@ -32,7 +46,7 @@ def _fingerprint() -> str:
 _FINGERPRINT = _fingerprint()
 
 
-class _NoAlias(Compiler):  # type: ignore[misc]
+class _NoAlias(_Compiler):  # type: ignore[misc]
     """Compiles a function whose arrays never overlap, so that its loops can be vectorised."""
 
     def define_pipelines(self) -> Any:
@@ -41,7 +55,7 @@ class _NoAlias(Compiler):  # type: ignore[misc]
 
 
 def entrywise(function: Callable[..., None]) -> Any:
-    """Compile what is done to one chunk: no two of its arrays overlap."""
+    """Compile what is done to the entries of one chunk: no two of its arrays overlap."""
     return njit(pipeline_class=_NoAlias, **_FLAGS)(function)
 
 
@@ -55,7 +69,7 @@ def kernel(function: Callable[..., None]) -> Any:
     return njit(parallel=True, nogil=True, cache=True, **_FLAGS)(function)
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
     """Return the array of `count` numbers like `zero` that begins at `address`."""
     array = types.Array(zero, 1, "C")
@@ -64,9 +78,9 @@ def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
         begin, length, _ = arguments
         item = context.get_data_type(zero)
         size = context.get_constant(types.intp, context.get_abi_sizeof(item))
-        result = make_array(array)(context, builder)
+        result = _arrays.make_array(array)(context, builder)
         data = builder.inttoptr(begin, item.as_pointer())
-        populate_array(
+        _arrays.populate_array(
             result, data=data, shape=[length], strides=[size], itemsize=size, meminfo=None
         )
         return result._getvalue()
@@ -74,205 +88,132 @@ def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
     return array(types.int64, types.int64, zero), build
 
 
-def _float(*arguments: Any) -> Any:
-    """Return the one float type of all arguments; None where they are not floats."""
-    kinds = set(arguments)
-    return kinds.pop() if len(kinds) == 1 and kinds <= {types.float32, types.float64} else None
+def _of_one(build: _Build, result: Any = None) -> Any:
+    """Make a function of one number of `build(builder, value)`."""
+
+    def typed(typing: Any, x: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return build(builder, *arguments)
+
+        return (x if result is None else result)(x), generate
+
+    return intrinsic(typed)
 
 
-@intrinsic  # type: ignore[misc]
-def where(typing: Any, condition: Any, value: Any, otherwise: Any) -> Any:
-    """Return `value` where `condition` holds, else `otherwise`; both are known."""
-    result = types.boolean if value == otherwise == types.boolean else typing.unify_types(
-        value, otherwise
-    )  # fmt: skip
+def _of_two(build: _Build) -> Any:
+    """Make a function of two numbers of `build(builder, left, right)`."""
 
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        test, first, second = arguments
-        first = context.cast(builder, first, value, result)
-        second = context.cast(builder, second, otherwise, result)
-        return builder.select(_bit(builder, test), first, second)
+    def typed(typing: Any, left: Any, right: Any) -> Any:
+        kind = typing.unify_types(left, right)
 
-    return result(types.boolean, value, otherwise), build
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            first = context.cast(builder, arguments[0], left, kind)
+            second = context.cast(builder, arguments[1], right, kind)
+            return build(builder, first, second)
+
+        return kind(left, right), generate
+
+    return intrinsic(typed)
+
+
+def _folding(build: _Build) -> Any:
+    """Make a function of a float64 total and one more number."""
+
+    def typed(typing: Any, total: Any, x: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = context.cast(builder, arguments[1], x, types.float64)
+            return build(builder, arguments[0], value)
+
+        return types.float64(types.float64, x), generate
+
+    return intrinsic(typed)
+
+
+def _llvm(name: str) -> _Build:
+    """Return what calls the LLVM intrinsic of this name for the type of its arguments."""
+
+    def build(builder: Any, *arguments: Any) -> Any:
+        kind = arguments[0].type
+        suffix = "f32" if kind == ir.FloatType() else "f64"
+        signature = ir.FunctionType(kind, [kind] * len(arguments))
+        function = _functions.get_or_insert_function(
+            builder.module, signature, f"llvm.{name}.{suffix}"
+        )
+        return builder.call(function, arguments)
+
+    return build
 
 
 def _bit(builder: Any, test: Any) -> Any:
     return test if test.type == ir.IntType(1) else builder.trunc(test, ir.IntType(1))
 
 
-def _extreme(symbol: str) -> Callable[..., Any]:
-    def typed(typing: Any, left: Any, right: Any) -> Any:
-        result = typing.unify_types(left, right)
-
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            a = context.cast(builder, arguments[0], left, result)
-            b = context.cast(builder, arguments[1], right, result)
-            keep = builder.or_(
-                builder.fcmp_ordered(symbol, a, b), builder.fcmp_unordered("uno", a, a)
-            )
-            return builder.select(keep, a, b)
-
-        return result(left, right), build
-
-    return typed
-
-
-def _minimum(typing: Any, left: Any, right: Any) -> Any:
-    """Return the smaller; NaN where either is."""
-    return _extreme("<")(typing, left, right)
-
-
-def _maximum(typing: Any, left: Any, right: Any) -> Any:
-    """Return the larger; NaN where either is."""
-    return _extreme(">")(typing, left, right)
-
-
-minimum = intrinsic(_minimum)
-maximum = intrinsic(_maximum)
-
-
-@intrinsic  # type: ignore[misc]
-def sign(typing: Any, x: Any) -> Any:
-    """Return -1, 0 or 1; NaN for NaN."""
+@intrinsic
+def where(typing: Any, condition: Any, value: Any, otherwise: Any) -> Any:
+    """Return `value` where `condition` holds, else `otherwise`; both are known."""
+    kind = typing.unify_types(value, otherwise)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        zero, one = ir.Constant(value.type, 0.0), ir.Constant(value.type, 1.0)
-        minus = ir.Constant(value.type, -1.0)
-        below = builder.select(builder.fcmp_ordered("<", value, zero), minus, value)
-        return builder.select(builder.fcmp_ordered(">", value, zero), one, below)
+        first = context.cast(builder, arguments[1], value, kind)
+        second = context.cast(builder, arguments[2], otherwise, kind)
+        return builder.select(_bit(builder, arguments[0]), first, second)
 
-    return x(x), build
+    return kind(types.boolean, value, otherwise), build
 
 
-@intrinsic  # type: ignore[misc]
-def square(typing: Any, x: Any) -> Any:
-    """Return x*x."""
+def _extreme(symbol: str) -> _Build:
+    def build(builder: Any, a: Any, b: Any) -> Any:
+        nearer = builder.fcmp_ordered(symbol, a, b)
+        return builder.select(builder.or_(nearer, builder.fcmp_unordered("uno", a, a)), a, b)
 
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        return builder.fmul(value, value, flags=("contract",))
-
-    return x(x), build
+    return build
 
 
-@intrinsic  # type: ignore[misc]
-def cube(typing: Any, x: Any) -> Any:
-    """Return x*x*x."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        return builder.fmul(builder.fmul(value, value), value, flags=("contract",))
-
-    return x(x), build
+def _sign(builder: Any, x: Any) -> Any:
+    zero, one, minus = (ir.Constant(x.type, value) for value in (0.0, 1.0, -1.0))
+    below = builder.select(builder.fcmp_ordered("<", x, zero), minus, x)
+    return builder.select(builder.fcmp_ordered(">", x, zero), one, below)
 
 
-@intrinsic  # type: ignore[misc]
-def isfinite(typing: Any, x: Any) -> Any:
-    """Return whether x is neither infinite nor NaN."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        size = _call(builder, "llvm.fabs", value)
-        return builder.fcmp_ordered("<", size, ir.Constant(value.type, float("inf")))
-
-    return types.boolean(x), build
+def _square(builder: Any, x: Any) -> Any:
+    return builder.fmul(x, x, flags=("contract",))
 
 
-def _call(builder: Any, name: str, *arguments: Any) -> Any:
-    kind = arguments[0].type
-    suffix = "f32" if kind == ir.FloatType() else "f64"
-    signature = ir.FunctionType(kind, [kind] * len(arguments))
-    function = cgutils.get_or_insert_function(builder.module, signature, f"{name}.{suffix}")
-    return builder.call(function, arguments)
+def _cube(builder: Any, x: Any) -> Any:
+    return builder.fmul(builder.fmul(x, x), x, flags=("contract",))
 
 
-def _elementary(name: str) -> Callable[..., Any]:
-    def typed(typing: Any, x: Any) -> Any:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _call(builder, f"llvm.{name}", *arguments)
-
-        return x(x), build
-
-    typed.__name__ = name
-    return typed
+def _isfinite(builder: Any, x: Any) -> Any:
+    size = _llvm("fabs")(builder, x)
+    return builder.fcmp_ordered("<", size, ir.Constant(x.type, inf))
 
 
-def _one_argument(name: str) -> Any:
-    typed = _elementary(name)
-
-    def function(typing: Any, x: Any) -> Any:
-        return typed(typing, x)
-
-    function.__name__ = name
-    return intrinsic(function)
+def _mod(builder: Any, a: Any, b: Any) -> Any:
+    zero = ir.Constant(a.type, 0.0)
+    rest = builder.frem(a, b)
+    apart = builder.xor(builder.fcmp_ordered("<", rest, zero), builder.fcmp_ordered("<", b, zero))
+    moved = builder.and_(apart, builder.fcmp_ordered("!=", rest, zero))
+    return builder.select(moved, builder.fadd(rest, b), rest)
 
 
-sqrt = _one_argument("sqrt")
-exp = _one_argument("exp")
-log = _one_argument("log")
-cos = _one_argument("cos")
-floor = _one_argument("floor")
+def _add(builder: Any, total: Any, x: Any) -> Any:
+    return builder.fadd(total, x, flags=("reassoc", "contract"))
 
 
-@intrinsic  # type: ignore[misc]
-def mod(typing: Any, left: Any, right: Any) -> Any:
-    """Return what remains of `left` after whole multiples of `right`, with its sign."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        a, b = arguments
-        zero = ir.Constant(a.type, 0.0)
-        rest = builder.frem(a, b)
-        apart = builder.xor(
-            builder.fcmp_ordered("<", rest, zero), builder.fcmp_ordered("<", b, zero)
-        )
-        moved = builder.and_(apart, builder.fcmp_ordered("!=", rest, zero))
-        return builder.select(moved, builder.fadd(rest, b), rest)
-
-    return left(left, right), build
+def _not(builder: Any, test: Any) -> Any:
+    return builder.not_(_bit(builder, test))
 
 
-@intrinsic  # type: ignore[misc]
-def logical_not(typing: Any, x: Any) -> Any:
-    """Return whether x does not hold."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.not_(_bit(builder, arguments[0]))
-
-    return types.boolean(types.boolean), build
-
-
-@intrinsic  # type: ignore[misc]
-def add(typing: Any, total: Any, x: Any) -> Any:
-    """Return total + x, where the order in which a loop adds does not matter."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value = context.cast(builder, arguments[1], x, types.float64)
-        return builder.fadd(arguments[0], value, flags=("reassoc", "contract"))
-
-    return types.float64(types.float64, x), build
-
-
-def _folded(name: str) -> Callable[..., Any]:
-    def typed(typing: Any, total: Any, x: Any) -> Any:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            value = context.cast(builder, arguments[1], x, types.float64)
-            return _call(builder, f"llvm.{name}", arguments[0], value)
-
-        return types.float64(types.float64, x), build
-
-    return typed
-
-
-def _least(typing: Any, total: Any, x: Any) -> Any:
-    """Return the smaller of a running minimum and x."""
-    return _folded("minimum")(typing, total, x)
-
-
-def _greatest(typing: Any, total: Any, x: Any) -> Any:
-    """Return the larger of a running maximum and x."""
-    return _folded("maximum")(typing, total, x)
-
-
-least = intrinsic(_least)
-greatest = intrinsic(_greatest)
+#: The smaller or the larger of two; NaN where either is.
+minimum, maximum = _of_two(_extreme("<")), _of_two(_extreme(">"))
+#: -1, 0 or 1; NaN for NaN.
+sign = _of_one(_sign)
+#: What remains of the first after whole multiples of the second, with the sign of the second.
+mod = _of_two(_mod)
+square, cube = _of_one(_square), _of_one(_cube)
+sqrt, exp, log, cos, floor = (
+    _of_one(_llvm(name)) for name in ("sqrt", "exp", "log", "cos", "floor")
+)
+isfinite, logical_not = _of_one(_isfinite, types.boolean), _of_one(_not, types.boolean)
+#: A running sum, in whatever order is fastest; a running minimum and maximum, with NaN kept.
+add, least, greatest = (_folding(each) for each in (_add, _llvm("minimum"), _llvm("maximum")))

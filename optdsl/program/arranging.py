@@ -22,7 +22,13 @@ from optdsl.program.program import (
     Scalars,
     Stage,
 )
-from optdsl.program.streams import THETA_BEFORE, changed_states, output_buffer, written_streams
+from optdsl.program.streams import (
+    THETA_BEFORE,
+    changed_states,
+    output_buffer,
+    part_count,
+    written_streams,
+)
 
 Mode = Literal["ready", "function", "iterate"]
 
@@ -32,7 +38,7 @@ def arrange(author: System, named: Named, mode: Mode) -> Program:
     levels = find_levels(named.system, written_streams(named.system))
     loops, spilled = plan_passes(named.system, levels)
     stages: list[Stage] = []
-    for part in range(named.system.parts):
+    for part in range(part_count(named.system)):
         stages += _Part(named, levels, loops, mode, part).stages()
     return Program(author, mode, tuple(keep_old_numbers(named.system, stages)),
                    _buffers(named.system, spilled))  # fmt: skip

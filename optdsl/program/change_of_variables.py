@@ -16,8 +16,7 @@ from dataclasses import replace
 
 from optdsl.model.expressions import Apply, Clock, Expression, Kind, Value, apply, transform, walk
 from optdsl.model.system import Equation, Gradient, System
-
-THETA_BEFORE = Value("theta", Kind.ENTRY, -1)
+from optdsl.program.streams import THETA_BEFORE
 
 
 def stores_iterate(system: System) -> bool:

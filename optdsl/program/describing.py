@@ -30,8 +30,8 @@ def description(system: System) -> str:
         own = (hyper.name, hyper.owner, hyper.local_name, alias, hyper.doc, hyper.part)
         lines.append(f"hyper {own} {_maybe(hyper.default)} {hyper.domain}")
     for state in system.states:
-        own = (state.name, state.kind.name, state.part, state.storage)
-        lines.append(f"state {own} {_maybe(state.start)}")
+        kept = (state.name, state.kind.name, state.part, state.storage)
+        lines.append(f"state {kept} {_maybe(state.start)}")
     for equation in system.equations:
         lines.append(f"equation {equation.name} {equation.part} {equation.value!r}")
     for gradient in system.gradients:

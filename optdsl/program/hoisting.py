@@ -21,6 +21,7 @@ from optdsl.model.expressions import (
     Reduce,
     Value,
     transform,
+    values,
     walk,
 )
 from optdsl.model.system import Equation, Skip, System
@@ -86,7 +87,7 @@ class _Hoist:
         if kind is Kind.ENTRY:
             return transform(value, self._extract)
         if kind is Kind.STEP:
-            return self._own_clock(value, whole=True)
+            return self._own_clock(value)
         if isinstance(value, Reduce):
             return self._reduction(value)
         return transform(value, lambda node: None if node is value else self._piece(node))
@@ -139,28 +140,27 @@ class _Hoist:
         if node.kind is not Kind.STEP:
             return self.part
         parts = {each.part for each in walk(node) if isinstance(each, Clock)}
-        parts |= {self._states.get(each.name, 0) for each in walk(node) if _is_past(each)}
+        parts |= {self._states[each.name] for each in values(node) if each.offset < 0}
         if any(part > self.part for part in parts):
             raise DiagnosticError(_too_early(self.system, formula(node)))
         return max(parts) if parts else self.part
 
-    def _own_clock(self, value: Expression, *, whole: bool) -> Expression:
+    def _own_clock(self, value: Expression) -> Expression:
         """Name what a number of kind STEP reads of other parts' clocks and states."""
 
         def change(node: Expression) -> Expression | None:
-            foreign = isinstance(node, Clock) and node.part != self.part
-            foreign = foreign or (_is_past(node) and self._states.get(node.name, 0) != self.part)
-            return self._name(node) if foreign and not (whole and node is value) else None
+            match node:
+                case Clock(part) if part != self.part:
+                    return self._name(node)
+                case Value(name, _, offset) if offset < 0 and self._states[name] != self.part:
+                    return self._name(node)
+            return None
 
         return transform(value, change)
 
     @property
     def _states(self) -> dict[str, int]:
         return {state.name: state.part for state in self.system.states}
-
-
-def _is_past(node: Expression) -> bool:
-    return isinstance(node, Value) and node.offset < 0
 
 
 def _all_names(system: System) -> set[str]:

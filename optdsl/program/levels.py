@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from optdsl.model.expressions import Kind, Reduce, Value, values
 from optdsl.model.system import Equation, Gradient, System
-
-THETA_BEFORE = Value("theta", Kind.ENTRY, -1)
+from optdsl.program.streams import THETA_BEFORE, part_count
 
 
 @dataclass
@@ -34,7 +33,7 @@ def find_levels(system: System, written: dict[str, Value]) -> Levels:
     """Return the levels of a system whose numbers are named; `written` is stored by stream."""
     levels = Levels()
     start = 0
-    for part in range(system.parts):
+    for part in range(part_count(system)):
         levels.base.append(start)
         for equation in system.equations:
             if equation.part == part:

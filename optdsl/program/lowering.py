@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError
+from optdsl.model.expressions import Expression, Kind, walk
 from optdsl.model.system import System
 from optdsl.program.arranging import Mode, arrange
 from optdsl.program.change_of_variables import (
@@ -60,11 +61,22 @@ def _written_for(system: System, mode: Mode) -> System | None:
 
 
 def _refuse_what_is_not_compiled(system: System) -> None:
-    if system.inputs:
+    found = [f"the input `{name}`" for name in system.inputs]
+    if system.evaluation is not None:
+        found.append("an evaluation point")
+    for state in system.states:
+        if state.storage not in (None, "float32", "float64"):
+            found.append(f"storage as {state.storage}")
+    for equation in system.equations:
+        found += [f"a value of kind {each.name}" for each in _matrix_kinds(equation.value)]
+    if found:
         raise DiagnosticError(
-            Diagnostic(
-                "not-compiled",
-                f"`{system.name}` reads the input `{system.inputs[0]}`: "
-                "inputs are understood but not compiled yet",
-            )
+            [
+                Diagnostic("not-compiled", f"`{system.name}`: {what} is not compiled yet")
+                for what in dict.fromkeys(found)
+            ]
         )
+
+
+def _matrix_kinds(expression: Expression) -> list[Kind]:
+    return [each.kind for each in walk(expression) if each.kind in (Kind.ROW, Kind.COLUMN)]

@@ -26,6 +26,7 @@ class Assignment:
 
     @property
     def kind(self) -> Kind:
+        """How many numbers the assigned value is."""
         return self.expression.kind
 
 

@@ -25,6 +25,11 @@ def _old(state: State) -> Value:
     return Value(state.name, state.kind, -1)
 
 
+def part_count(system: System) -> int:
+    """Return how many parts have equations or a skip."""
+    return max([system.parts, *(each.part + 1 for each in system.equations)])
+
+
 def output_buffer(system: System) -> str | None:
     """Return the buffer that holds what a transform gives, or the recovered iterate."""
     if system.family == "schedule" or system.outputs == ("theta",):

@@ -177,7 +177,7 @@ class _Verifier:
     ) -> None:
         for node in walk(expression):
             match node:
-                case Value(name, Kind.ENTRY):
+                case Value(_, Kind.ENTRY):
                     self._require(node in local, f"{_show(node)} is read but not loaded here")
                 case Value():
                     self._require(node in self.numbers, f"{_show(node)} is read before it is known")

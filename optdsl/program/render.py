@@ -1,0 +1,88 @@
+"""A program as a page of text."""
+
+from __future__ import annotations
+
+from optdsl.model.expressions import Reduce
+from optdsl.program.formulas import formula, indexed_names
+from optdsl.program.program import (
+    Accumulate,
+    Ask,
+    Assignment,
+    Combine,
+    Guard,
+    Pass,
+    Program,
+    Scalars,
+    Stage,
+)
+from optdsl.program.traffic import bytes_per_parameter
+
+_MODES = {
+    "ready": "gradients handed in",
+    "function": "asks for its gradients",
+    "iterate": "recovers theta from the stored point",
+}
+
+
+def render(program: Program) -> str:
+    """Return `program` as text: one stage a paragraph, one assignment a line."""
+    system = program.system
+    mode = "" if system.family == "schedule" else f", {_MODES[program.mode]}"
+    lines = [f"{system.family} {system.name}{mode}"]
+    if program.buffers:
+        lines.append(f"  buffers {', '.join(program.buffers)}")
+    writer = _Writer(program)
+    for stage in program.stages:
+        lines += ["", *("  " + line for line in writer.stage(stage))]
+    if program.passes:
+        moved = bytes_per_parameter(program)
+        count = len(program.passes)
+        lines += ["", f"  {count} pass{'es' * (count > 1)}, {moved} bytes a float32 parameter"]
+    return "\n".join(lines)
+
+
+class _Writer:
+    def __init__(self, program: Program) -> None:
+        self.indexed = indexed_names(program.system)
+        self.parts = program.system.parts
+
+    def stage(self, stage: Stage) -> list[str]:
+        match stage:
+            case Scalars(part, assignments):
+                return [f"once a step{self._part(part)}", *map(self._assignment, assignments)]
+            case Pass():
+                return self._pass(stage)
+            case Combine(part, reductions, assignments):
+                folded = [self._reduction(each) for each in reductions]
+                head = f"between passes{self._part(part)}"
+                return [head, *folded, *map(self._assignment, assignments)]
+            case Ask(gradient, point):
+                return [f"ask for {gradient} at {point}"]
+            case Guard(_, condition):
+                return [f"skip what follows where {formula(condition, self.indexed)}"]
+
+    def _pass(self, stage: Pass) -> list[str]:
+        head = f"pass {stage.number} over memory{self._part(stage.part)}"
+        loads = ", ".join(formula(each.value, self.indexed) for each in stage.loads)
+        lines = [head, f"  load   {loads}"] if loads else [head]
+        lines += map(self._assignment, stage.body)
+        lines += (f"  reduce {each.name} = {self._reduced(each)}" for each in stage.reductions)
+        if stage.stores:
+            stores = ", ".join(formula(each.value, self.indexed) for each in stage.stores)
+            lines.append(f"  store  {stores}")
+        return lines
+
+    def _assignment(self, assignment: Assignment) -> str:
+        name = assignment.name
+        left = f"{name}[t]" if name in self.indexed else name
+        return f"  {left} = {formula(assignment.expression, self.indexed)}"
+
+    def _reduction(self, reduction: Accumulate) -> str:
+        return f"  {reduction.name} = {self._reduced(reduction)}"
+
+    def _reduced(self, reduction: Accumulate) -> str:
+        whole = Reduce(reduction.operator, reduction.argument, reduction.kind, reduction.other)
+        return formula(whole, self.indexed)
+
+    def _part(self, part: int) -> str:
+        return f", part {part + 1}" if self.parts > 1 else ""
