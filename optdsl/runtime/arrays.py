@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,12 +54,22 @@ class Extents:
         self.starts = [start for start, _, _ in spans]
         self.ends = [end for _, end, _ in spans]
         self.labels = [labels[i] for _, _, i in spans]
+        self.roots = _roots(arrays)
         for i in range(1, len(spans)):
             if self.starts[i] < self.ends[i - 1]:
                 raise ParameterError(
                     f"parameters {self.labels[i - 1]} and {self.labels[i]} share memory: "
                     "each array must be given once"
                 )
+
+    def apart_from(self, array: Array) -> bool:
+        """Is it plain, without looking at addresses, that `array` touches no parameter?
+
+        So it is where every parameter's memory belongs to an array that is known, and `array`
+        has memory of its own.
+        """
+        roots = self.roots
+        return roots is not None and array.flags.owndata and id(array) not in roots
 
     def touching(self, array: Array) -> str | None:
         """Return the label of a parameter that shares memory with `array`."""
@@ -72,6 +82,19 @@ class Extents:
         if place + 1 < len(self.starts) and self.starts[place + 1] < end:
             return self.labels[place + 1]
         return None
+
+
+def _roots(arrays: Sequence[Array]) -> frozenset[int] | None:
+    """Return the ids of the arrays that own this memory; None where another object does."""
+    roots = set()
+    for array in arrays:
+        root: Any = array
+        while isinstance(root, np.ndarray) and not root.flags.owndata:
+            root = root.base
+        if not isinstance(root, np.ndarray):
+            return None
+        roots.add(id(root))
+    return frozenset(roots)
 
 
 def extent(array: Array) -> tuple[int, int]:
@@ -108,6 +131,10 @@ def fit_gradient(
         GradientTypeError: not a NumPy array, or of another dtype than the parameter.
         GradientError: of another shape, or it shares memory with a parameter.
     """
+    if type(given) is np.ndarray and given.dtype == dtype and given.shape == shape:
+        fit: Array = given
+        if fit.flags.carray and (extents is None or extents.apart_from(fit)):
+            return fit
     if not isinstance(given, np.ndarray):
         if isinstance(given, np.generic) and shape == ():
             given = np.array(given)
@@ -141,12 +168,9 @@ def fit_gradient(
     return copied
 
 
-def read_only(arrays: Iterable[Array | None]) -> list[Array]:
-    """Return views of `arrays` that cannot be written to."""
-    views = []
-    for array in arrays:
-        assert array is not None
-        view = array.view()
-        view.flags.writeable = False
-        views.append(view)
-    return views
+def read_only(array: Array | None) -> Array:
+    """Return a view of `array` that cannot be written to."""
+    assert array is not None
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from optdsl.runtime.arrays import read_only
+from optdsl.runtime.arrays import Array, read_only
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import GradientError
 from optdsl.runtime.intake import Intake
@@ -30,6 +30,7 @@ class Asker:
         self.engine = engine
         self.plan = plan
         self.structure = Structure()
+        self._kept_views: dict[str, tuple[list[Array | None], list[Array | None]]] = {}
         self._intakes = {
             name: Intake(engine, name, own=name in plan.kept) for name in plan.gradients
         }
@@ -71,12 +72,24 @@ class Asker:
 
     def points(self, ask: Ask, live: Selection) -> Any:
         """Return the arrays where a gradient is asked for, in the structure of the parameters."""
-        tensors = self.engine.tensors
-        arrays = list(tensors.stream("theta"))
-        stream = tensors.stream(ask.point)
-        for index in live.identities:
-            arrays[index] = stream[index]
-        return self.structure.unflatten(read_only(arrays))
+        everyone = range(self.structure.count)
+        views = list(self._views("theta", everyone))
+        if ask.point != "theta":
+            at_point = self._views(ask.point, live.identities)
+            for index in live.identities:
+                views[index] = at_point[index]
+        return self.structure.unflatten(views)
+
+    def _views(self, name: str, indices: Iterable[int]) -> list[Array | None]:
+        stream = self.engine.tensors.stream(name)
+        kept, views = self._kept_views.get(name, (None, []))
+        if kept is not stream or len(views) != len(stream):
+            views = [None] * len(stream)
+            self._kept_views[name] = (stream, views)
+        for index in indices:
+            if views[index] is None:
+                views[index] = read_only(stream[index])
+        return views
 
     def take(self, ask: Ask, given: list[Any]) -> tuple[int, ...]:
         """Make `given` the gradients of this phase; return which tensors have one."""

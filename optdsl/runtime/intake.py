@@ -88,9 +88,10 @@ class Intake:
         return fitted
 
     def _is_shared(self, array: Array, points: Extents) -> bool:
-        extents = self.engine.tensors.extents
-        in_parameter = extents is not None and extents.touching(array) is not None
-        return in_parameter or points.touching(array) is not None
+        known = [each for each in (points, self.engine.tensors.extents) if each is not None]
+        if all(each.apart_from(array) for each in known):
+            return False
+        return any(each.touching(array) is not None for each in known)
 
     def _copied(self, arrays: list[Array | None]) -> list[Array | None]:
         return [None if array is None else array.copy() for array in arrays]
