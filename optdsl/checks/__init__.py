@@ -1,1 +1,1 @@
-
+"""What is wrong with a spec that compiles: checks, one a file."""

@@ -73,17 +73,16 @@ class Machine:
     states: dict[str, Entries] = field(default_factory=dict)
     clocks: list[int] = field(default_factory=list)
     steps: int = 0
+    _last: _Evaluation | None = None
 
     def start(self, theta: tuple[Scalar, ...]) -> None:
         """Set every state to its start; `theta` is the starting point."""
         self.clocks = [0] * self.system.parts
         self.steps = 0
         self.states = {"theta": theta}
+        self._last = _Evaluation(self, self.states, {}, None)
         for state in self.system.states:
-            if state.start is None:
-                value: Entries = UNDEFINED
-            else:
-                value = _Evaluation(self, {}, None).value(state.start)
+            value: Entries = UNDEFINED if state.start is None else self._last.value(state.start)
             if state.kind in _WIDE and not isinstance(value, tuple):
                 value = (value,) * len(theta)
             self.states[state.name] = value
@@ -93,7 +92,7 @@ class Machine:
         self.steps += 1
         self.clocks = [clock + 1 for clock in self.clocks]
         before = list(self.clocks)
-        evaluation = _Evaluation(self, {}, gradient)
+        evaluation = self._last = _Evaluation(self, dict(self.states), {}, gradient)
         live = self._live_parts(evaluation)
         for asked in self.system.gradients:
             if asked.part <= live:
@@ -119,6 +118,22 @@ class Machine:
         self.clocks = [c if part <= live else c - 1 for part, c in enumerate(before)]
         return Step(self.steps, computed, tuple(evaluation.points), outputs, dict(self.states))
 
+    def read(self, expression: Expression, steps_ago: int = 0) -> Entries:
+        """Return the value of an expression in the last step, or one step before it.
+
+        One step before, only states, hyperparameters and t are known.
+        """
+        assert self._last is not None
+        if not steps_ago:
+            return self._last.value(expression)
+        earlier = dict(self._last.states)
+        clocks, self.clocks = self.clocks, [clock - steps_ago for clock in self.clocks]
+        self.steps -= steps_ago
+        try:
+            return _Evaluation(self, {}, earlier, None).value(expression)
+        finally:
+            self.clocks, self.steps = clocks, self.steps + steps_ago
+
     def _live_parts(self, evaluation: _Evaluation) -> int:
         for skip in sorted(self.system.skips, key=lambda skip: skip.part):
             if evaluation.value(skip.condition) is True:
@@ -138,6 +153,7 @@ class _Evaluation:
     """The values of one step, each computed when it is first read."""
 
     machine: Machine
+    states: dict[str, Entries]
     computed: dict[str, Entries]
     gradient: Oracle | None
     points: list[tuple[Scalar, ...]] = field(default_factory=list)
@@ -166,13 +182,14 @@ class _Evaluation:
 
     def named(self, value: Value) -> Entries:
         """Return a named value."""
-        machine, name = self.machine, value.name
-        if value.offset == -1 and name in machine.states:
-            return machine.states[name]
-        if name in self.computed:
+        name = value.name
+        if value.offset == -1 and name in self.states:
+            return self.states[name]
+        if value.offset == 0 and name in self.computed:
             return self.computed[name]
         found = self._find(value)
-        self.computed[name] = found
+        if value.offset == 0:
+            self.computed[name] = found
         return found
 
     def _find(self, value: Value) -> Entries:
@@ -184,7 +201,7 @@ class _Evaluation:
             if equation.name == name:
                 return self.value(equation.value)
         if name == "theta":
-            return self.machine.states[name]
+            return self.states[name]
         return self.machine.hyper(name, self.machine.steps + value.offset)
 
     def _ask(self, name: str, point: Expression | None) -> Entries:
@@ -294,7 +311,7 @@ def evaluate(
 
 def _default(default: Expression, choose: Choice, t: int, machine: Machine) -> Scalar:
     computed = {value.name: choose(value.name, t) for value in values(default)}
-    evaluation = _Evaluation(machine, dict(computed), None)
+    evaluation = _Evaluation(machine, {}, dict(computed), None)
     found = evaluation.value(default)
     assert isinstance(found, Real | bool)
     return found

@@ -1,0 +1,46 @@
+"""Looking at each case in turn, until every condition is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+from optdsl.checks.equivalence.reading import NeedTruth
+from optdsl.checks.equivalence.roots import NeedSign
+from optdsl.checks.equivalence.signs import Context
+
+_MOST_CASES = 400
+
+
+class GiveUp(Exception):
+    """There are too many cases, or they take too long."""
+
+
+def cases(
+    context: Context, attempt: Callable[[Context], bool], deadline: float
+) -> Iterator[tuple[Context, bool]]:
+    """Yield every case with what `attempt` says of it.
+
+    Where `attempt` finds that a sign or a condition is not decided, the case is
+    split in those that decide it.
+
+    Raises:
+        GiveUp: when there are too many.
+    """
+    open_cases, looked_at = [context], 0
+    while open_cases:
+        looked_at += 1
+        if looked_at > _MOST_CASES or monotonic() > deadline:
+            raise GiveUp
+        case = open_cases.pop()
+        try:
+            verdict = attempt(case)
+        except NeedSign as need:
+            possible = case.sign(need.polynomial)
+            if len(possible) < 2:
+                raise GiveUp from None
+            open_cases += [case.suppose(need.polynomial, frozenset({s})) for s in possible]
+        except NeedTruth as need:
+            open_cases += [case.suppose_true(need.question, answer) for answer in (True, False)]
+        else:
+            yield case, verdict

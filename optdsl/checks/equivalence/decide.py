@@ -1,0 +1,208 @@
+"""The verdict on two systems: refute first, then prove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from optdsl.checks.equivalence.causes import likely_cause
+from optdsl.checks.equivalence.induction import Proof
+from optdsl.checks.equivalence.maps import find_maps
+from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.race import Race
+from optdsl.checks.equivalence.refute import DIGITS, Refutation, refute
+from optdsl.checks.equivalence.reverse import reversed_question
+from optdsl.checks.equivalence.signs import REALS, Range
+from optdsl.checks.equivalence.trials import Trial
+from optdsl.checks.equivalence.verdict import Counterexample, Verdict
+from optdsl.checks.equivalence.words import number_text, text, value_text
+from optdsl.model.arithmetic import Arithmetic
+from optdsl.model.expressions import Expression, Value
+from optdsl.model.system import System
+
+
+def compare(
+    ours: System,
+    theirs: System,
+    *,
+    constant: Iterable[str] = (),
+    mapping: Mapping[str, Expression] | None = None,
+    fixed: Mapping[str, Expression] | None = None,
+) -> Verdict:
+    """Decide whether two systems ask for gradients at the same points and give the same.
+
+    Hyperparameters match by name and vary in time unless they are constant.
+
+    Args:
+        ours: the system whose names and domains count.
+        theirs: the other.
+        constant: our hyperparameters that keep their value.
+        mapping: what names of theirs are, over our names; see `Question`.
+        fixed: our hyperparameters that have a given value.
+
+    Returns:
+        "proved" only when every step is proved to agree; "differs" only with a
+        counterexample that was computed twice, to 50 and to 120 digits.
+    """
+    question = Question(ours, theirs, frozenset(constant), dict(mapping or {}), dict(fixed or {}))
+    obstacle = _not_understood(question)
+    if obstacle is not None:
+        return Verdict("not understood", obstacle)
+    refutation = refute(question)
+    if refutation.trial is not None:
+        return _differs(question, refutation)
+    return _prove(question, refutation)
+
+
+def _not_understood(question: Question) -> str | None:
+    ours, theirs = question.ours, question.theirs
+    if len(ours.outputs) != len(theirs.outputs) or ours.family != theirs.family:
+        return (
+            f"{ours.name} is a {ours.family} that gives {', '.join(ours.outputs)}, "
+            f"{theirs.name} a {theirs.family} that gives {', '.join(theirs.outputs)}"
+        )
+    if question.strangers:
+        return f"{', '.join(f'`{n}`' for n in question.strangers)} of {theirs.name} is not ours"
+    known = {h.name for h in ours.hyperparameters}
+    for name in (*question.constant, *question.fixed):
+        if name not in known:
+            return f"`{name}` is no hyperparameter of {ours.name}"
+    return None
+
+
+def _prove(question: Question, refutation: Refutation) -> Verdict:
+    reasons = []
+    for asked, races in _directions(question, refutation.races):
+        maps = find_maps(asked, races)
+        proof = Proof(asked, maps)
+        if proof.holds():
+            return _proved(question, asked, proof, refutation)
+        reasons.append(proof.reason or "no map between the states was found")
+    return Verdict(
+        "agrees",
+        reasons[0],
+        domains=_domains(question),
+        constant=tuple(sorted(question.constant)),
+        steps=refutation.steps,
+        points=refutation.points,
+        digits=DIGITS,
+    )
+
+
+def _directions(
+    question: Question, races: tuple[Race, ...]
+) -> Iterable[tuple[Question, tuple[Race, ...]]]:
+    yield question, races
+    turned = reversed_question(question)
+    if turned is not None:
+        again = [Race(turned, race.trial, Arithmetic(DIGITS)).run() for race in races]
+        yield turned, tuple(again)
+
+
+def _proved(question: Question, asked: Question, proof: Proof, found: Refutation) -> Verdict:
+    states = [state.name for state in asked.ours.states]
+    turned = asked is not question
+    left, right = ("ours", "theirs") if turned else ("theirs", "ours")
+    state_map = tuple(
+        f"{name} of {left} is {text(value, states)} of {right}"
+        for name, value in proof.maps.items()
+        if name != "theta"
+    )
+    theta = proof.maps.get("theta")
+    moved = theta is not None and not (isinstance(theta, Value) and theta.name == "theta")
+    return Verdict(
+        "proved",
+        domains=_domains(question),
+        constant=tuple(sorted(question.constant)),
+        state_map=state_map,
+        output_map=f"{text(theta, states)} in place of theta" if moved and theta else None,
+        invariants=tuple(_range_text(n, r) for n, r in proof.invariants.items() if r != REALS),
+        steps=found.steps,
+        points=found.points,
+        digits=DIGITS,
+    )
+
+
+def _range_text(name: str, bounds: Range) -> str:
+    if bounds.low == bounds.high:
+        return f"{name}[t] = {bounds.low}"
+    left = "" if bounds.low is None else f"{bounds.low} {'<' if bounds.low_open else '<='} "
+    right = "" if bounds.high is None else f" {'<' if bounds.high_open else '<='} {bounds.high}"
+    return f"{left}{name}[t]{right}"
+
+
+def _domains(question: Question) -> tuple[str, ...]:
+    return tuple(
+        f"{hyper.name} in {hyper.domain}" if hyper.domain else f"{hyper.name} any number"
+        for hyper in question.ours.hyperparameters
+        if hyper.name not in question.fixed
+    )
+
+
+# ---------------------------------------------------------- counterexamples
+
+
+def _differs(question: Question, refutation: Refutation) -> Verdict:
+    trial, difference = refutation.trial, refutation.difference
+    assert trial is not None
+    assert difference is not None
+    race = Race(question, trial, Arithmetic(DIGITS)).run()
+    example = Counterexample(
+        step=difference.t,
+        what=difference.what.replace("[t]", f"[{difference.t}]"),
+        inputs=_inputs(question, trial),
+        ours=value_text(difference.ours),
+        theirs=value_text(difference.theirs),
+        equation=_first_equation(question, race),
+        cause=likely_cause(question, trial),
+    )
+    return Verdict(
+        "differs",
+        domains=_domains(question),
+        constant=tuple(sorted(question.constant)),
+        steps=refutation.steps,
+        points=refutation.points,
+        digits=DIGITS,
+        counterexample=example,
+    )
+
+
+def _inputs(question: Question, trial: Trial) -> dict[str, str]:
+    inputs = {}
+    for name, series in trial.hypers:
+        if len(set(series)) == 1:
+            inputs[name] = number_text(series[0])
+        else:
+            inputs |= {f"{name}[{t}]": number_text(x) for t, x in enumerate(series)}
+    if question.ours.family != "schedule":
+        inputs["theta[0]"] = _entries_text(trial.theta)
+        for t, asks in enumerate(trial.gradients, 1):
+            used = max(1, len(question.ours.gradients))
+            for k, entries in enumerate(asks[:used]):
+                extra = f", request {k + 1}" if used > 1 else ""
+                inputs[f"g[{t}]{extra}"] = _entries_text(entries)
+    return inputs
+
+
+def _entries_text(entries: tuple[object, ...]) -> str:
+    words = [number_text(entry) for entry in entries]  # type: ignore[arg-type]
+    return words[0] if len(words) == 1 else f"({', '.join(words)})"
+
+
+def _first_equation(question: Question, race: Race) -> str | None:
+    """Return our first equation whose value differs from theirs of the same name."""
+    if len(race.ours) != len(race.theirs) or not race.ours:
+        return None
+    ours, theirs = race.ours[-1].values, race.theirs[-1].values
+    states = [state.name for state in question.ours.states]
+    for equation in question.ours.equations:
+        name = equation.name
+        if name in theirs and name not in question.mapping and name in ours:
+            a, b = _tuple(ours[name]), _tuple(theirs[name])
+            pairs = zip(a, b, strict=False)
+            if len(a) == len(b) and not all(race.arithmetic.same(x, y) for x, y in pairs):  # type: ignore[arg-type]
+                return f"{name} = {text(equation.value, states)}"
+    return None
+
+
+def _tuple(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)

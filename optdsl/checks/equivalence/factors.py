@@ -1,0 +1,85 @@
+"""Factors of polynomials, by SymPy's exact factorization over the rationals."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from typing import TypeAlias
+
+from optdsl.checks.equivalence.polynomials import (
+    Atom,
+    Monomial,
+    Polynomial,
+    monomial_factors,
+)
+
+#: A number, and irreducible polynomials with their powers.
+Factored: TypeAlias = tuple[Fraction, tuple[tuple[Polynomial, int], ...]]
+
+_LARGEST = 400  # terms, beyond which a polynomial is left whole
+
+
+@lru_cache(maxsize=20_000)
+def factor(polynomial: Polynomial) -> Factored:
+    """Return `c, ((p, n), ...)` with `polynomial == c * p^n * ...`.
+
+    Every `p` is primitive with a positive first coefficient. Atoms with a
+    relation count as independent, so the product is an identity all the same.
+    """
+    content, primitive = polynomial.primitive()
+    common = primitive.common_monomial()
+    factors = list(monomial_factors(common))
+    rest = primitive.divided_by(common)
+    if rest.constant is not None:
+        return content * rest.constant, tuple(factors)
+    if _is_irreducible(rest):
+        return content, (*factors, (rest, 1))
+    coefficient, found = _by_sympy(rest)
+    return content * coefficient, (*factors, *found)
+
+
+def _is_irreducible(polynomial: Polynomial) -> bool:
+    """Is it obviously so: of degree one in an atom whose coefficient is a number?"""
+    if len(polynomial.terms) > _LARGEST:
+        return True
+    for monomial, _ in polynomial.terms.items():
+        if len(monomial) == 1 and monomial[0][1] == 1:
+            atom = monomial[0][0]
+            if sum(any(a is atom for a, _ in m) for m in polynomial.terms) == 1:
+                return True
+    return False
+
+
+def _by_sympy(polynomial: Polynomial) -> Factored:
+    from sympy import QQ, ring
+
+    atoms = sorted(polynomial.atoms, key=lambda atom: atom.index)
+    domain = ring([f"x{i}" for i in range(len(atoms))], QQ)[0]
+    element = domain.from_dict(
+        {_exponents(m, atoms): QQ(c.numerator, c.denominator) for m, c in polynomial.terms.items()}
+    )
+    coefficient, factors = element.factor_list()
+    total = _fraction(coefficient)
+    found = []
+    for factor_, n in factors:
+        content, primitive = _back(factor_, atoms).primitive()
+        total *= content**n
+        found.append((primitive, n))
+    return total, tuple(found)
+
+
+def _exponents(monomial: Monomial, atoms: list[Atom]) -> tuple[int, ...]:
+    powers = dict(monomial)
+    return tuple(powers.get(atom, 0) for atom in atoms)
+
+
+def _back(element: object, atoms: list[Atom]) -> Polynomial:
+    terms: dict[Monomial, Fraction] = {}
+    for exponents, c in element.terms():  # type: ignore[attr-defined]
+        monomial = tuple((a, int(n)) for a, n in zip(atoms, exponents, strict=True) if n)
+        terms[monomial] = _fraction(c)
+    return Polynomial(terms)
+
+
+def _fraction(value: object) -> Fraction:
+    return Fraction(int(value.numerator), int(value.denominator))  # type: ignore[attr-defined]

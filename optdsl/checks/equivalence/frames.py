@@ -1,0 +1,208 @@
+"""Both sides in one step: the first, from the starts, or any later one, from any states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from optdsl.checks.equivalence.functions import Functions
+from optdsl.checks.equivalence.polynomials import Atom, Table
+from optdsl.checks.equivalence.question import Question, shifted
+from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
+from optdsl.checks.equivalence.reading import Reader
+from optdsl.checks.equivalence.roots import Unreadable, put
+from optdsl.checks.equivalence.sides import Side, atoms_of, derived_states, inline
+from optdsl.checks.equivalence.signs import REALS, Context, Range
+from optdsl.model.expressions import Clock, Constant, Expression, Kind, Value
+from optdsl.model.system import Domain, System
+
+
+@dataclass
+class Frames:
+    """Builds both sides of a step, in a case.
+
+    `maps` says what states of theirs are in our names; states without a map are
+    left open. `invariants` are ranges of our states, proved elsewhere.
+    """
+
+    question: Question
+    maps: Mapping[str, Expression] = field(default_factory=dict)
+    functions: Functions = field(default_factory=lambda: Functions(Table()))
+    invariants: dict[str, Range] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._ours_derived = derived_states(self.question.ours)
+        self._theirs_derived = derived_states(self.question.theirs)
+        self._equations = {
+            owner: {e.name: e.value for e in system.equations}
+            for owner, system in (("ours", self.question.ours), ("theirs", self.question.theirs))
+        }
+
+    # ---------------------------------------------------------------- context
+
+    def context(self, first: bool, splits: bool) -> Context:
+        """Return what is known before any case is looked at."""
+        low = 1 if first else 2
+        ranges = {self.functions.time: Range(constant(low).constant)}
+        return Context(ranges=ranges, ranger=self._range, splits=splits)
+
+    def _range(self, atom: Atom, context: Context) -> Range:
+        match atom.form:
+            case ("hyper", str(name), *_):
+                return range_of_domain(self.question.domain(name))
+            case ("state", "ours", str(name)):
+                return self.invariants.get(name, REALS)
+        return self.functions.range_of(atom, context)
+
+    # ------------------------------------------------------------------ sides
+
+    def ours(self, context: Context, first: bool) -> Side:
+        """Return our side of a step."""
+        side = self._side(self.question.ours, context, first, {})
+        side.before = self._ours_before(side, first)
+        return side
+
+    def theirs(self, ours: Side, first: bool) -> Side:
+        """Return their side, in which states before the step are functions of ours."""
+
+        def hyper(name: str, offset: int) -> Rational:
+            return self._their_hyper(ours, first, name, offset)
+
+        side = Side(
+            self.question.theirs, self.functions, ours.context, ours.clock, {}, hyper, ours.answer
+        )
+        side.before = self._theirs_before(side, ours, first)
+        return side
+
+    def _side(
+        self, system: System, context: Context, first: bool, before: Mapping[str, Rational]
+    ) -> Side:
+        clock = constant(1) if first else of_atom(self.functions.time)
+
+        def hyper(name: str, offset: int) -> Rational:
+            return self.our_hyper(name, offset + (1 if first else 0), first, context)
+
+        return Side(system, self.functions, context, clock, before, hyper, self._answer)
+
+    def _answer(self, index: int, point: Rational | None) -> Rational:
+        return of_atom(self.functions.table.atom("g", index, kind=Kind.ENTRY))
+
+    # -------------------------------------------------------- hyperparameters
+
+    def our_hyper(self, name: str, offset: int, first: bool, context: Context) -> Rational:
+        """Return a hyperparameter of ours; `offset` is from t, in the first step from 0."""
+        question = self.question
+        if name in question.fixed:
+            return self._fixed(question.fixed[name], offset, first, context)
+        try:
+            declared = question.ours.hyperparameter(name)
+        except KeyError:
+            if name not in question.ours.inputs:
+                raise Unreadable(name) from None
+            return of_atom(self.functions.table.atom("input", name, offset))
+        if isinstance(declared.default, Constant) and declared.default.name in ("true", "false"):
+            return of_atom(self.functions.table.atom("flag", name, offset))
+        when = () if question.is_constant(name) else (offset,)
+        whole = question.domain(name).whole
+        atom = self.functions.table.atom("hyper", name, *when, whole=whole)
+        return put(of_atom(atom), context)
+
+    def _fixed(self, value: Expression, offset: int, first: bool, context: Context) -> Rational:
+        def name(read: Value) -> Rational:
+            return self.our_hyper(read.name, read.offset + offset, first, context)
+
+        def time(clock: Clock) -> Rational:
+            now = constant(0) if first else of_atom(self.functions.time)
+            return now + constant(offset + clock.offset)
+
+        return Reader(self.functions, context, name, lambda _: None, time).value(value)
+
+    def _their_hyper(self, ours: Side, first: bool, name: str, offset: int) -> Rational:
+        mapped = self.question.mapping.get(name)
+        if mapped is None:
+            return ours.hyper(name, offset)
+        if offset == 0:
+            return ours.value(mapped)
+        if offset == -1:
+            return self._earlier(mapped, ours)
+        return ours.value(shifted(mapped, offset))
+
+    def _earlier(self, expression: Expression, side: Side) -> Rational:
+        """Return what an expression over states and hyperparameters was one step before."""
+
+        def name(read: Value) -> Rational:
+            if read.name in side.before and read.offset == 0:
+                return side.before[read.name]
+            if read.name in {e.name for e in side.system.equations}:
+                raise Unreadable(f"{read.name} at an earlier step")
+            return side.hyper(read.name, read.offset - 1)
+
+        def time(clock: Clock) -> Rational:
+            return side.clock + constant(clock.offset - 1)
+
+        reader = Reader(self.functions, side.context, name, lambda _: None, time)
+        return reader.value(expression)
+
+    # ---------------------------------------------------------------- states
+
+    def _ours_before(self, side: Side, first: bool) -> dict[str, Rational]:
+        if first:
+            return self._starts(side, "ours")
+        before = atoms_of(self.question.ours, self.functions, "ours")
+        side.before = before
+        return self._with_derived(before, side, self._ours_derived, "ours")
+
+    def _theirs_before(self, side: Side, ours: Side, first: bool) -> dict[str, Rational]:
+        if first:
+            return self._starts(side, "theirs")
+        before = atoms_of(self.question.theirs, self.functions, "theirs")
+        before["theta"] = self._earlier(self.maps.get("theta", _THETA), ours)
+        for name, value in self.maps.items():
+            if name in before and name not in self._theirs_derived:
+                before[name] = self._earlier(value, ours)
+        side.before = before
+        return self._with_derived(before, side, self._theirs_derived, "theirs")
+
+    def _with_derived(
+        self, before: dict[str, Rational], side: Side, names: list[str], owner: str
+    ) -> dict[str, Rational]:
+        equations = self._equations[owner]
+        memories = {state.name for state in side.system.states} | {"theta"}
+        for name in names:
+            value = inline(equations[name], equations, memories)
+            side.before = before
+            before = {**before, name: self._earlier(value, side)}
+        return before
+
+    def _starts(self, side: Side, owner: str) -> dict[str, Rational]:
+        theta = of_atom(self.functions.table.atom("theta_0", kind=Kind.ENTRY))
+
+        def name(read: Value) -> Rational:
+            return theta if read.name == "theta" else side.hyper(read.name, read.offset - 1)
+
+        def time(clock: Clock) -> Rational:
+            return constant(clock.offset)
+
+        reader = Reader(self.functions, side.context, name, lambda _: None, time)
+        starts = {"theta": theta}
+        for state in side.system.states:
+            if state.name == "theta":
+                continue
+            if state.start is None:
+                atom = self.functions.table.atom("unset", owner, state.name, kind=state.kind)
+                starts[state.name] = of_atom(atom).under(("unset", owner, state.name))
+            else:
+                starts[state.name] = reader.value(state.start)
+        return starts
+
+
+_THETA = Value("theta", Kind.ENTRY)
+
+
+def range_of_domain(domain: Domain) -> Range:
+    """Return the range of a domain."""
+    from fractions import Fraction
+
+    low = domain.low if isinstance(domain.low, Fraction) else None
+    high = domain.high if isinstance(domain.high, Fraction) else None
+    return Range(low, high, domain.low_open, domain.high_open)

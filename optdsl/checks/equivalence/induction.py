@@ -1,0 +1,144 @@
+"""Proof that two systems agree at every step.
+
+Step 1 is taken from the starts. Then, supposing that their states are the given
+functions of ours after step t - 1, every point, every output and every state of
+step t is shown to agree. Nothing that is skipped counts as shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+from optdsl.checks.equivalence.cases import GiveUp, cases
+from optdsl.checks.equivalence.defined import Account, Definedness
+from optdsl.checks.equivalence.frames import Frames
+from optdsl.checks.equivalence.invariants import find_invariants
+from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.rationals import Rational
+from optdsl.checks.equivalence.roots import Unreadable, put
+from optdsl.checks.equivalence.sides import Side
+from optdsl.checks.equivalence.signs import NULL, Context, Range
+from optdsl.model.expressions import Expression, Kind, Value
+
+
+@dataclass
+class Proof:
+    """An attempt to prove that two systems agree, with one map between their states."""
+
+    question: Question
+    maps: Mapping[str, Expression]
+    seconds: float = 2.5
+    reason: str | None = None
+    _frames: Frames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._frames = Frames(self.question, self.maps)
+
+    @property
+    def invariants(self) -> Mapping[str, Range]:
+        """The ranges of our states that were found."""
+        return self._frames.invariants
+
+    def holds(self) -> bool:
+        """Is it proved? If not, `reason` says what was in the way."""
+        obstacle = _obstacle(self.question)
+        if obstacle is not None:
+            self.reason = obstacle
+            return False
+        deadline = monotonic() + self.seconds
+        find_invariants(self._frames, deadline)
+        return any(self._attempt(splits, deadline) for splits in (False, True))
+
+    def _attempt(self, splits: bool, deadline: float) -> bool:
+        account = Account()
+        try:
+            for first in (True, False):
+                context = self._frames.context(first, splits)
+
+                def attempt(case: Context, first: bool = first) -> bool:
+                    return self._agree(case, first, account)
+
+                if not all(agreed for _, agreed in cases(context, attempt, deadline)):
+                    return False
+        except (GiveUp, Unreadable) as problem:
+            self.reason = str(problem) or "too many cases"
+            return False
+        judged = account.judge()
+        if judged is not None:
+            self.reason = judged
+        return judged is None
+
+    # ------------------------------------------------------------------- step
+
+    def _agree(self, case: Context, first: bool, account: Account) -> bool:
+        ours = self._frames.ours(case, first)
+        theirs = self._frames.theirs(ours, first)
+        defined = Definedness(case, first)
+        for index in range(len(self.question.ours.gradients)):
+            mine, other = ours.point(index), theirs.point(index)
+            if (mine is None) != (other is None):
+                return self._fail("a gradient that is handed in and one that is asked for")
+            if mine is not None and other is not None:
+                defined.add_pair(f"point {index}", mine, other)
+                if not equal(mine, other, case):
+                    return self._fail(f"the point of gradient {index + 1}")
+        agreed = self._outputs(ours, theirs, defined) and self._states(ours, theirs, defined)
+        if agreed:
+            account.add(defined)
+        return agreed
+
+    def _outputs(self, ours: Side, theirs: Side, defined: Definedness) -> bool:
+        question = self.question
+        pairs = [
+            (name, self._mapped(other, Value(name, Kind.ENTRY), ours), theirs.output(other))
+            for name, other in zip(question.ours.outputs, question.theirs.outputs, strict=True)
+        ]
+        if question.ours.evaluation is not None or question.theirs.evaluation is not None:
+            pairs.append(("evaluate", _evaluation(ours), _evaluation(theirs)))
+        for name, mine, other in pairs:
+            defined.add_pair(name, mine, other, output=True)
+            if not equal(mine, other, defined.case):
+                return self._fail(f"the output {name}")
+        return True
+
+    def _states(self, ours: Side, theirs: Side, defined: Definedness) -> bool:
+        for state in self.question.ours.states:
+            defined.add_ours(state.name, ours.named(state.name))
+        for state in self.question.theirs.states:
+            defined.add_theirs(state.name, theirs.named(state.name))
+            if state.name in self.maps:
+                mapped = ours.value(self.maps[state.name])
+                defined.add_map(state.name, mapped)
+                if not equal(mapped, theirs.named(state.name), defined.case):
+                    return self._fail(f"the state {state.name}")
+        return True
+
+    def _mapped(self, theirs: str, otherwise: Value, ours: Side) -> Rational:
+        return ours.value(self.maps.get(theirs, otherwise))
+
+    def _fail(self, reason: str) -> bool:
+        self.reason = reason
+        return False
+
+
+def _evaluation(side: Side) -> Rational:
+    if side.system.evaluation is not None:
+        return side.value(side.system.evaluation)
+    return side.named(side.system.outputs[0])
+
+
+def _obstacle(question: Question) -> str | None:
+    ours, theirs = question.ours, question.theirs
+    if ours.skips or theirs.skips:
+        return "a rule that skips steps"
+    if len(ours.gradients) != len(theirs.gradients):
+        return "different numbers of gradients"
+    return None
+
+
+def equal(a: Rational, b: Rational, case: Context) -> bool:
+    """Are two quotients equal wherever both are defined?"""
+    difference = put((a - b).bare(), case).numerator
+    return not difference or case.sign(difference) == NULL

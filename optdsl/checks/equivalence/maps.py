@@ -1,0 +1,198 @@
+"""Finding what the states of one system are in terms of the other's.
+
+Runs of both systems on the same inputs suggest the map: a state of theirs that
+is always equal to one of ours, or to one times a product of hyperparameters.
+Whatever is suggested here is proved elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from itertools import combinations
+from math import isfinite
+
+from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.race import Race
+from optdsl.checks.equivalence.sides import derived_states
+from optdsl.model.arithmetic import Real
+from optdsl.model.expressions import Clock, Expression, Kind, Value, apply, number
+
+_CLOSE = 1e-9
+_POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The numbers of one step of one run."""
+
+    t: int
+    hypers: Mapping[str, float]
+    ours: Mapping[str, tuple[float, ...]]
+    theirs: Mapping[str, tuple[float, ...]]
+
+
+def find_maps(question: Question, races: Sequence[Race]) -> dict[str, Expression]:
+    """Return what the states of theirs are in our names, as far as runs suggest."""
+    hints = question.hints()
+    outputs = dict(zip(question.theirs.outputs, question.ours.outputs, strict=True))
+    maps: dict[str, Expression] = dict(hints)
+    samples = list(_samples(question, races))
+    kinds = {state.name: state.kind for state in question.ours.states}
+    derived = set(derived_states(question.theirs))
+    for state in question.theirs.states:
+        name = state.name
+        if name in maps or name in derived or name == "theta":
+            continue
+        if name in outputs:
+            maps[name] = Value(outputs[name], kinds.get(outputs[name], state.kind))
+            continue
+        found = _find(name, question, samples, kinds)
+        if found is not None:
+            maps[name] = found
+    return maps
+
+
+def _samples(question: Question, races: Sequence[Race]) -> Iterator[_Sample]:
+    for race in races:
+        series = dict(race.trial.hypers)
+        for ours, theirs in zip(race.ours, race.theirs, strict=False):
+            yield _Sample(
+                t=ours.t,
+                hypers={
+                    name: float(values[min(ours.t, len(values) - 1)])
+                    for name, values in series.items()
+                },
+                ours={name: _floats(value) for name, value in ours.states.items()},
+                theirs={name: _floats(value) for name, value in theirs.states.items()},
+            )
+
+
+def _floats(value: object) -> tuple[float, ...]:
+    entries = value if isinstance(value, tuple) else (value,)
+    return tuple(_float(entry) for entry in entries)
+
+
+def _float(value: object) -> float:
+    if isinstance(value, bool):
+        return float(value)
+    try:
+        return float(value.value) if isinstance(value, Real) else float("nan")
+    except OverflowError:
+        return float("inf")
+
+
+def _find(
+    name: str, question: Question, samples: list[_Sample], kinds: Mapping[str, Kind]
+) -> Expression | None:
+    names = sorted(kinds, key=lambda other: other != name)
+    for other in names:
+        pairs = list(_pairs(name, other, samples))
+        if pairs and all(_near(a, b) for _, a, b in pairs):
+            return Value(other, kinds[other])
+    for other in names:
+        pairs = [p for p in _pairs(name, other, samples) if all(p[0].hypers.values())]
+        telling = [(s, a / b) for s, a, b in pairs if b and a]
+        if len(telling) < 2 or any((a == 0) != (b == 0) for _, a, b in pairs):
+            continue
+        factor = _factor(question, telling)
+        if factor is not None:
+            return apply("mul", factor, Value(other, kinds[other]))
+    return None
+
+
+def _pairs(
+    theirs: str, ours: str, samples: list[_Sample]
+) -> Iterator[tuple[_Sample, float, float]]:
+    for sample in samples:
+        for a, b in zip(sample.theirs.get(theirs, ()), sample.ours.get(ours, ()), strict=False):
+            if isfinite(a) and isfinite(b):
+                yield sample, a, b
+
+
+def _near(a: float, b: float) -> bool:
+    return abs(a - b) <= _CLOSE * max(abs(a), abs(b))
+
+
+def _factor(question: Question, telling: list[tuple[_Sample, float]]) -> Expression | None:
+    """Return a product of powers that all the ratios are."""
+    bases = list(_bases(question))
+    single = [(base, p) for base in bases for p in _POWERS]
+    for size in (0, 1, 2):
+        for chosen in combinations(single, size):
+            if len({id(base) for base, _ in chosen}) < size:
+                continue
+            sign = _matches(chosen, telling)
+            if sign:
+                return _product(chosen, sign)
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Base:
+    """Something that a state may be scaled by."""
+
+    expression: Expression
+
+    def at(self, sample: _Sample) -> float:
+        return _evaluate(self.expression, sample)
+
+
+def _bases(question: Question) -> Iterator[_Base]:
+    one = number(1)
+    for name in question.our_hypers:
+        hyper = Value(name, Kind.STEP)
+        yield _Base(hyper)
+        domain = question.domain(name)
+        if domain.high == 1:
+            yield _Base(apply("sub", one, hyper))
+            yield _Base(apply("sub", one, apply("pow", hyper, Clock())))
+    yield _Base(number(2))
+
+
+def _evaluate(expression: Expression, sample: _Sample) -> float:
+    match expression:
+        case Value(name):
+            return sample.hypers.get(name, float("nan"))
+        case Clock():
+            return float(sample.t)
+    from optdsl.model.expressions import Apply, Number
+
+    if isinstance(expression, Number):
+        return float(expression.value)
+    assert isinstance(expression, Apply)
+    a, b = (_evaluate(argument, sample) for argument in expression.arguments)
+    return a - b if expression.operator == "sub" else float(a**b)
+
+
+def _matches(chosen: Sequence[tuple[_Base, float]], telling: list[tuple[_Sample, float]]) -> int:
+    """Return 1 or -1 where the ratios are the product times that, else 0."""
+    sign = 0
+    for sample, ratio in telling:
+        product = 1.0
+        for base, power in chosen:
+            value = base.at(sample)
+            if not value > 0:
+                break
+            product *= value**power
+        else:
+            if not _near(abs(ratio), product):
+                return 0
+            here = 1 if ratio > 0 else -1
+            if sign not in (0, here):
+                return 0
+            sign = here
+    return sign
+
+
+def _product(chosen: Sequence[tuple[_Base, float]], sign: int) -> Expression:
+    factors = [
+        base.expression
+        if power == 1
+        else apply("pow", base.expression, number(Fraction(power).limit_denominator(2)))
+        for base, power in chosen
+    ]
+    product = reduce(lambda a, b: apply("mul", a, b), factors) if factors else number(1)
+    return apply("neg", product) if sign < 0 else product

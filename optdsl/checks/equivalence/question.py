@@ -1,0 +1,104 @@
+"""What is asked when two systems are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from optdsl.model.expressions import (
+    Clock,
+    Expression,
+    Kind,
+    Number,
+    Value,
+    children,
+    transform,
+    values,
+)
+from optdsl.model.system import Domain, System
+
+
+@dataclass(frozen=True)
+class Question:
+    """Do two systems ask for gradients at the same points and give the same?
+
+    Args:
+        ours: the system whose names count.
+        theirs: the other one.
+        constant: our hyperparameters that do not vary in time.
+        mapping: what names of theirs are in our names. A hyperparameter of theirs
+            is replaced by this expression; a state or an output of theirs is
+            claimed to be equal to it.
+        fixed: values of ours, by name.
+    """
+
+    ours: System
+    theirs: System
+    constant: frozenset[str] = frozenset()
+    mapping: Mapping[str, Expression] = field(default_factory=dict)
+    fixed: Mapping[str, Expression] = field(default_factory=dict)
+
+    @property
+    def our_hypers(self) -> list[str]:
+        """Our hyperparameters that are free."""
+        return [h.name for h in self.ours.hyperparameters if h.name not in self.fixed]
+
+    @property
+    def strangers(self) -> list[str]:
+        """Hyperparameters and inputs of theirs that have no meaning on our side."""
+        ours = {h.name for h in self.ours.hyperparameters}
+        known = {*self.mapping, *ours}
+        return [h.name for h in self.theirs.hyperparameters if h.name not in known]
+
+    def domain(self, name: str) -> Domain:
+        """Return the domain of a hyperparameter of ours."""
+        return self.ours.hyperparameter(name).domain or Domain()
+
+    def is_constant(self, name: str) -> bool:
+        """Does this hyperparameter of ours keep its value in time?"""
+        return name in self.constant
+
+    def hints(self) -> dict[str, Expression]:
+        """Return what the mapping says of states and outputs that theirs defines."""
+        hypers = {h.name for h in self.theirs.hyperparameters}
+        return {name: value for name, value in self.mapping.items() if name not in hypers}
+
+
+def shifted(expression: Expression, by: int) -> Expression:
+    """Return an expression as it reads `by` steps later (earlier, where negative)."""
+
+    def change(node: Expression) -> Expression | None:
+        match node:
+            case Value(name, kind, offset):
+                return Value(name, kind, offset + by)
+            case Clock(part, offset):
+                return Clock(part, offset + by)
+        return None
+
+    return transform(expression, change)
+
+
+def is_simple(expression: Expression) -> bool:
+    """Is it a number, or one name?"""
+    return not children(expression)
+
+
+def number_of(expression: Expression) -> Fraction | None:
+    """Return the number that an expression is written as, or None."""
+    return expression.value if isinstance(expression, Number) else None
+
+
+def names_read(system: System) -> set[str]:
+    """Return every name that a system reads."""
+    expressions = [
+        *(equation.value for equation in system.equations),
+        *(state.start for state in system.states if state.start is not None),
+        *(asked.point for asked in system.gradients if asked.point is not None),
+        *(skip.condition for skip in system.skips),
+        *([system.evaluation] if system.evaluation is not None else []),
+    ]
+    return {value.name for expression in expressions for value in values(expression)}
+
+
+THETA = Value("theta", Kind.ENTRY)

@@ -1,0 +1,140 @@
+"""Two systems run side by side on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.trials import Trial
+from optdsl.model.arithmetic import Arithmetic, Scalar, Undecided, real
+from optdsl.model.evaluation import Entries, Machine, Step
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two systems part: at step `t`, in `what`, with both values."""
+
+    t: int
+    what: str
+    ours: Entries | None
+    theirs: Entries | None
+
+
+class _Parted(Exception):
+    def __init__(self, difference: Difference) -> None:
+        super().__init__()
+        self.difference = difference
+
+
+@dataclass
+class Race:
+    """A run of both systems.
+
+    After `run`, `difference` tells where they part, if they do; `ours` and
+    `theirs` hold the steps that both took; `ended` is the step at which rounding
+    left a comparison open, if it did.
+    """
+
+    question: Question
+    trial: Trial
+    arithmetic: Arithmetic = field(default_factory=Arithmetic)
+    ours: list[Step] = field(default_factory=list)
+    theirs: list[Step] = field(default_factory=list)
+    difference: Difference | None = None
+    ended: int | None = None
+
+    def __post_init__(self) -> None:
+        self._series: Mapping[str, tuple[Scalar, ...]] = {
+            name: tuple(x if isinstance(x, bool) else real(x) for x in series)
+            for name, series in self.trial.hypers
+        }
+        self._left = Machine(self.question.ours, self._our_hyper, self.arithmetic)
+        self._right = Machine(self.question.theirs, self._their_hyper, self.arithmetic)
+
+    def run(self) -> Race:
+        """Run until the systems part or the trial ends."""
+        theta = tuple(real(x) for x in self.trial.theta)
+        try:
+            self._left.start(theta)
+            self._right.start(theta)
+            for t in range(1, self.trial.steps + 1):
+                self._step(t)
+        except _Parted as parted:
+            self.difference = parted.difference
+        except Undecided:
+            self.ended = len(self.theirs) + 1
+        return self
+
+    # ------------------------------------------------------- hyperparameters
+
+    def _our_hyper(self, name: str, t: int) -> Scalar:
+        if name in self.question.fixed:
+            return _scalar(self._left.read(self.question.fixed[name], self._left.steps - t))
+        series = self._series[name]
+        return series[min(max(t, 0), len(series) - 1)]
+
+    def _their_hyper(self, name: str, t: int) -> Scalar:
+        if name in self.question.mapping:
+            ago = self._left.steps - t
+            return _scalar(self._left.read(self.question.mapping[name], ago))
+        return self._our_hyper(name, t)
+
+    # ------------------------------------------------------------------ steps
+
+    def _step(self, t: int) -> None:
+        asked: list[tuple[Entries, tuple[Scalar, ...]]] = []
+
+        def answer(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
+            gradient = tuple(real(x) for x in self.trial.gradients[t - 1][len(asked)])
+            asked.append((point or (), gradient))
+            return gradient
+
+        self.ours.append(self._left.step(answer))
+        served = 0
+
+        def repeat(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
+            nonlocal served
+            if served >= len(asked):
+                raise _Parted(Difference(t, "the number of gradients asked for", None, point))
+            first, gradient = asked[served]
+            served += 1
+            self._same(t, f"the point of gradient {served}", first, point or ())
+            return gradient
+
+        self.theirs.append(self._right.step(repeat))
+        if served < len(asked):
+            left = asked[served][0]
+            raise _Parted(Difference(t, "the number of gradients asked for", left, None))
+        self._compare_outputs(t)
+
+    def _compare_outputs(self, t: int) -> None:
+        question = self.question
+        ours, theirs = self.ours[-1].outputs, self.theirs[-1].outputs
+        for mine, other in zip(question.ours.outputs, question.theirs.outputs, strict=True):
+            value = ours[mine]
+            if value is not None and other in question.mapping:
+                value = self._left.read(question.mapping[other])
+            self._same(t, f"{mine}[t]", value, theirs[other])
+        if "evaluate" in ours or "evaluate" in theirs:
+            mine_at = ours.get("evaluate", ours.get("theta"))
+            self._same(t, "evaluate", mine_at, theirs.get("evaluate", theirs.get("theta")))
+
+    def _same(self, t: int, what: str, a: Entries | None, b: Entries | None) -> None:
+        if a is None or b is None:
+            if a is not b:
+                raise _Parted(Difference(t, what, a, b))
+            return
+        width = max((len(x) for x in (a, b) if isinstance(x, tuple)), default=1)
+        for index in range(width):
+            x, y = _entry(a, index), _entry(b, index)
+            if not self.arithmetic.same(x, y):
+                raise _Parted(Difference(t, what, a, b))
+
+
+def _entry(value: Entries, index: int) -> Scalar:
+    return value[index] if isinstance(value, tuple) else value
+
+
+def _scalar(value: Entries) -> Scalar:
+    return value  # type: ignore[return-value]

@@ -1,0 +1,302 @@
+"""From typed expressions to quotients of polynomials, in one case.
+
+Where a condition is not decided by what is assumed, `NeedSign` or `NeedTruth`
+says what would decide it; the caller looks at each possibility in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from optdsl.checks.equivalence.functions import Functions
+from optdsl.checks.equivalence.polynomials import Monomial, Polynomial, join
+from optdsl.checks.equivalence.rationals import (
+    NOTHING,
+    Rational,
+    constant,
+    of_atom,
+    of_factors,
+)
+from optdsl.checks.equivalence.roots import (
+    NeedSign,
+    Unreadable,
+    decided_sign,
+    put,
+    root,
+    sign_of,
+)
+from optdsl.checks.equivalence.signs import Context
+from optdsl.model.expressions import (
+    Apply,
+    Clock,
+    Constant,
+    Expression,
+    Kind,
+    Number,
+    Reduce,
+    Value,
+)
+
+_ONE = Fraction(1)
+_COMPARISONS: dict[str, frozenset[int]] = {
+    "lt": frozenset({-1}),
+    "le": frozenset({-1, 0}),
+    "gt": frozenset({1}),
+    "ge": frozenset({1, 0}),
+    "eq": frozenset({0}),
+    "ne": frozenset({-1, 1}),
+}
+
+
+class NeedTruth(Exception):
+    """A condition that is not looked into decides what the value is."""
+
+    def __init__(self, question: object) -> None:
+        super().__init__(str(question))
+        self.question = question
+
+
+#: What a name stands for, which condition it names (None: it is looked up no further), what t is.
+Names = Callable[[Value], Rational]
+Meanings = Callable[[Value], "Expression | None"]
+Times = Callable[[Clock], Rational]
+
+
+@dataclass
+class Reader:
+    """Reads expressions of one side, at one step, in one case."""
+
+    functions: Functions
+    context: Context
+    name: Names
+    meaning: Meanings
+    time: Times
+    every_entry: bool = False
+
+    # --------------------------------------------------------------- numbers
+
+    def value(self, expression: Expression) -> Rational:
+        """Return the value of an expression that is a number."""
+        match expression:
+            case Number(exact):
+                return constant(exact)
+            case Constant("pi"):
+                return of_atom(self.functions.table.atom("pi"))
+            case Constant(name):
+                raise Unreadable(name)
+            case Clock():
+                return self.time(expression)
+            case Value():
+                return put(self.name(expression), self.context)
+            case Reduce():
+                return self._reduction(expression)
+            case Apply("select", (condition, value, otherwise)):
+                return self._select(condition, value, otherwise)
+            case Apply(operator, arguments):
+                return self._apply(operator, [self.value(a) for a in arguments])
+        raise Unreadable(str(expression))
+
+    def _apply(self, operator: str, given: list[Rational]) -> Rational:
+        functions, context = self.functions, self.context
+        match operator, given:
+            case "neg", [x]:
+                return -x
+            case "add", [x, y]:
+                return x + y
+            case "sub", [x, y]:
+                return x - y
+            case "mul", [x, y]:
+                return x * y
+            case "div", [x, y]:
+                return x * y.inverse() if y.numerator else _undefined(x, y)
+            case "pow", [x, y]:
+                if y.constant is not None and y.constant < 0 and not x.numerator:
+                    return _undefined(x, y)
+                return functions.power(x, y, context)
+            case "mod", [x, y]:
+                return functions.modulo(x, y, context) if y.numerator else _undefined(x, y)
+            case "min", _:
+                return functions.minimum(given, context)
+            case "max", _:
+                return functions.maximum(given, context)
+            case "sqrt", [x]:
+                return root(x, 2, functions.table, context)
+        single = {
+            "abs": functions.absolute,
+            "sign": functions.sign,
+            "exp": functions.exponential,
+            "log": functions.logarithm,
+            "cos": functions.cosine,
+            "floor": functions.floor,
+        }.get(operator)
+        if single is None or len(given) != 1:
+            raise Unreadable(operator)
+        return single(given[0], context)
+
+    def _select(self, condition: Expression, value: Expression, otherwise: Expression) -> Rational:
+        try:
+            decided, conditions = self.truth(condition)
+        except (NeedSign, NeedTruth):
+            if not self.every_entry:
+                raise
+            return self._opaque_select(condition, value, otherwise)
+        return self.value(value if decided else otherwise).under(*conditions)
+
+    def _opaque_select(
+        self, condition: Expression, value: Expression, otherwise: Expression
+    ) -> Rational:
+        """Within a reduction entries differ: the choice is one function of an entry."""
+        a, b = self.value(value), self.value(otherwise)
+        question = self._question(condition)
+        kind = join([a.kind, b.kind, condition.kind])
+        atom = self.functions.table.atom("select", question, a.key(), b.key(), kind=kind)
+        atom.arguments = (a.bare(), b.bare())
+        if self._unproved(a.conditions | b.conditions):
+            raise Unreadable("a choice within a reduction that may be undefined")
+        return of_atom(atom)
+
+    def _unproved(self, conditions: frozenset[tuple[object, ...]]) -> bool:
+        return any(c[0] != "reads" and not condition_holds(c, self.context) for c in conditions)
+
+    # ------------------------------------------------------------ conditions
+
+    def truth(self, expression: Expression) -> tuple[bool, frozenset[tuple[object, ...]]]:
+        """Return whether a condition holds, and when that is defined."""
+        match expression:
+            case Constant("true" | "false" as name):
+                return name == "true", frozenset()
+            case Apply("not", (inner,)):
+                holds, conditions = self.truth(inner)
+                return not holds, conditions
+            case Apply("and" | "or" as operator, (left, right)):
+                (a, first), (b, second) = self.truth(left), self.truth(right)
+                return (a and b) if operator == "and" else (a or b), first | second
+            case Apply("select", (condition, value, otherwise)):
+                decided, conditions = self.truth(condition)
+                holds, more = self.truth(value if decided else otherwise)
+                return holds, conditions | more
+            case Apply(operator, (left, right)) if operator in _COMPARISONS:
+                difference = self.value(left) - self.value(right)
+                return self._compared(difference, _COMPARISONS[operator])
+        if isinstance(expression, Value) and (meaning := self.meaning(expression)) is not None:
+            return self.truth(meaning)
+        question = self._question(expression)
+        if question not in self.context.truths:
+            raise NeedTruth(question)
+        return self.context.truths[question], frozenset({("answers", question)})
+
+    def _compared(
+        self, difference: Rational, wanted: frozenset[int]
+    ) -> tuple[bool, frozenset[tuple[object, ...]]]:
+        possible = sign_of(difference, self.context)
+        if possible <= wanted:
+            return True, difference.conditions
+        if not possible & wanted:
+            return False, difference.conditions
+        return decided_sign(difference, self.context) in wanted, difference.conditions
+
+    def _question(self, expression: Expression) -> object:
+        """Return a name for a condition: equal names, equal truth."""
+        match expression:
+            case Constant(name):
+                return name
+            case Value():
+                meaning = self.meaning(expression)
+                if meaning is not None:
+                    return self._question(meaning)
+                return "value", self.name(expression).key()
+            case Apply("finite", (inner,)):
+                return "finite", self.value(inner).key()
+            case Apply("and" | "or" | "not" as operator, arguments):
+                return (operator, *(self._question(argument) for argument in arguments))
+            case Apply(operator, (left, right)) if operator in _COMPARISONS:
+                return operator, (self.value(left) - self.value(right)).key()
+            case Reduce("any", argument, kind):
+                return "any", kind, self._inside()._question(argument)
+        raise Unreadable("a condition of this form")
+
+    # ------------------------------------------------------------ reductions
+
+    def _inside(self) -> Reader:
+        context = self.context.for_all_entries()
+        return Reader(self.functions, context, self.name, self.meaning, self.time, True)
+
+    def _reduction(self, reduce: Reduce) -> Rational:
+        inside = self._inside()
+        x = inside.value(reduce.argument)
+        match reduce.operator:
+            case "sum":
+                return self._sum(x, reduce.kind)
+            case "mean":
+                return self._sum(x, reduce.kind) * self._size(reduce.kind).inverse().bare()
+            case "dot" if reduce.other is not None:
+                return self._sum(x * inside.value(reduce.other), reduce.kind)
+            case "norm":
+                return root(self._sum(x * x, reduce.kind), 2, self.functions.table, self.context)
+            case "rms":
+                mean = self._sum(x * x, reduce.kind) * self._size(reduce.kind).inverse().bare()
+                return root(mean, 2, self.functions.table, self.context)
+            case "max" | "min" as operator:
+                atom = self.functions.table.atom(f"{operator} of", reduce.kind, x.key(),
+                                                 kind=reduce.kind)  # fmt: skip
+                return put(of_atom(atom), self.context).under(*_of_all(x, reduce.kind))
+        raise Unreadable(reduce.operator)
+
+    def _size(self, kind: Kind) -> Rational:
+        """Return the number of entries; at least one."""
+        return of_atom(self.functions.table.atom("size", kind, kind=kind, whole=True))
+
+    def _sum(self, x: Rational, kind: Kind) -> Rational:
+        """Return a sum over entries: linear, and blind to what is the same in all of them."""
+        outside = [(p, n) for p, n in x.denominator if p.kind is not Kind.ENTRY]
+        inside = [(p, n) for p, n in x.denominator if p.kind is Kind.ENTRY]
+        if kind is Kind.ALL and any(p.kind is Kind.TENSOR for p, _ in outside):
+            raise Unreadable("a sum over tensors of what differs between them")
+        total = NOTHING
+        for monomial, coefficient in x.numerator.terms.items():
+            common = tuple(item for item in monomial if _is_common(item[0].kind, kind))
+            own: Monomial = tuple(item for item in monomial if item not in common)
+            if any(atom.kind is Kind.TENSOR for atom, _ in own) and kind is Kind.ALL:
+                raise Unreadable("a sum over tensors of what differs between them")
+            factor_ = Rational(Polynomial({common: coefficient}))
+            term = Rational(Polynomial({own: _ONE}), tuple(inside))
+            total = total + factor_ * self._sum_atom(term, kind)
+        below = Rational(total.numerator, (*total.denominator, *outside))
+        return below.under(*_of_all(x, kind))
+
+    def _sum_atom(self, term: Rational, kind: Kind) -> Rational:
+        if term.constant is not None:
+            return Rational(term.numerator) * self._size(kind)
+        atom = self.functions.table.atom("sum", kind, term.key(), kind=kind)
+        atom.arguments = (term,)
+        return put(of_atom(atom), self.context)
+
+
+def _is_common(kind: Kind, scope: Kind) -> bool:
+    return kind in (Kind.STEP, Kind.ALL) or (kind is Kind.TENSOR and scope is Kind.TENSOR)
+
+
+def _of_all(x: Rational, kind: Kind) -> frozenset[tuple[object, ...]]:
+    """A reduction is defined where all its entries are."""
+    return frozenset(c if c[0] == "reads" else ("all", kind, c) for c in x.conditions)
+
+
+def _undefined(*values: Rational) -> Rational:
+    never = Polynomial({})
+    return NOTHING.under(*frozenset().union(*(v.conditions for v in values)), ("nonzero", never))
+
+
+def condition_holds(condition: tuple[object, ...], context: Context) -> bool:
+    """Is it proved that a value is defined here?"""
+    match condition:
+        case ("nonzero", Polynomial() as polynomial):
+            return 0 not in context.sign(polynomial)
+        case ("nonneg" | "positive" as wanted, Fraction() as content, frozenset() as factors):
+            value = of_factors(content, dict(factors))
+            sign = sign_of(value, context)
+            return sign == {1} or (wanted == "nonneg" and -1 not in sign)
+        case ("all", _, tuple() as inner):
+            return condition_holds(inner, context.for_all_entries())
+    return False

@@ -1,0 +1,143 @@
+"""One side of a comparison, in symbols: a step from states before to states after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from optdsl.checks.equivalence.functions import Functions
+from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
+from optdsl.checks.equivalence.reading import Reader
+from optdsl.checks.equivalence.roots import Unreadable
+from optdsl.checks.equivalence.signs import Context
+from optdsl.model.expressions import Apply, Clock, Expression, Kind, Reduce, Value, values
+from optdsl.model.system import System
+
+#: The value of a hyperparameter, by name and offset from this step.
+Hyper = Callable[[str, int], Rational]
+
+#: The answer to the k-th gradient asked for in a step, and the point.
+Answer = Callable[[int, "Rational | None"], Rational]
+
+
+@dataclass
+class Side:
+    """A system in one step.
+
+    Args:
+        system: what it computes.
+        functions: the operators, over the atoms of the proof.
+        context: the case.
+        clock: t.
+        before: states before the step, theta among them.
+        hyper: hyperparameters and inputs.
+        answer: gradients.
+    """
+
+    system: System
+    functions: Functions
+    context: Context
+    clock: Rational
+    before: Mapping[str, Rational]
+    hyper: Hyper
+    answer: Answer
+    _known: dict[str, Rational] = field(default_factory=dict)
+    _equations: dict[str, Expression] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._equations = {e.name: e.value for e in self.system.equations}
+        self._reader = Reader(self.functions, self.context, self._name, self._meaning, self._time)
+
+    def named(self, name: str) -> Rational:
+        """Return the value of this step that has a name."""
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        return self._known[name]
+
+    def value(self, expression: Expression) -> Rational:
+        """Return the value of an expression in this step."""
+        return self._reader.value(expression)
+
+    def point(self, index: int) -> Rational | None:
+        """Return the point at which the gradient number `index` is asked for."""
+        point = self.system.gradients[index].point
+        return None if point is None else self.value(point)
+
+    def output(self, name: str) -> Rational:
+        """Return what the system gives under this name."""
+        return self.named(name)
+
+    def _find(self, name: str) -> Rational:
+        for index, asked in enumerate(self.system.gradients):
+            if asked.name == name:
+                point = self.point(index)
+                answer = self.answer(index, point)
+                return answer if point is None else answer.under(*point.conditions)
+        if name in self._equations:
+            return self.value(self._equations[name])
+        if name == "theta":
+            return self.before["theta"]
+        return self.hyper(name, 0)
+
+    def _name(self, value: Value) -> Rational:
+        if value.offset == 0:
+            return self.named(value.name)
+        if value.offset == -1 and value.name in self.before:
+            return self.before[value.name]
+        if value.name in self._equations:
+            raise Unreadable(f"{value.name} at another step")
+        return self.hyper(value.name, value.offset)
+
+    def _meaning(self, value: Value) -> Expression | None:
+        return self._equations.get(value.name) if value.offset == 0 else None
+
+    def _time(self, clock: Clock) -> Rational:
+
+        return self.clock + constant(clock.offset)
+
+
+def derived_states(system: System) -> list[str]:
+    """Return the states that other states, hyperparameters and t of the same step tell.
+
+    Before step t >= 2 they have the value that their equation gives for the other
+    states before the step. They are listed so that each needs only earlier ones.
+    """
+    equations = {e.name: e.value for e in system.equations}
+    memories = {state.name for state in system.states}
+    gradients = {asked.name for asked in system.gradients}
+    found: list[str] = []
+    for equation in system.equations:
+        if equation.name in memories and equation.name != "theta":
+            inlined = inline(equation.value, equations, memories)
+            if not any(v.offset != 0 or v.name in gradients for v in values(inlined)):
+                found.append(equation.name)
+    return found
+
+
+def inline(
+    expression: Expression, equations: Mapping[str, Expression], states: set[str]
+) -> Expression:
+    """Put the equations of this step in place of their names, except for those of states."""
+    match expression:
+        case Value(name, _, 0) if name in equations and name not in states:
+            return inline(equations[name], equations, states)
+        case Apply(operator, arguments, kind):
+            return Apply(operator, tuple(inline(a, equations, states) for a in arguments), kind)
+        case Reduce(operator, argument, kind, other):
+            second = None if other is None else inline(other, equations, states)
+            return Reduce(operator, inline(argument, equations, states), kind, second)
+    return expression
+
+
+def atoms_of(system: System, functions: Functions, owner: str) -> dict[str, Rational]:
+    """Return an atom for every state before the step, theta among them."""
+    table = functions.table
+    before = {
+        state.name: of_atom(table.atom("state", owner, state.name, kind=state.kind)).under(
+            ("reads", owner, state.name)
+        )
+        for state in system.states
+    }
+    theta = of_atom(table.atom("state", owner, "theta", kind=Kind.ENTRY))
+    before["theta"] = theta.under(("reads", owner, "theta"))
+    return before

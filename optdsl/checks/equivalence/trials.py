@@ -1,0 +1,132 @@
+"""Inputs at which two systems are run side by side.
+
+Every number is rational. Hyperparameters are drawn from their domains, their
+ends included; gradients are generic, zero, tiny, huge, alternating, shrinking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from random import Random
+
+from optdsl.checks.equivalence.question import Question
+from optdsl.model.expressions import Constant, Reduce, walk
+from optdsl.model.system import Domain, System
+
+F = Fraction
+
+_SHARES = [F(1, 2), F(9, 10), F(0), F(1, 3), F(1, 10), F(3, 4), F(999, 1000)]
+_SIZES = [F(1), F(1, 2), F(0), F(1, 10), F(3), F(1, 1000), F(1, 10**8), F(7, 3)]
+_SIGNED = [F(1), F(-1), F(0), F(1, 2), F(-3), F(2, 3)]
+_WHOLE = [F(2), F(1), F(3), F(5), F(4)]
+_GRADIENTS = [F(1), F(-1), F(2), F(1, 2), F(-3), F(5, 3), F(-2, 7), F(1, 10)]
+_TINY, _HUGE = F(1, 10**9), F(10**9)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The inputs of one run.
+
+    `hypers` gives each hyperparameter a value for every step, the first of them
+    at step 0; `gradients` one for every step, request and entry; `theta` the start.
+    """
+
+    hypers: tuple[tuple[str, tuple[Fraction | bool, ...]], ...]
+    theta: tuple[Fraction, ...]
+    gradients: tuple[tuple[tuple[Fraction, ...], ...], ...]
+
+    @property
+    def steps(self) -> int:
+        """How many steps it lasts."""
+        return len(self.gradients)
+
+    def shortened(self, steps: int) -> Trial:
+        """Return the trial that stops after a number of steps."""
+        hypers = tuple((name, series[: steps + 1]) for name, series in self.hypers)
+        return replace(self, hypers=hypers, gradients=self.gradients[:steps])
+
+
+def entries_needed(*systems: System) -> int:
+    """Return how many entries a tensor needs to show what reductions do."""
+    for system in systems:
+        for equation in system.equations:
+            if any(isinstance(node, Reduce) for node in walk(equation.value)):
+                return 3
+    return 1
+
+
+def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterator[Trial]:
+    """Yield trials; simple ones first."""
+    random = Random(seed)
+    entries = entries_needed(question.ours, question.theirs)
+    asks = max(1, len(question.ours.gradients), len(question.theirs.gradients))
+    shapes = list(_SHAPES)
+    for number in range(count):
+        shape = shapes[number % len(shapes)]
+        yield Trial(
+            hypers=tuple(
+                (name, _series(question, name, steps, random, number))
+                for name in [*question.our_hypers, *question.ours.inputs]
+            ),
+            theta=tuple(random.choice(_SIGNED) for _ in range(entries)),
+            gradients=tuple(
+                tuple(tuple(_SHAPES[shape](random, t) for _ in range(entries)) for _ in range(asks))
+                for t in range(1, steps + 1)
+            ),
+        )
+
+
+def _generic(random: Random, t: int) -> Fraction:
+    return random.choice(_GRADIENTS)
+
+
+_SHAPES: dict[str, Callable[[Random, int], Fraction]] = {
+    "generic": _generic,
+    "positive": lambda random, t: abs(_generic(random, t)),
+    "shrinking": lambda random, t: _generic(random, t) / 4**t,
+    "alternating": lambda random, t: abs(_generic(random, t)) * (-1) ** t,
+    "sparse": lambda random, t: random.choice([F(0), _generic(random, t)]),
+    "tiny": lambda random, t: _generic(random, t) * _TINY,
+    "huge": lambda random, t: _generic(random, t) * _HUGE,
+    "constant": lambda random, t: F(1),
+    "mixed": lambda random, t: _generic(random, t) * random.choice([_TINY, F(1), _HUGE]),
+    "growing": lambda random, t: _generic(random, t) * 3**t,
+    "zero": lambda random, t: F(0),
+}
+
+
+def _series(
+    question: Question, name: str, steps: int, random: Random, number: int
+) -> tuple[Fraction | bool, ...]:
+    choices = choices_for(question, name)
+    inner = [c for c in choices if c not in (0, True, False)] or choices
+    if number % 3 == 0:  # every third trial keeps away from the ends of domains
+        choices = inner
+    if question.is_constant(name) or number % 7 == 6:
+        return (random.choice(choices),) * (steps + 1)
+    return tuple(random.choice(choices) for _ in range(steps + 1))
+
+
+def choices_for(question: Question, name: str) -> list[Fraction | bool]:
+    """Return numbers of the domain of a hyperparameter, the simplest first."""
+    if name in question.ours.inputs:
+        return list(_SIGNED)
+    hyper = question.ours.hyperparameter(name)
+    if isinstance(hyper.default, Constant) and hyper.default.name in ("true", "false"):
+        return [True, False]
+    return list(numbers_in(hyper.domain or Domain()))
+
+
+def numbers_in(domain: Domain) -> list[Fraction]:
+    """Return some numbers of a domain."""
+    pool = _WHOLE if domain.whole else [*_SHARES, *_SIZES, *_SIGNED]
+    found = [x for x in dict.fromkeys(pool) if x in domain]
+    low, high = domain.low, domain.high
+    if isinstance(low, Fraction):
+        found += [low + x for x in _WHOLE if low + x in domain]
+        found += [low] if low in domain else []
+    if isinstance(low, Fraction) and isinstance(high, Fraction) and not domain.whole:
+        found += [low + (high - low) * x for x in _SHARES if low + (high - low) * x in domain]
+    return list(dict.fromkeys(found)) or ([F(high)] if isinstance(high, Fraction) else [F(0)])
