@@ -1,0 +1,103 @@
+"""Verdicts kept by all that they depend on: both systems, the claim, the checker itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from optdsl.checks.equivalence import Verdict, compare
+from optdsl.checks.equivalence.verdict import from_json
+from optdsl.model.expressions import Expression
+from optdsl.model.system import System
+
+#: What a system holds that no verdict depends on.
+_IGNORED = frozenset({"span", "doc", "definition", "source"})
+
+
+def remembered(
+    ours: System,
+    theirs: System,
+    constant: frozenset[str],
+    mapping: Mapping[str, Expression],
+    fixed: Mapping[str, Expression],
+) -> Verdict:
+    """Compare two systems, or return what an earlier comparison of the same found."""
+    asked = (plain(ours), plain(theirs), sorted(constant), plain(mapping), plain(fixed))
+    text = json.dumps([checker(), asked], sort_keys=True)
+    path = directory() / f"{hashlib.sha256(text.encode()).hexdigest()[:40]}.json"
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, or not readable: find it out again
+    verdict = compare(ours, theirs, constant=constant, mapping=mapping, fixed=fixed)
+    _write(path, verdict)
+    return verdict
+
+
+def directory() -> Path:
+    """Return where verdicts are kept; OPTDSL_CACHE_DIR says otherwise."""
+    chosen = os.environ.get("OPTDSL_CACHE_DIR")
+    if chosen:
+        return Path(chosen) / "checks"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("optdsl") / "checks"
+
+
+def _write(path: Path, verdict: Verdict) -> None:
+    """Write whole or not at all; a cache that cannot be written is no cache."""
+    temporary = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(verdict.to_json()), encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def plain(value: object) -> object:
+    """Return what a value says, as data without the places it stands at.
+
+    >>> from optdsl.model.expressions import number
+    >>> plain(number(2))
+    ['Number', '2', '2']
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = [plain(getattr(value, f.name)) for f in fields(value) if f.name not in _IGNORED]
+        return [type(value).__name__, *parts]
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.name
+    return value if isinstance(value, bool | int | None) else str(value)
+
+
+@cache
+def checker() -> str:
+    """Return what identifies the checker: versions, and a hash of its own text."""
+    import mpmath
+    import sympy
+
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    model = folder.parent / "model"
+    own = [*folder.rglob("*.py"), *(model / f"{n}.py" for n in _MODEL)]
+    for file in sorted(own):
+        digest.update(file.read_bytes())
+    try:
+        own_version = version("optdsl")
+    except PackageNotFoundError:
+        own_version = "?"
+    return f"{own_version} {mpmath.__version__} {sympy.__version__} {digest.hexdigest()}"
+
+
+_MODEL = ("arithmetic", "evaluation", "expressions", "system")

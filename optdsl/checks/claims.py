@@ -1,0 +1,198 @@
+"""Each claim of a definition, held against what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from optdsl.checks.cache import remembered
+from optdsl.checks.equivalence import Verdict
+from optdsl.checks.others import NotUnderstood, Other, giving, other_side, suggestion
+from optdsl.checks.translate import kinds_of, translate
+from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
+from optdsl.language import syntax
+from optdsl.model import build
+from optdsl.model.expressions import Expression, Number, Value
+from optdsl.model.inheritance import Lookup
+from optdsl.model.system import System
+
+_EXPECTED = {
+    "source": "proved",
+    "equals": "proved",
+    "differs": "differs",
+    "unreadable": "not understood",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim, the verdict on it, and whether that is the expected one.
+
+    `warning` says that a claim passes only because nothing speaks against it.
+    `diagnostics` say what is wrong, at the claim's place.
+    """
+
+    claim: syntax.Claim
+    expected: str
+    verdict: Verdict
+    passed: bool
+    warning: bool
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def check_definition(
+    definition: syntax.Definition, lookup: Lookup, *, strict: bool = False
+) -> list[Finding]:
+    """Check every claim of a definition.
+
+    Args:
+        definition: a definition that builds.
+        lookup: gives the definition of a name, or None.
+        strict: count "agrees", which is no proof, as a failure.
+
+    Raises:
+        DiagnosticError: where the definition itself does not build.
+    """
+    claims = [s for s in definition.statements if isinstance(s, syntax.Claim)]
+    if not claims:
+        return []
+    ours = build(definition, lookup)
+    return [check_claim(claim, ours, lookup, strict=strict) for claim in claims]
+
+
+def check_claim(
+    claim: syntax.Claim, ours: System, lookup: Lookup, *, strict: bool = False
+) -> Finding:
+    """Check one claim of the system that a definition means."""
+    try:
+        verdict = _verdict(claim, ours, lookup)
+        problems: tuple[Diagnostic, ...] = ()
+    except NotUnderstood as error:
+        reason = "; ".join(_worded(problem) for problem in error.diagnostics)
+        verdict = Verdict("not understood", reason)
+        if claim.verb == "unreadable":
+            return Finding(claim, _EXPECTED[claim.verb], verdict, True, False)
+        problems = error.diagnostics
+    except DiagnosticError as error:
+        verdict = Verdict("not understood", error.diagnostics[0].message)
+        problems = error.diagnostics
+    return _judged(claim, verdict, problems, strict)
+
+
+def _judged(
+    claim: syntax.Claim, verdict: Verdict, problems: tuple[Diagnostic, ...], strict: bool
+) -> Finding:
+    expected = _EXPECTED[claim.verb]
+    passed = verdict.kind == expected and claim.verb != "unreadable"
+    warning = False
+    if verdict.kind == "agrees" and expected == "proved" and not strict:
+        passed = warning = True
+        message = f"{verdict.kind}, but not proved: {verdict.reason}"
+        problems = (Diagnostic("unproved-claim", message, claim.span, severity="warning"),)
+    if not passed and not problems:
+        problems = (_unexpected(claim, verdict, expected),)
+    return Finding(claim, expected, verdict, passed, warning, problems)
+
+
+def _unexpected(claim: syntax.Claim, verdict: Verdict, expected: str) -> Diagnostic:
+    if claim.verb == "unreadable":
+        message, hint = "this line can be read", "claim `source` or `differs` of it"
+    else:
+        message = f"expected: {expected}; found: {verdict}"
+        hint = None
+        if verdict.kind == "proved":
+            hint = "claim `source` or `equals`"
+        elif verdict.kind == "differs":
+            hint = "mend the equation, or claim `differs`"
+    return Diagnostic("broken-claim", message, claim.span, hint)
+
+
+def _worded(problem: Diagnostic) -> str:
+    if problem.span is None:
+        return problem.message
+    line, column = problem.span.source.position(problem.span.start)
+    return f"{problem.span.source.name}:{line}:{column}: {problem.message}"
+
+
+# -------------------------------------------------------------------- verdict
+
+
+def _verdict(claim: syntax.Claim, ours: System, lookup: Lookup) -> Verdict:
+    fixed = _fixed(claim, ours)
+    constant = frozenset(_hyperparameter(name, claim, ours) for name in claim.constant)
+    if claim.gives is not None:
+        if claim.gives not in kinds_of(ours):
+            hint = did_you_mean(claim.gives, kinds_of(ours))
+            message = f"{ours.name} has no `{claim.gives}`"
+            raise DiagnosticError(Diagnostic("claim-name", message, claim.span, hint))
+        ours = giving(ours, (claim.gives,))
+    other = other_side(claim, ours, lookup)
+    if claim.verb == "unreadable":
+        return Verdict("agrees", "the lines can be read")
+    mapping = _mapping(claim, other, ours)
+    _check_free(claim, other, ours, mapping)
+    verdict = remembered(ours, other.system, constant, mapping, fixed)
+    return replace(verdict, starts=other.starts)
+
+
+def _fixed(claim: syntax.Claim, ours: System) -> dict[str, Expression]:
+    fixed = {}
+    for when in claim.when:
+        name = _hyperparameter(when.name, claim, ours)
+        value = translate(when.value, ours)
+        domain = ours.hyperparameter(name).domain
+        if isinstance(value, Number) and domain is not None and value.value not in domain:
+            message = f"{value.text} is outside the domain of `{name}`, {domain}"
+            raise DiagnosticError(Diagnostic("claim-domain", message, when.span or claim.span))
+        hypers = {hyper.name for hyper in ours.hyperparameters}
+        if isinstance(value, Value) and value.name not in hypers:
+            message = "`when` fixes a hyperparameter to what hyperparameters and t give"
+            raise DiagnosticError(Diagnostic("claim-expression", message, when.span or claim.span))
+        fixed[name] = value
+    return fixed
+
+
+def _hyperparameter(name: str, claim: syntax.Claim, ours: System) -> str:
+    """Return the full name of a hyperparameter of ours."""
+    for hyper in ours.hyperparameters:
+        if hyper.name == name:
+            return name
+    local = [hyper.name for hyper in ours.hyperparameters if hyper.local_name == name]
+    if len(local) == 1:
+        return local[0]
+    hint = did_you_mean(name, [hyper.name for hyper in ours.hyperparameters])
+    message = f"`{name}` is no hyperparameter of {ours.name}"
+    raise DiagnosticError(Diagnostic("claim-name", message, claim.span, hint))
+
+
+def _mapping(claim: syntax.Claim, other: Other, ours: System) -> dict[str, Expression]:
+    theirs = {*kinds_of(other.system), *(h.name for h in other.system.hyperparameters)}
+    mapping = {}
+    for name, where in other.symbols.items():
+        if name not in theirs:
+            hint = did_you_mean(name, theirs) or f"it has {', '.join(sorted(theirs))}"
+            message = f"`{name}` does not occur in {other.system.name}"
+            raise DiagnosticError(
+                Diagnostic("claim-symbol", message, where.span or claim.span, hint)
+            )
+        mapping[name] = translate(where.value, ours)
+    return mapping
+
+
+def _check_free(
+    claim: syntax.Claim, other: Other, ours: System, mapping: Mapping[str, Expression]
+) -> None:
+    """A symbol that theirs uses and never defines must be ours, or be said to be something."""
+    known = {*mapping, *(hyper.name for hyper in ours.hyperparameters)}
+    strangers = [h.name for h in other.system.hyperparameters if h.name not in known]
+    if strangers:
+        names = ", ".join(f"`{name}`" for name in strangers)
+        message = f"{names} of {other.system.name}: nothing says what it is in our names"
+        raise DiagnosticError(
+            Diagnostic("undeclared-symbol", message, claim.span, suggestion(strangers[0], ours))
+        )
+
+
+def claim_text(claim: syntax.Claim) -> str:
+    """Return a claim as it stands in the spec, on one line."""
+    return " ".join(claim.span.text.split()) if claim.span is not None else claim.verb

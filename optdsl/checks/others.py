@@ -1,0 +1,167 @@
+"""The other side of a claim: a rule, or equations of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
+from optdsl.language import format_expression, syntax
+from optdsl.latex import Reading, read_symbol, to_definition
+from optdsl.latex.documents import load_document
+from optdsl.model import build
+from optdsl.model.inheritance import Lookup
+from optdsl.model.system import System
+
+
+class NotUnderstood(Exception):
+    """A document's lines cannot be read, or do not make one rule."""
+
+    def __init__(self, error: DiagnosticError) -> None:
+        super().__init__(str(error))
+        self.diagnostics = error.diagnostics
+
+
+@dataclass(frozen=True)
+class Other:
+    """The system of the other side.
+
+    `symbols` are the names that the claim's `where` speaks of, as they stand in
+    `system`. `domains` and `starts` are what was assumed for a document, `free` the
+    symbols that it uses and never defines.
+    """
+
+    system: System
+    symbols: Mapping[str, syntax.Where]
+    free: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()
+
+
+def other_side(claim: syntax.Claim, ours: System, lookup: Lookup) -> Other:
+    """Return what a claim compares with.
+
+    Raises:
+        NotUnderstood: where a document's lines cannot be read.
+        DiagnosticError: where the claim names what is not there.
+    """
+    if isinstance(claim.other, syntax.Document):
+        return _document(claim, claim.other, ours, lookup)
+    return _rule(claim, claim.other, ours, lookup)
+
+
+# ---------------------------------------------------------------------- rules
+
+
+def _rule(
+    claim: syntax.Claim, expression: syntax.Expression, ours: System, lookup: Lookup
+) -> Other:
+    match expression:
+        case syntax.Name(name, ()):
+            definition = lookup(name)
+            if definition is None:
+                message = f"there is no rule `{name}`"
+                raise DiagnosticError(
+                    Diagnostic("unknown-definition", message, expression.span, lookup.hint(name))
+                )
+        case _:
+            definition = syntax.Definition(
+                ours.family, "Other", value=expression, span=expression.span
+            )
+    system = build(definition, lookup)
+    if claim.gives is not None:
+        system = giving(system, (claim.gives,))
+    symbols = {}
+    for where in claim.where:
+        name = read_symbol(where.symbol).name if where.latex else where.symbol
+        symbols[name] = where
+    return Other(system, symbols)
+
+
+def giving(system: System, names: tuple[str, ...]) -> System:
+    """Return the system as one that gives other quantities for gradients that are handed in."""
+    family: syntax.Family = "schedule" if system.family == "schedule" else "transform"
+    gradients = tuple(replace(asked, point=None) for asked in system.gradients)
+    return replace(system, family=family, outputs=names, gradients=gradients, evaluation=None)
+
+
+# ------------------------------------------------------------------ documents
+
+
+def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup: Lookup) -> Other:
+    document = load_document(cited.name)
+    for tag in cited.tags:
+        document.display(tag)
+    symbols = {_symbol(where).name: where for where in claim.where}
+    declared = {*symbols, *(hyper.name for hyper in ours.hyperparameters)}
+    try:
+        reading = _read(claim, cited, ours, declared, symbols)
+    except DiagnosticError as error:
+        raise NotUnderstood(error) from None
+    symbols = {_in_their_names(name, reading): where for name, where in symbols.items()}
+    try:
+        system = build(reading.definition, lookup, allow_unused=True)
+    except DiagnosticError as error:
+        raise NotUnderstood(error) from None
+    return Other(
+        replace(system, name=_called(cited)),
+        symbols,
+        tuple(symbol.name for symbol in reading.free),
+        tuple(_domain(name, domain) for name, domain in reading.assumed_domains.items()),
+        tuple(_start(start) for start in reading.assumed_starts),
+    )
+
+
+def _read(
+    claim: syntax.Claim,
+    cited: syntax.Document,
+    ours: System,
+    declared: Collection[str],
+    symbols: Mapping[str, syntax.Where],
+) -> Reading:
+    equations = load_document(cited.name).equations(cited.tags, declared)
+    gives = tuple(_their_name(output, symbols) for output in ours.outputs)
+    family = ours.family
+    return to_definition(
+        equations, declared, name="Source", family=family,
+        gives=() if family == "optimizer" else gives,
+    )  # fmt: skip
+
+
+def _their_name(output: str, symbols: Mapping[str, syntax.Where]) -> str:
+    """Return what they call an output of ours: what `where` says, or the same."""
+    for name, where in symbols.items():
+        if isinstance(where.value, syntax.Name) and where.value.name == output:
+            return name
+    return output
+
+
+def _symbol(where: syntax.Where) -> syntax.Name:
+    if not where.latex:
+        return syntax.Name(where.symbol)
+    return read_symbol(where.symbol, "<where>")
+
+
+def _in_their_names(name: str, reading: Reading) -> str:
+    return "theta" if name == reading.parameter else name
+
+
+def _called(cited: syntax.Document) -> str:
+    return f"{cited.name} eq {', '.join(cited.tags)}"
+
+
+def _domain(name: str, domain: syntax.Interval) -> str:
+    left, right = "(" if domain.low_open else "[", ")" if domain.high_open else "]"
+    low, high = format_expression(domain.low), format_expression(domain.high)
+    return f"{name} in {left}{low}, {high}{right}"
+
+
+def _start(start: syntax.Equation) -> str:
+    target = format_expression(start.targets[0])
+    return f"{target} = {format_expression(start.value)}"
+
+
+def suggestion(name: str, ours: System) -> str:
+    """Return a hint for a symbol of theirs that has no meaning on our side."""
+    near = did_you_mean(name, [hyper.name for hyper in ours.hyperparameters])
+    return f"say what it is in our names: `where {name} = ...`" + (f"; {near}" if near else "")
