@@ -256,12 +256,24 @@ def _check_gradient(equations: list[SourceEquation], targets: dict[str, _Target]
         for name, _ in trees.names_in(equation.value)
         if name.name == "g"
     ]
-    defined = targets.get("g")
-    if defined is None and reads and all(trees.offset_of(read) not in (0, None) for read in reads):
+    if "g" in targets or not reads:
+        return
+    place = reads[0].span or _place(equations[0])
+    if all(trees.offset_of(read) not in (0, None) for read in reads):
         message = "at which point is this gradient taken?"
         hint = "g_t is the gradient of step t; give g an equation to say it otherwise"
-        place = reads[0].span or _place(equations[0])
         raise refuse("latex-gradient", message, place, hint)
+    elsewhere = any(_takes_gradient(equation.value) for equation in equations)
+    if elsewhere and any(not read.indices for read in reads):
+        message = "is this `g` the gradient, beside one that is written out?"
+        hint = "write `g_t` for the gradient of the step"
+        raise refuse("latex-gradient", message, place, hint)
+
+
+def _takes_gradient(value: syntax.Expression) -> bool:
+    return any(
+        isinstance(node, syntax.Call) and node.function == "grad" for node in trees.within(value)
+    )
 
 
 # ------------------------------------------------------------ starts and names

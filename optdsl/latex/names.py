@@ -35,6 +35,8 @@ from optdsl.latex.notation import (
     Symbol,
 )
 
+_INDICES = shapes.COMPONENTS | {"t"}
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -157,7 +159,7 @@ def _add_index(named: Named, item: Raw, script: Script) -> Named:
         case Digits(text) if text.isdigit() and named.number is None:
             return replace(named, number=text)
         case Symbol(name, "letter" | "word" | "greek", ""):
-            if set(name) <= shapes.COMPONENTS | {"t"}:
+            if set(name) <= _INDICES and (item.kind == "letter" or len(name) > 1):
                 message = f"`{name}` is neither a time nor a component"
                 raise refuse("latex-script", message, item.span, "write `t,i`")
             return replace(named, words=(*named.words, name))
@@ -180,7 +182,8 @@ def _add_raised(named: Named, script: Script, evidence: Evidence) -> Named:
             raise refuse("latex-ambiguous", "is this a power or an index?", script.span, hint)
     if isinstance(item, Sign) and item.name == "top":
         raise refuse("latex-script", "a transpose is not understood yet", script.span)
-    if isinstance(item, Symbol) and item.name == "T" and "T" not in evidence.declared:
+    letter = (item.name, item.kind) if isinstance(item, Symbol) else None
+    if letter == ("T", "letter") and "T" not in evidence.declared:
         message = "is this `T` a transpose or a power?"
         raise refuse("latex-ambiguous", message, script.span, "declare T for the power")
     if shapes.components_of(item):
@@ -200,7 +203,7 @@ def _raised_letter(named: Named, item: Raw, script: Script, evidence: Evidence) 
 
 def settle(named: Named, evidence: Evidence) -> tuple[Named, syntax.Name]:
     """Return the symbol, and the name of the language that it is in these equations."""
-    if named.time is None and named.number is not None and not named.words:
+    if named.time is None and named.number is not None:
         without = replace(named, number=None)
         if evidence.has_past(without.name):
             index = syntax.Number(str(int(named.number)), span=named.span)
@@ -213,9 +216,11 @@ def settle(named: Named, evidence: Evidence) -> tuple[Named, syntax.Name]:
 
 def _one_an_entry(named: Named, evidence: Evidence) -> bool:
     """Does a component on an untimed name mean "elementwise"?"""
-    if evidence.lone_symbol:
-        return len(named.components) > 1 or named.name == "theta"
-    return evidence.timed(named.name) or named.name in evidence.entries
+    if len(named.components) > 1 or named.name == "theta":
+        return True
+    return not evidence.lone_symbol and (
+        evidence.timed(named.name) or named.name in evidence.entries
+    )
 
 
 def time_index(offset: int, span: Span) -> syntax.Expression:
@@ -291,7 +296,7 @@ def _note_target(target: Raw, statement: Sides, evidence: Evidence) -> None:
         if named is None:
             return
         evidence.targets.add(named.name)
-        if named.number == "0" and named.time is None and not named.words:
+        if named.number == "0" and named.time is None:
             evidence.starts.add(replace(named, number=None).name)
         rest = statement.sides[1:]
         read = {

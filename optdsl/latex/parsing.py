@@ -247,6 +247,9 @@ class _Builder(Transformer[Token, Any]):
         operator = cast('Literal["and", "or", "not"]', tokens[0].type.lower())
         return Logic(operator, operands, self._span(*parts))
 
+    def condition(self, parts: list[Any]) -> Raw:
+        return cast(Raw, parts[1])
+
     def comparison(self, parts: list[Any]) -> Comparison:
         left, token, right = parts
         operator = "==" if token.type == "RELATION" else str(token)

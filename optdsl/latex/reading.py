@@ -78,8 +78,10 @@ class Reader:
             case Root():
                 return self._root(raw)
             case Bars(double, value, span):
-                function = "norm" if double else "abs"
-                return syntax.Call(function, (self.expression(value),), span=span)
+                inside = self.expression(value)
+                if double:  # a paper's vectors hold all parameters
+                    return syntax.Call("norm", (inside, syntax.Scope("all")), span=span)
+                return syntax.Call("abs", (inside,), span=span)
             case Negative(operand, span):
                 return syntax.Unary("-", self.expression(operand), span=span)
             case Infix():
@@ -400,6 +402,4 @@ class Reader:
             case Logic(operator, (left, right), span) if operator != "not":
                 both = self._condition(left), self._condition(right)
                 return syntax.Binary(operator, *both, span=span)
-            case Braces(value):
-                return self._condition(value)
         raise refuse("latex-cases", "expected a comparison", raw.span)

@@ -54,8 +54,9 @@ def time_of(raw: Raw) -> int | None:
 def components_of(raw: Raw) -> tuple[str, ...]:
     """Return the letters where `raw` is a component index, `i` or `ii`, else nothing."""
     match raw:
-        case Symbol(name, "letter" | "word", "") if set(name) <= COMPONENTS and len(name) < 3:
-            return tuple(name)
+        case Symbol(name, kind, "") if set(name) <= COMPONENTS and len(name) < 3:
+            if (kind == "letter") == (len(name) == 1):  # `\text{i}` is a word
+                return tuple(name)
     return ()
 
 

@@ -21,7 +21,7 @@ _COMMAND = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
 _JOINT = re.compile(r"\\_|\\text\{\\?_\}|_")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:(?:\\_|_)[A-Za-z0-9]+)*")
+_WORD = re.compile(r"(?:[A-Za-z]|\\?_)(?:[A-Za-z0-9]|\\?_)*")
 _LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _ENDS_OPERAND = frozenset(
     [
@@ -295,12 +295,16 @@ class _Tokenizer:
             self._put("SEPARATOR", word, start)
         elif word in words.FUNCTIONS:
             self._put("FUNCTION", words.FUNCTIONS[word], start)
-        elif _WORD.fullmatch(word) and not connective:
+        elif (_WORD.fullmatch(word) and not connective) or self._is_lowered(word):
             self._put("WORD", _JOINT.sub("_", word), start)
         else:
             place = Span(self.source, start, self.at)
             hint = "an equation may hold names, and `if` and `otherwise` within cases"
             raise _error("latex-text", "these words are not understood", place, hint)
+
+    def _is_lowered(self, word: str) -> bool:
+        """A subscript may be a number set as text: a name's part, where `_0` may be a time."""
+        return word.isdigit() and (self._last() == "SUB" or self._in_subscript())
 
     def _environment(self, verb: str, name: str, start: int) -> None:
         place = Span(self.source, start, self.at)

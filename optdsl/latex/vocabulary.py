@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 #: Greek letters by command: our name, and the variant that sets two forms of a letter apart.
 GREEK = {
     name: (name, "")
-    for name in [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "rho",
-        "sigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Sigma",
-        "Phi",
-        "Psi",
-        "Omega",
-        "ell",
-    ]
+    for name in _words(
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma "
+        "tau upsilon phi chi psi omega Gamma Theta Lambda Xi Sigma Phi Psi Omega ell "
+    )
 } | {
     "var" + name: (name, "variant") for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")
 }
@@ -46,25 +22,7 @@ GREEK = {
 FUNCTIONS = {
     name: name
     for name in (
-        [
-            "min",
-            "max",
-            "abs",
-            "sign",
-            "sqrt",
-            "exp",
-            "log",
-            "cos",
-            "floor",
-            "mod",
-            "finite",
-            "norm",
-            "sum",
-            "mean",
-            "rms",
-            "dot",
-            "any",
-        ]
+        _words("min max abs sign sqrt exp log cos floor mod finite norm sum mean rms dot any ")
     )
 } | {"ln": "log", "sgn": "sign"}
 
@@ -84,22 +42,9 @@ ACCENTS = {
 }
 
 FONTS = frozenset(
-    [
-        "mathbf",
-        "mathcal",
-        "mathbb",
-        "mathsf",
-        "mathfrak",
-        "mathscr",
-        "mathit",
-        "boldsymbol",
-        "bm",
-        "mathtt",
-    ]
+    _words("mathbf mathcal mathbb mathsf mathfrak mathscr mathit boldsymbol bm mathtt ")
 )
-WORDS = frozenset(
-    ["text", "mathrm", "textrm", "textit", "textbf", "textsf", "texttt", "operatorname", "rm"]
-)
+WORDS = frozenset(_words("text mathrm textrm textit textbf textsf texttt operatorname rm "))
 
 SIGNS = {"pi": "pi", "infty": "inf", "top": "top", "intercal": "top"}
 
@@ -175,35 +120,14 @@ SIZES = frozenset(
 
 #: Commands that change how a formula looks and not what it says; the second group takes arguments.
 LAYOUT = frozenset(
-    [
-        "displaystyle",
-        "textstyle",
-        "scriptstyle",
-        "limits",
-        "nolimits",
-        "nonumber",
-        "notag",
-        "strut",
-        "mathstrut",
-    ]
+    _words("displaystyle textstyle scriptstyle limits nolimits nonumber notag strut mathstrut ")
     + [",", ";", ":", "!", " ", "/", ">", "thinspace", "medspace", "enspace", "hfill"]
 )
 LAYOUT_WITH_ARGUMENTS = {"hspace": 1, "vspace": 1, "rule": 2}
 GAPS = frozenset({"quad", "qquad"})
 
 ENVIRONMENTS = frozenset(
-    [
-        "equation",
-        "equation*",
-        "align",
-        "align*",
-        "aligned",
-        "gather",
-        "gather*",
-        "gathered",
-        "split",
-        "displaymath",
-    ]
+    _words("equation equation* align align* aligned gather gather* gathered split displaymath ")
 )
 
 #: Words inside a formula: `if` and its kin stand in `cases` only.

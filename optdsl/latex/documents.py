@@ -1,0 +1,225 @@
+"""The source documents: displayed equations by the number or label they are known by.
+
+A document is a file of displays with comments between them. In `equation` a
+`\\tag`, or a `\\label` right behind `\\begin{equation}`, names the whole
+display; a `\\label` at the end of a row names that row. In `align` each row
+has tags and labels of its own. Comments in a display or on the lines above it are its notes:
+`% repaired: ...`, `% in words`, `% from memory`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
+from optdsl.latex.equations import SourceEquation, read_rows
+from optdsl.latex.tokens import Row, tokenize
+
+_BEGIN = re.compile(r"\\begin\{(equation|align|gather)(\*?)\}((?:\s*\\label\{[^{}]*\})*)")
+_NAMED = re.compile(r"\\(tag|label)\{([^{}]*)\}")
+_COMMENT = re.compile(r"(?<!\\)%[ \t]*([^\n]*)")
+_RANGE = re.compile(r"(\d+)-(\d+)")
+
+
+@dataclass(frozen=True)
+class Display:
+    """One displayed block: what names the whole of it, what its rows, its notes and its place."""
+
+    tags: tuple[str, ...]
+    row_tags: tuple[str, ...]
+    notes: tuple[str, ...]
+    span: Span
+
+    @property
+    def latex(self) -> str:
+        """The display as it stands in the file."""
+        return self.span.text
+
+    def rows(self, tags: Collection[str], declared: Collection[str]) -> list[tuple[str, Row]]:
+        """Return the rows that `tags` name, each with the tag that names it.
+
+        A row that continues the one above it (`&= ...`) comes with the left side it needs.
+        """
+        rows = tokenize(self.span, declared)
+        whole = next((tag for tag in self.tags if tag in tags), None)
+        found: list[tuple[str, Row]] = []
+        head: Row | None = None
+        for row in rows:
+            continues = row.tokens[0].type == "RELATION"
+            if not continues:
+                head = row
+            named = whole or next((tag for tag in row.tags if tag in tags), None)
+            if named is None:
+                continue
+            if continues and whole is None and head is not None:
+                left = head.tokens[: _first_relation(head)]
+                row = Row((*left, *row.tokens), row.tags, row.span)
+            found.append((named, row))
+        return found
+
+
+@dataclass(frozen=True)
+class SourceDocument:
+    """A document whose equations claims refer to.
+
+    `about` is the comment at its head: author, title, where to find it.
+    """
+
+    name: str
+    about: str
+    source: SourceText = field(repr=False)
+    displays: tuple[Display, ...] = field(repr=False)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Every number and label, in the order of the document."""
+        return tuple(tag for display in self.displays for tag in (*display.tags, *display.row_tags))
+
+    def display(self, tag: str) -> Display:
+        """Return the display that holds what `tag` names; DiagnosticError where there is none."""
+        for display in self.displays:
+            if tag in display.tags or tag in display.row_tags:
+                return display
+        hint = did_you_mean(tag, self.tags) or "it has " + ", ".join(self.tags)
+        message = f"`{self.name}` has no equation `{tag}`"
+        raise DiagnosticError(Diagnostic("unknown-equation", message, None, hint))
+
+    def equations(
+        self, tags: Iterable[str], declared: Collection[str] = ()
+    ) -> tuple[SourceEquation, ...]:
+        """Return the equations with these numbers and labels, in the order of the document.
+
+        They are read together. `19-21` stands for three numbers. `declared` are
+        names known to be names (see `read`). Raises DiagnosticError for a tag that is
+        not there and for what cannot be read.
+        """
+        wanted = expand(tags, self.tags)
+        asked = {id(display): display for display in map(self.display, wanted)}
+        rows: list[Row] = []
+        for display in self.displays:
+            if id(display) in asked:
+                for tag, row in display.rows(wanted, declared):
+                    rows.append(Row(row.tokens, (tag,), row.span))
+        return read_rows(rows, declared)
+
+
+def expand(tags: Iterable[str], known: Collection[str] = ()) -> tuple[str, ...]:
+    """Write ranges of numbers out: `19-21` is 19, 20, 21, unless it is itself a label."""
+    found: list[str] = []
+    for tag in tags:
+        match = _RANGE.fullmatch(tag)
+        if match and tag not in known and int(match[1]) <= int(match[2]):
+            found.extend(str(number) for number in range(int(match[1]), int(match[2]) + 1))
+        else:
+            found.append(tag)
+    return tuple(found)
+
+
+def load_document(name: str) -> SourceDocument:
+    """Return a shipped source document by its name, such as `ruder2016`.
+
+    >>> load_document("ruder2016").equations(["21"])[0].targets[0].name
+    'theta'
+    """
+    for entry in _folder().iterdir():
+        if entry.name == name + ".tex":
+            return _load(name)
+    hint = did_you_mean(name, document_names()) or "there are " + ", ".join(document_names())
+    message = f"no source document is called `{name}`"
+    raise DiagnosticError(Diagnostic("unknown-document", message, None, hint))
+
+
+def document_names() -> tuple[str, ...]:
+    """Return the names of the shipped source documents."""
+    entries = (entry.name for entry in _folder().iterdir())
+    return tuple(sorted(name[:-4] for name in entries if name.endswith(".tex")))
+
+
+def parse_document(name: str, text: str, path: str | None = None) -> SourceDocument:
+    """Return the document that a LaTeX file holds; each number and label may stand once."""
+    source = SourceText(path or f"{name}.tex", text)
+    displays: list[Display] = []
+    at = 0
+    while match := _BEGIN.search(text, at):
+        if _in_comment(text, match.start()):
+            at = match.end()
+            continue
+        closing = f"\\end{{{match[1]}{match[2]}}}"
+        end = text.find(closing, match.end())
+        if end < 0:
+            span = Span(source, match.start(), match.end())
+            message = f"`{closing}` is missing"
+            raise DiagnosticError(Diagnostic("latex-unbalanced", message, span))
+        at = end + len(closing)
+        displays.append(_display(source, match, at))
+    document = SourceDocument(name, _head(text), source, tuple(displays))
+    _check_once(document)
+    return document
+
+
+@cache
+def _load(name: str) -> SourceDocument:
+    text = _folder().joinpath(name + ".tex").read_text(encoding="utf-8")
+    return parse_document(name, text, f"specs/sources/{name}.tex")
+
+
+def _folder() -> Traversable:
+    return files("optdsl.specs").joinpath("sources")
+
+
+def _display(source: SourceText, match: re.Match[str], end: int) -> Display:
+    body = _COMMENT.sub("", source.text[match.end() : end])
+    head = [label for _, label in _NAMED.findall(match[3])]
+    whole = list(head)
+    rows: list[str] = []
+    for kind, label in _NAMED.findall(body):
+        numbered = kind == "tag" and match[1] == "equation"
+        (whole if numbered else rows).append(label)
+    start = _start_of_notes(source.text, match.start())
+    notes = tuple(note.strip() for note in _COMMENT.findall(source.text[start:end]))
+    return Display(tuple(whole), tuple(rows), notes, Span(source, match.start(), end))
+
+
+def _start_of_notes(text: str, at: int) -> int:
+    """Return where the comment lines directly above a display begin."""
+    start = text.rfind("\n", 0, at) + 1
+    while start > 0:
+        above = text.rfind("\n", 0, start - 1) + 1
+        if not text[above:start].lstrip().startswith("%"):
+            break
+        start = above
+    return start
+
+
+def _in_comment(text: str, at: int) -> bool:
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return re.search(r"(?<!\\)%", line) is not None
+
+
+def _head(text: str) -> str:
+    lines = []
+    for line in text.split("\n"):
+        if not line.startswith("%"):
+            break
+        lines.append(line.lstrip("% ").rstrip())
+    return "\n".join(lines)
+
+
+def _first_relation(row: Row) -> int:
+    kinds = [token.type for token in row.tokens]
+    return kinds.index("RELATION") if "RELATION" in kinds else len(kinds)
+
+
+def _check_once(document: SourceDocument) -> None:
+    seen: set[str] = set()
+    for display in document.displays:
+        for tag in (*display.tags, *display.row_tags):
+            if tag in seen:
+                message = f"`{tag}` names two equations"
+                raise DiagnosticError(Diagnostic("latex-twice", message, display.span))
+            seen.add(tag)
