@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from optdsl.codegen.support.tables import Array, Indices, Table
 
 #: Entries a chunk: small enough to balance threads and stay in cache, and many enough to vectorise.
 CHUNK = 16384
+
+#: Entries that one thread is done with before others would have woken up; on a busy machine
+#: waiting for them takes milliseconds.
+ALONE = 32768
 
 #: Numba's simplest threading layer aborts when two threads launch kernels at once.
 _LAUNCHING = Lock()
@@ -31,6 +38,11 @@ class Chunks:
     counts: Indices
     rows: Indices
     place: slice
+
+    @cached_property
+    def entries(self) -> int:
+        """How many entries all chunks have together."""
+        return int(self.counts.sum())
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,20 @@ def _require_floats(formats: tuple[np.dtype[Any], ...]) -> None:
             raise TypeError(f"arrays must be float32 or float64, not {dtype}")
 
 
+@contextmanager
+def _few_threads(group: Chunks) -> Iterator[None]:
+    """Run kernels in this thread alone where there is little to do."""
+    if group.entries > ALONE:
+        yield
+        return
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(threads)
+
+
 def over_chunks(kernel: Callable[..., None]) -> Callable[..., None]:
     """Return the function that runs `kernel` over every chunk of a table, one launch at a time."""
 
@@ -110,7 +136,7 @@ def over_chunks(kernel: Callable[..., None]) -> Callable[..., None]:
         partials: npt.NDArray[np.float64],
     ) -> None:
         for group in table.groups:
-            with _LAUNCHING:
+            with _LAUNCHING, _few_threads(group):
                 kernel(
                     group.formats, group.addresses, group.counts, group.rows, cohort,
                     scalars, tensor, everything, partials[group.place],
