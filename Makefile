@@ -30,7 +30,7 @@ types: .venv/.test
 	rm -rf build/types
 	mkdir -p build/types/optdsl
 	cd build/types/optdsl && ln -s ../../../optdsl/* ../../../codegen ../../../specs .
-	cd build/types && ln -s ../../cli.py ../../examples/digits.py .
+	cd build/types && ln -s ../../cli.py $(patsubst %,../../%,$(wildcard examples/*.py)) .
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml \
 		--cache-dir ../../.mypy_cache -p optdsl -m cli -m digits
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from optdsl.commands.naming import snake_case
 from optdsl.commands.terminal import Misuse
@@ -13,8 +12,7 @@ from optdsl.diagnostics import DiagnosticError, did_you_mean
 if TYPE_CHECKING:
     from optdsl.language.syntax import Definition
     from optdsl.model import System
-
-    Lookup: TypeAlias = Callable[[str], Definition | None]
+    from optdsl.model.inheritance import Lookup
 
 
 def find_rule(what: str) -> tuple[Definition, Lookup]:
