@@ -102,12 +102,13 @@ class Machine:
             for equation in self.system.equations
             if equation.part <= live
         }
-        for state in self.system.states:
-            if state.part <= live and state.name in computed:
-                value = computed[state.name]
-                if state.kind in _WIDE and not isinstance(value, tuple):
+        kinds = {state.name: state.kind for state in self.system.states} | {"theta": Kind.ENTRY}
+        for name, kind in kinds.items():
+            if name in computed:
+                value = computed[name]
+                if kind in _WIDE and not isinstance(value, tuple):
                     value = (value,) * len(self._theta())
-                self.states[state.name] = value
+                self.states[name] = value
         handed_on = self.system.family != "transform" or live == self.system.parts
         outputs: dict[str, Entries | None] = {
             name: self._output(name, computed) if handed_on else None

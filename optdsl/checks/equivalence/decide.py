@@ -8,7 +8,7 @@ from optdsl.checks.equivalence.causes import likely_cause
 from optdsl.checks.equivalence.induction import Proof
 from optdsl.checks.equivalence.maps import find_maps
 from optdsl.checks.equivalence.question import Question
-from optdsl.checks.equivalence.race import Race
+from optdsl.checks.equivalence.race import Difference, Race
 from optdsl.checks.equivalence.refute import DIGITS, Refutation, refute
 from optdsl.checks.equivalence.reverse import reversed_question
 from optdsl.checks.equivalence.signs import REALS, Range
@@ -50,7 +50,18 @@ def compare(
     refutation = refute(question)
     if refutation.trial is not None:
         return _differs(question, refutation)
+    broken = next((r.broken_hint for r in refutation.races if r.broken_hint is not None), None)
+    if broken is not None:
+        return Verdict("not understood", _broken_hint(broken))
     return _prove(question, refutation)
+
+
+def _broken_hint(broken: Difference) -> str:
+    name = broken.what.removesuffix("[t]")
+    return (
+        f"`where {name} = ...` is not so: at t = {broken.t} it gives {value_text(broken.ours)}, "
+        f"but {name} is {value_text(broken.theirs)}"
+    )
 
 
 def _not_understood(question: Question) -> str | None:
@@ -72,11 +83,14 @@ def _not_understood(question: Question) -> str | None:
 def _prove(question: Question, refutation: Refutation) -> Verdict:
     reasons = []
     for asked, races in _directions(question, refutation.races):
-        maps = find_maps(asked, races)
-        proof = Proof(asked, maps)
-        if proof.holds():
-            return _proved(question, asked, proof, refutation)
-        reasons.append(proof.reason or "no map between the states was found")
+        for hinted in (True, False) if asked.hints() else (True,):
+            maps = find_maps(asked, races, hinted=hinted)
+            outputs = asked.theirs.outputs
+            goals = {n: value for n, value in asked.hints().items() if n not in outputs}
+            proof = Proof(asked, maps, goals)
+            if proof.holds():
+                return _proved(question, asked, proof, refutation)
+            reasons.append(proof.reason or "no map between the states was found")
     return Verdict(
         "agrees",
         reasons[0],

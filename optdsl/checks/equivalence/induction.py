@@ -25,10 +25,14 @@ from optdsl.model.expressions import Expression, Kind, Value
 
 @dataclass
 class Proof:
-    """An attempt to prove that two systems agree, with one map between their states."""
+    """An attempt to prove that two systems agree, with one map between their states.
+
+    `goals` are further values of theirs, and what they are claimed to be in our names.
+    """
 
     question: Question
     maps: Mapping[str, Expression]
+    goals: Mapping[str, Expression] = field(default_factory=dict)
     seconds: float = 2.5
     reason: str | None = None
     _frames: Frames = field(init=False)
@@ -84,7 +88,11 @@ class Proof:
                 defined.add_pair(f"point {index}", mine, other)
                 if not equal(mine, other, case):
                     return self._fail(f"the point of gradient {index + 1}")
-        agreed = self._outputs(ours, theirs, defined) and self._states(ours, theirs, defined)
+        agreed = (
+            self._outputs(ours, theirs, defined)
+            and self._states(ours, theirs, defined)
+            and self._goals(ours, theirs, defined)
+        )
         if agreed:
             account.add(defined)
         return agreed
@@ -113,6 +121,14 @@ class Proof:
                 defined.add_map(state.name, mapped)
                 if not equal(mapped, theirs.named(state.name), defined.case):
                     return self._fail(f"the state {state.name}")
+        return True
+
+    def _goals(self, ours: Side, theirs: Side, defined: Definedness) -> bool:
+        for name, mapped in self.goals.items():
+            mine, other = ours.value(mapped), theirs.named(name)
+            defined.add_pair(name, mine, other)
+            if not equal(mine, other, defined.case):
+                return self._fail(f"the claimed {name}")
         return True
 
     def _mapped(self, theirs: str, otherwise: Value, ours: Side) -> Rational:

@@ -34,9 +34,20 @@ class _Sample:
     theirs: Mapping[str, tuple[float, ...]]
 
 
-def find_maps(question: Question, races: Sequence[Race]) -> dict[str, Expression]:
-    """Return what the states of theirs are in our names, as far as runs suggest."""
-    hints = question.hints()
+def find_maps(
+    question: Question, races: Sequence[Race], *, hinted: bool = True
+) -> dict[str, Expression]:
+    """Return what the states of theirs are in our names, as far as runs suggest.
+
+    Where `hinted`, what the claim says of a state of theirs is taken for its map;
+    what it says of an output always is.
+    """
+    memories = {state.name for state in question.theirs.states}
+    hints = {
+        name: value
+        for name, value in question.hints().items()
+        if name in question.theirs.outputs or (hinted and name in memories)
+    }
     outputs = dict(zip(question.theirs.outputs, question.ours.outputs, strict=True))
     maps: dict[str, Expression] = dict(hints)
     samples = list(_samples(question, races))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.trials import Trial
-from optdsl.model.arithmetic import Arithmetic, Scalar, Undecided, real
+from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Scalar, Undecided, real
 from optdsl.model.evaluation import Entries, Machine, Step
 
 
@@ -32,8 +32,9 @@ class Race:
     """A run of both systems.
 
     After `run`, `difference` tells where they part, if they do; `ours` and
-    `theirs` hold the steps that both took; `ended` is the step at which rounding
-    left a comparison open, if it did.
+    `theirs` hold the steps that both took; `broken_hint` is the first place where a
+    state or an auxiliary value of theirs is not what the mapping says; `ended` is the
+    step at which rounding left a comparison open, if it did.
     """
 
     question: Question
@@ -42,6 +43,7 @@ class Race:
     ours: list[Step] = field(default_factory=list)
     theirs: list[Step] = field(default_factory=list)
     difference: Difference | None = None
+    broken_hint: Difference | None = None
     ended: int | None = None
 
     def __post_init__(self) -> None:
@@ -107,6 +109,8 @@ class Race:
             left = asked[served][0]
             raise _Parted(Difference(t, "the number of gradients asked for", left, None))
         self._compare_outputs(t)
+        if self.broken_hint is None:
+            self._compare_hints(t)
 
     def _compare_outputs(self, t: int) -> None:
         question = self.question
@@ -120,6 +124,18 @@ class Race:
             mine_at = ours.get("evaluate", ours.get("theta"))
             self._same(t, "evaluate", mine_at, theirs.get("evaluate", theirs.get("theta")))
 
+    def _compare_hints(self, t: int) -> None:
+        for name, mapped in self.question.hints().items():
+            if name not in self.question.theirs.outputs:
+                known = self.theirs[-1].values.get(name, self.theirs[-1].states.get(name))
+                claimed = self._left.read(mapped)
+                if _is_undefined(claimed):  # a map may be so where no state is
+                    continue
+                try:
+                    self._same(t, f"{name}[t]", claimed, known)
+                except _Parted as parted:
+                    self.broken_hint = parted.difference
+
     def _same(self, t: int, what: str, a: Entries | None, b: Entries | None) -> None:
         if a is None or b is None:
             if a is not b:
@@ -130,6 +146,10 @@ class Race:
             x, y = _entry(a, index), _entry(b, index)
             if not self.arithmetic.same(x, y):
                 raise _Parted(Difference(t, what, a, b))
+
+
+def _is_undefined(value: Entries) -> bool:
+    return UNDEFINED in value if isinstance(value, tuple) else value is UNDEFINED
 
 
 def _entry(value: Entries, index: int) -> Scalar:
