@@ -208,10 +208,20 @@ def settle(named: Named, evidence: Evidence) -> tuple[Named, syntax.Name]:
         if evidence.has_past(without.name):
             index = syntax.Number(str(int(named.number)), span=named.span)
             return without, syntax.Name(without.name, (index,), span=named.span)
+    named = _as_declared(named, evidence)
     if named.time is None and named.components and not _one_an_entry(named, evidence):
         named = replace(named, words=(*named.words, "".join(named.components)), components=())
     indices = () if named.time is None else (time_index(named.time, named.span),)
     return named, syntax.Name(named.name, indices, span=named.span)
+
+
+def _as_declared(named: Named, evidence: Evidence) -> Named:
+    """`\\eta_0` is eta0, and eta_0 where that is declared and eta0 is not."""
+    if named.number is not None and named.name not in evidence.declared:
+        apart = replace(named, number=None, words=(named.number, *named.words))
+        if apart.name in evidence.declared:
+            return apart
+    return named
 
 
 def _one_an_entry(named: Named, evidence: Evidence) -> bool:

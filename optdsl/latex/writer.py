@@ -6,6 +6,7 @@ What the reader reads is written so that it is read back as the same tree.
 from __future__ import annotations
 
 from collections.abc import Iterable
+
 from optdsl.language import syntax
 from optdsl.latex import trees
 from optdsl.latex.symbols import write_name
@@ -150,9 +151,9 @@ class _Writer:
 
     def _exponent(self, exponent: syntax.Expression) -> str:
         """A lone letter that would be read as an index or a transpose is set as a word."""
-        if isinstance(exponent, syntax.Name) and exponent.name in ("i", "j", "T"):
-            if not exponent.indices:
-                return rf"\mathrm{{{exponent.name}}}"
+        lone = isinstance(exponent, syntax.Name) and not exponent.indices
+        if lone and exponent.name in ("i", "j", "T"):
+            return rf"\mathrm{{{exponent.name}}}"
         return self.write(exponent)
 
     def _cases(self, expression: syntax.Conditional) -> str:
