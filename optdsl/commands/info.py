@@ -34,14 +34,15 @@ def info(
 
 def describe(what: str) -> dict[str, Any]:
     """Return what is to be said of a rule; docs/json.md explains each entry."""
-    from optdsl.commands.costs import costs
     from optdsl.commands.equations import equation_lines, parts
     from optdsl.model import build
-    from optdsl.program import lower
+    from optdsl.program import bytes_per_parameter, lower, state_bytes
 
     definition, lookup = find_rule(what)
     system = build(definition, lookup)
-    cost = costs(system, lower(system, "ready") or lower(system, "function"))
+    program = None
+    if system.family != "schedule":
+        program = lower(system, "ready") or lower(system, "function")
     return {
         "name": system.name,
         "family": system.family,
@@ -54,9 +55,9 @@ def describe(what: str) -> dict[str, Any]:
         ],
         "hyperparameters": [_hyperparameter(item, system) for item in system.hyperparameters],
         "states": [{"name": s.name, "per": s.kind.name.lower()} for s in system.states],
-        "state_bytes_per_parameter": cost.state_bytes,
-        "passes": cost.passes,
-        "bytes_moved_per_parameter": cost.moved_bytes,
+        "state_bytes_per_parameter": state_bytes(system),
+        "passes": None if program is None else len(program.passes),
+        "bytes_moved_per_parameter": None if program is None else bytes_per_parameter(program),
     }
 
 

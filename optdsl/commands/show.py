@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,6 +88,18 @@ def _assembly(system: System) -> str:
     if system.family == "schedule":
         raise Misuse(f"{system.name} is a schedule: it is computed on the host, not in a kernel")
     # Numba shows only what it has just compiled, so nothing may come from the cache.
+    with _empty_cache():
+        return assembly(system)
+
+
+@contextmanager
+def _empty_cache() -> Iterator[None]:
+    before = os.environ.get("OPTDSL_CACHE_DIR")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["OPTDSL_CACHE_DIR"] = folder
-        return assembly(system)
+        try:
+            yield
+        finally:
+            del os.environ["OPTDSL_CACHE_DIR"]
+            if before is not None:
+                os.environ["OPTDSL_CACHE_DIR"] = before
