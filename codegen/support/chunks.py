@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from optdsl.codegen.support.tables import Array, Indices, Table
 
+from optdsl.runtime.arrays import address
+
 #: Entries a chunk: small enough to balance threads and stay in cache, and many enough to vectorise.
 CHUNK = 16384
 
@@ -47,10 +49,21 @@ class Chunks:
 
 @dataclass(frozen=True)
 class ChunkedTensors(Table):
-    """A table of addresses; it keeps the arrays alive that the addresses point into."""
+    """A table of addresses; who uses it keeps the arrays alive that these point into.
+
+    `origins` says where each array begins: one row a tensor, one column a stream.
+    """
 
     groups: tuple[Chunks, ...]
-    arrays: tuple[tuple[Array, ...], ...]
+    origins: Indices
+
+    def move(self, column: int, arrays: Sequence[Array]) -> None:
+        """Let a stream be other arrays of the same shapes and dtypes: cheaper than a new table."""
+        origins = np.array([address(array) for array in arrays], np.int64)
+        moved = (origins - self.origins[:, column])[self.owner]
+        for group in self.groups:
+            group.addresses[:, column] += moved[group.place]
+        self.origins[:, column] = origins
 
 
 def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) -> ChunkedTensors:
@@ -59,6 +72,7 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
     by_format: dict[tuple[np.dtype[Any], ...], list[int]] = {}
     for index, streams in enumerate(tensors):
         by_format.setdefault(tuple(array.dtype for array in streams), []).append(index)
+    origins = _origins(arrays, len(tensors))
     rows = np.asarray(identities, np.int64)
     groups: list[Chunks] = []
     owners = [np.zeros(0, np.int64)]
@@ -67,12 +81,11 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
         start = sum(len(each.counts) for each in groups)
         owner, begin, count = _cut([tensors[index][0].size for index in members])
         owner = np.asarray(members, np.int64)[owner]
-        origins = _origins(tensors, len(formats))[owner]
         widths = np.array([dtype.itemsize for dtype in formats], np.int64)
         groups.append(
             Chunks(
                 formats=tuple(dtype.type(0) for dtype in formats),
-                addresses=origins + begin[:, None] * widths,
+                addresses=origins[owner] + begin[:, None] * widths,
                 counts=count,
                 rows=rows[owner],
                 place=slice(start, start + len(owner)),
@@ -84,7 +97,7 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
         sizes=np.array([each[0].size for each in tensors], np.float64),
         owner=np.concatenate(owners),
         groups=tuple(groups),
-        arrays=tensors,
+        origins=origins,
     )
 
 
@@ -98,10 +111,10 @@ def _cut(sizes: Sequence[int]) -> tuple[Indices, Indices, Indices]:
     return owner, begin, np.minimum(lengths[owner] - begin, CHUNK)
 
 
-def _origins(tensors: Sequence[tuple[Array, ...]], streams: int) -> Indices:
+def _origins(arrays: Sequence[Sequence[Array]], tensors: int) -> Indices:
     """Return where each array begins: one row a tensor, one column a stream."""
-    addresses = [[array.ctypes.data for array in each] for each in tensors]
-    return np.array(addresses, np.int64).reshape(len(tensors), streams)
+    columns = [[address(array) for array in stream] for stream in arrays]
+    return np.array(columns, np.int64).reshape(len(columns), tensors).T.copy()
 
 
 def _require_floats(formats: tuple[np.dtype[Any], ...]) -> None:

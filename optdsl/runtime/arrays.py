@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -97,10 +98,23 @@ def _roots(arrays: Sequence[Array]) -> frozenset[int] | None:
     return frozenset(roots)
 
 
+def address(array: Array) -> int:
+    """Return where the entries of `array` begin.
+
+    >>> array = np.zeros(3)
+    >>> address(array) == array.ctypes.data
+    True
+    """
+    try:  # several times faster than `ctypes.data`, but for writable arrays with entries only
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        return int(array.ctypes.data)
+
+
 def extent(array: Array) -> tuple[int, int]:
     """Return the first address of `array` and the one behind its last."""
     if array.flags.c_contiguous:
-        start = int(array.__array_interface__["data"][0])
+        start = address(array)
         return start, start + array.nbytes
     low, high = np.lib.array_utils.byte_bounds(array)
     return int(low), int(high)

@@ -69,11 +69,12 @@ class Engine:
         self._selections.clear()
 
     def drop_moving_tables(self) -> None:
-        """Drop the tables of arrays from outside, which may hold these alive."""
+        """Drop the tables of arrays from outside, but not those that can be moved to others."""
         for selection in self._selections.values():
             tables = selection.tables
-            for streams in [streams for streams, entry in tables.items() if entry[0] >= 0]:
-                del tables[streams]
+            for streams, (moved, table) in list(tables.items()):
+                if moved >= 0 and not hasattr(table, "move"):
+                    del tables[streams]
 
     def select(self, identities: tuple[int, ...]) -> Selection:
         """Return the selection of these tensors, with cohorts that hold them and no others."""
@@ -155,12 +156,7 @@ class Engine:
     def _work(self, work: Work, plan: Plan, live: Selection) -> None:
         entry = live.tables.get(work.streams)
         if entry is None or (entry[0] >= 0 and entry[0] != self.moving):
-            assert self.layout.bind is not None
-            table = self.layout.bind(
-                self.tensors.gather(work.streams, live.identities), live.identities
-            )
-            moves = not plan.gradients.isdisjoint(work.streams)
-            entry = live.tables[work.streams] = (self.moving if moves else -1, table)
+            entry = live.tables[work.streams] = self._bound(work, plan, live, entry)
         table = entry[1]
         shape = (table.chunks, work.reductions)
         partials = live.partials.get(shape)
@@ -171,6 +167,22 @@ class Engine:
         work.function(
             table, cohorts.of_tensor, cohorts.scalars, tensors.tensor, tensors.everything, partials
         )
+
+    def _bound(
+        self, work: Work, plan: Plan, live: Selection, stale: tuple[int, Any] | None
+    ) -> tuple[int, Any]:
+        assert self.layout.bind is not None
+        moving = [i for i, name in enumerate(work.streams) if name in plan.gradients]
+        if stale is None or not hasattr(stale[1], "move"):
+            arrays = self.tensors.gather(work.streams, live.identities)
+            table = self.layout.bind(arrays, live.identities)
+        else:
+            table = stale[1]
+            names = [work.streams[column] for column in moving]
+            moved = self.tensors.gather(names, live.identities)
+            for column, stream in zip(moving, moved, strict=True):
+                table.move(column, stream)
+        return (self.moving if moving else -1), table
 
     def _guarded(self, guard: Guard, live: Selection) -> Selection:
         if guard.kind == "all":

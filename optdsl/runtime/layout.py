@@ -30,7 +30,12 @@ Numbers: TypeAlias = npt.NDArray[np.float64]
 
 
 class Table(Protocol):
-    """What `bind` makes. Tensors of several dtypes may share one."""
+    """What `bind` makes. Tensors of several dtypes may share one.
+
+    It may have `move(column, arrays)`, which lets one stream be other arrays of the same
+    shapes and dtypes. Such a table holds no arrays; any other is bound anew in each step
+    whose gradients are new.
+    """
 
     @property
     def chunks(self) -> int:
