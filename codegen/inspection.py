@@ -9,9 +9,12 @@ import numpy as np
 
 from optdsl.runtime.layout import Layout, Pass
 
-_VECTOR = re.compile(
-    r"^\s+v(?:add|sub|mul|div|f[nm]\w*|sqrt|max|min)p[sd]\s.*%[yz]mm", re.MULTILINE
-)
+_FUNCTION = re.compile(r"^define .*?^}", re.MULTILINE | re.DOTALL)
+_COMPUTES = re.compile(r"= (?:f(?:add|sub|mul|div|cmp)|select)\b[^\n]*(?:float|double)")
+_ON_VECTORS = re.compile(r"= (?:f(?:add|sub|mul|div|cmp)|select)\b[^\n]*<\d+ x (?:float|double)>")
+_CALLED = re.compile(r"\bcall\b[^\n@]*@([\w.]+)")
+#: LLVM's own functions that end in a call to the mathematical library.
+_LIBRARY = re.compile(r"llvm\.(?:pow|exp|log|cos)\b")
 
 
 def kernels(layout: Layout) -> list[tuple[Pass, Any]]:
@@ -25,37 +28,50 @@ def kernels(layout: Layout) -> list[tuple[Pass, Any]]:
     return list(found.values())
 
 
-def _compiled(stage: Pass, kernel: Any, dtype: str) -> Any:
-    """Compile a kernel for tensors of `dtype` by running it over none, and return its signature."""
-    zero = np.dtype(dtype).type(0)
+def _compiled(stage: Pass, kernel: Any, dtype: str) -> tuple[Any, Any]:
+    """Compile a kernel for tensors of `dtype`; return the new one and its signature.
+
+    Numba shows nothing of what it took from its cache, so this compiles again. It
+    runs over no chunk at all.
+    """
+    from optdsl.codegen.support.kernels import compiled_again
+
+    fresh = compiled_again(kernel)
+    formats = tuple(np.dtype(dtype).type(0) for _ in stage.streams)
     nothing = np.zeros(0, np.int64)
-    formats = tuple(zero for _ in stage.streams)
-    before = set(kernel.signatures)
-    kernel(
+    fresh(
         formats, np.zeros((0, len(formats)), np.int64), nothing, nothing, nothing,
         np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), np.zeros((0, stage.reductions)),
     )  # fmt: skip
-    new = [signature for signature in kernel.signatures if signature not in before]
-    return new[0] if new else _known(kernel, zero)
-
-
-def _known(kernel: Any, zero: Any) -> Any:
-    name = str(zero.dtype)
-    return next(each for each in kernel.signatures if str(each[0].dtype) == name)
+    return fresh, fresh.signatures[0]
 
 
 def assembly_text(layout: Layout, dtype: str) -> str:
     """Return the assembly of every kernel of a layout."""
+    compiled = (_compiled(stage, kernel, dtype) for stage, kernel in kernels(layout))
+    return "\n".join(kernel.inspect_asm(signature) for kernel, signature in compiled)
+
+
+def llvm_text(layout: Layout, dtype: str) -> list[str]:
+    """Return the optimised LLVM code of each loop over entries, for tensors of `dtype`."""
     texts = []
     for stage, kernel in kernels(layout):
-        signature = _compiled(stage, kernel, dtype)
-        texts.append(kernel.inspect_asm(signature))
-    return "\n".join(texts)
+        compiled, signature = _compiled(stage, kernel, dtype)
+        functions = _FUNCTION.findall(compiled.inspect_llvm(signature))
+        texts.append("\n".join(each for each in functions if _COMPUTES.search(each)))
+    return texts
 
 
 def is_vectorized(layout: Layout, dtype: str) -> bool:
-    """Does every kernel of a layout compute on whole vector registers?"""
-    for stage, kernel in kernels(layout):
-        if not _VECTOR.search(kernel.inspect_asm(_compiled(stage, kernel, dtype))):
-            return False
-    return True
+    """Does every loop over entries compute on whole vectors, and call nothing?"""
+    return all(runs_on_vectors(text) for text in llvm_text(layout, dtype))
+
+
+def runs_on_vectors(text: str) -> bool:
+    """Does the LLVM code of a loop compute on whole vectors, and call nothing?"""
+    return _ON_VECTORS.search(text) is not None and not _calls(text)
+
+
+def _calls(text: str) -> list[str]:
+    names = _CALLED.findall(text)
+    return [name for name in names if not name.startswith("llvm.") or _LIBRARY.match(name)]

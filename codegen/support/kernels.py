@@ -69,6 +69,11 @@ def kernel(function: Callable[..., None]) -> Any:
     return njit(parallel=True, nogil=True, cache=True, **_FLAGS)(function)
 
 
+def compiled_again(kernel: Any) -> Any:
+    """Return a kernel like this one that takes nothing from the cache."""
+    return njit(parallel=True, nogil=True, **_FLAGS)(kernel.py_func)
+
+
 @intrinsic
 def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
     """Return the array of `count` numbers like `zero` that begins at `address`."""

@@ -76,11 +76,16 @@ class _Hoist:
         left = f"{name}[t]" if name in self.indexed else name
         self.comments[name] = f"{left} = {formula(value, self.indexed)}"
         kind = Kind.ENTRY if name in self.entries else value.kind
-        self.equations.append(Equation(name, self._inside(value, kind), self.part))
+        inside = self._name(value) if self._is_kept(name, value) else self._inside(value, kind)
+        self.equations.append(Equation(name, inside, self.part))
         result = Value(name, kind)
         if kind is not Kind.ENTRY and not isinstance(value, Value | Number | Clock):
             self.known.setdefault(value, (result, self.part))
         return result
+
+    def _is_kept(self, name: str, value: Expression) -> bool:
+        """Is `name` a state that is a reduction? It moves on only after its old value is read."""
+        return isinstance(value, Reduce) and name in self._states
 
     def _inside(self, value: Expression, kind: Kind) -> Expression:
         """Rewrite a whole right-hand side, which has a name already."""
