@@ -70,8 +70,8 @@ class ExpressionBuilder:
         return syntax.String(self.text(tree.children[0]), span=self.span(tree))
 
     def text(self, part: Part) -> str:
-        """Return what stands between the quotes of a string."""
-        return str(part)[1:-1]
+        """Return what stands between the quotes of a string or the dollars of LaTeX."""
+        return self.span(part).text[1:-1]
 
     def _infinity(self, tree: Branch) -> syntax.Expression:
         return syntax.Constant("inf", span=self.span(tree))

@@ -62,7 +62,7 @@ def lay_out(source: SourceText) -> Layout:
 def blank(source: SourceText) -> Layout:
     """Return `source` as one logical line, whatever its indentation."""
     code, _, mistakes = _read_signs(source)
-    code = re.sub(r"\s", " ", code)
+    code = re.sub(r"[\t\r\n]", " ", code)
     start = len(code) - len(code.lstrip())
     line = Line(start, max(start, len(code.rstrip())), True, mistakes=mistakes)
     return Layout(source, code, [line])
@@ -197,6 +197,8 @@ class _Reader:
             return
         column = len(physical) - len(physical.lstrip(" "))
         begin, end = start + column, start + column + len(text)
+        if start == 0 and self.layout.source.text.startswith("\ufeff"):
+            column -= 1
         if column and self.indent is not None and column > self.indent:
             self._continue(end, comment)
             return
