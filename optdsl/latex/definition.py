@@ -8,38 +8,16 @@ starting values are assumed.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from optdsl.diagnostics import DiagnosticError, Span
 from optdsl.language import syntax
 from optdsl.latex import trees
-from optdsl.latex.equations import SourceEquation
-from optdsl.latex.names import refuse
+from optdsl.latex.equations import Declared, SourceEquation, spellings
+from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
 from optdsl.latex.starts import starting_value
-
-RESERVED = frozenset(
-    [
-        "t",
-        "theta",
-        "g",
-        "loss",
-        "pi",
-        "inf",
-        "all",
-        "per",
-        "if",
-        "else",
-        "and",
-        "or",
-        "not",
-        "for",
-        "then",
-        "true",
-        "false",
-    ]
-)
+from optdsl.latex.timing import check_gradient, error, find_targets, nowhere, start, statement
 
 
 @dataclass(frozen=True)
@@ -48,7 +26,8 @@ class Reading:
 
     `free` are the symbols that no equation defines and whose letter has no
     usual role, or that carry a time: a claim must say what they are.
-    `parameter` is what the document calls theta.
+    `parameter` is what the document calls theta; `renamed` holds the other names that
+    the definition spells otherwise: `g` that is more than a gradient, and `alpha_t` beside `alpha`.
     """
 
     definition: syntax.Definition
@@ -56,11 +35,12 @@ class Reading:
     assumed_domains: Mapping[str, syntax.Interval]
     assumed_starts: tuple[syntax.Equation, ...]
     parameter: str = "theta"
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_definition(
     equations: Iterable[SourceEquation],
-    declared: Collection[str] = (),
+    declared: Declared = (),
     *,
     name: str = "Source",
     family: syntax.Family = "optimizer",
@@ -76,31 +56,34 @@ def to_definition(
     equations for one symbol, the same time of one name on both sides, a name
     with a time here and without one there.
     """
+    known = spellings(declared)
     given, moving = _sort(tuple(equations))
     called = parameter or _parameter(moving)
     if called != "theta":
-        given = [_rename(equation, called) for equation in given]
-        moving = [_rename(equation, called) for equation in moving]
-    targets = _targets(moving)
-    _check_gradient(moving, targets)
-    statements = [_statement(order, moving, targets) for order in range(len(moving))]
-    starts = [_start(equation) for equation in given]
-    assumed = _missing_starts(statements, starts, frozenset(declared))
-    equations_of_all = (*starts, *assumed, *statements)
-    unknown = _unknown(equations_of_all)
+        given = [_rename(equation, {called: "theta"}) for equation in given]
+        moving = [_rename(equation, {called: "theta"}) for equation in moving]
+    moving, renamed = _part_names(moving)
+    targets = find_targets(moving)
+    check_gradient(moving, targets)
+    statements = [statement(order, moving, targets) for order in range(len(moving))]
+    if family == "transform":
+        statements = _given_gradient(statements)
+    starts = _starts([start(equation, targets) for equation in given])
+    assumed = _missing_starts(statements, starts, known)
+    whole = (*starts, *assumed, *statements)
+    unknown = _unknown(whole)
     domains = {
         symbol.name: domain
         for symbol in unknown
         if not symbol.indices and (domain := usual_domain(symbol.name)) is not None
     }
     hypers = tuple(_hyper(symbol, domains.get(symbol.name)) for symbol in unknown)
-    definition = syntax.Definition(
-        family, name, gives=gives, statements=(*hypers, *equations_of_all)
-    )
+    outputs = tuple(renamed.get(output, output) for output in gives)
+    definition = syntax.Definition(family, name, gives=outputs, statements=(*hypers, *whole))
     free = tuple(
-        symbol for symbol in unknown if symbol.name not in domains and symbol.name not in declared
+        symbol for symbol in unknown if symbol.name not in domains and symbol.name not in known
     )
-    return Reading(definition, free, domains, tuple(assumed), called)
+    return Reading(definition, free, domains, tuple(assumed), called, renamed)
 
 
 # ------------------------------------------------------------------- sorting
@@ -114,12 +97,12 @@ def _sort(
     moving: list[SourceEquation] = []
     for equation in equations:
         if not equation.targets:
-            raise _error("latex-no-equation", "this is an expression, not an equation", equation)
+            raise error("latex-no-equation", "this is an expression, not an equation", equation)
         if _is_clock(equation):
             continue
         numbered = [trees.number_of(target) is not None for target in equation.targets]
         if any(numbered) and not all(numbered):
-            raise _error("latex-start", "a starting value beside another value", equation)
+            raise error("latex-start", "a starting value beside another value", equation)
         (given if numbered[0] else moving).append(equation)
     return given, moving
 
@@ -131,7 +114,7 @@ def _is_clock(equation: SourceEquation) -> bool:
     step = syntax.Binary("+", syntax.Name("t"), syntax.Number("1"))
     if len(equation.targets) == 1 and equation.value in (syntax.Number("0"), step):
         return True
-    raise _error("latex-clock", "t counts the steps: it starts at 0 and grows by 1", equation)
+    raise error("latex-clock", "t counts the steps: it starts at 0 and grows by 1", equation)
 
 
 def _parameter(equations: list[SourceEquation]) -> str:
@@ -144,143 +127,79 @@ def _parameter(equations: list[SourceEquation]) -> str:
     return points.pop() if len(points) == 1 else "theta"
 
 
-def _rename(equation: SourceEquation, called: str) -> SourceEquation:
-    def change(name: syntax.Name, _: bool) -> syntax.Expression:
-        return replace(name, name="theta") if name.name == called else name
+def _rename(
+    equation: SourceEquation, names: Mapping[str, str], timed_only: bool = False
+) -> SourceEquation:
+    def change(name: syntax.Name, _: bool = False) -> syntax.Name:
+        if name.name in names and (name.indices or not timed_only):
+            return replace(name, name=names[name.name])
+        return name
 
-    targets = tuple(
-        replace(target, name="theta") if target.name == called else target
-        for target in equation.targets
-    )
+    targets = tuple(change(target) for target in equation.targets)
     return replace(equation, targets=targets, value=trees.rewrite(equation.value, change))
 
 
-# ---------------------------------------------------------------------- time
+def _part_names(
+    equations: list[SourceEquation],
+) -> tuple[list[SourceEquation], dict[str, str]]:
+    """Give two names to what are two symbols.
 
-
-@dataclass(frozen=True)
-class _Target:
-    """How a name is defined: at `t + offset` (None: without a time), in which equation."""
-
-    name: syntax.Name
-    offset: int | None
-    order: int
-    in_place: bool
-    assignment: bool
-
-
-def _targets(equations: list[SourceEquation]) -> dict[str, _Target]:
-    found: dict[str, _Target] = {}
-    for order, equation in enumerate(equations):
+    `\\alpha_t = \\alpha \\sqrt{...}` sets alpha_t, a value a step, from alpha, a hyperparameter.
+    `g_t = \\nabla f(\\theta_{t-1}) + \\lambda \\theta_{t-1}` sets g_t, more than
+    the gradient g.
+    """
+    renamed: dict[str, str] = {}
+    reads = [name for equation in equations for name, _ in trees.names_in(equation.value)]
+    untimed = {name.name for name in reads if not name.indices}
+    for equation in equations:
         for target in equation.targets:
-            if target.name in found or target.name in RESERVED - {"theta", "g"}:
-                message = f"a second equation for `{target.name}`"
-                if target.name not in found:
-                    message = f"`{target.name}` is a word of the language"
-                raise refuse("latex-twice", message, target.span or _place(equation))
-            found[target.name] = _target(target, order, equation)
-    return found
+            sized = usual_domain(target.name) is not None and trees.offset_of(target) is not None
+            if sized and target.name in untimed:
+                renamed[target.name] = target.name + "_t"
+            elif target.name == "g" and not _is_gradient(equation.value):
+                renamed["g"] = "g_t"
+    for old in renamed:
+        timed_only = old != "g"
+        equations = [_rename(equation, {old: renamed[old]}, timed_only) for equation in equations]
+    return equations, renamed
 
 
-def _target(target: syntax.Name, order: int, equation: SourceEquation) -> _Target:
-    offset = trees.offset_of(target)
-    if offset is not None and offset < 0:
-        raise refuse("latex-time", "a value before t is not set", target.span or _place(equation))
-    own = [read for read, _ in trees.names_in(equation.value) if read.name == target.name]
-    same = [read for read in own if trees.offset_of(read) == offset and not trees.number_of(read)]
-    same = [read for read in same if bool(read.indices) == bool(target.indices)]
-    if same and offset is not None and not equation.assignment:
-        message = f"`{_printed(target)}` at the same time on both sides of `=`"
-        hint = "write `:=` for an assignment"
-        raise refuse("latex-same-time", message, same[0].span or _place(equation), hint)
-    return _Target(target, offset, order, bool(same), equation.assignment)
+def _is_gradient(value: syntax.Expression) -> bool:
+    return isinstance(value, syntax.Call) and value.function == "grad"
 
 
-def _statement(
-    order: int, equations: list[SourceEquation], targets: dict[str, _Target]
-) -> syntax.Equation:
-    equation = equations[order]
+def _given_gradient(statements: list[syntax.Equation]) -> list[syntax.Equation]:
+    """A transform is handed the gradient at theta[t-1]: there it is g[t]."""
+    before = trees.at(syntax.Name("theta"), -1)
 
-    def change(name: syntax.Name, in_gradient: bool) -> syntax.Expression:
-        return _read_at(name, in_gradient, order, targets, equation)
+    def change(node: syntax.Expression) -> syntax.Expression | None:
+        if (
+            isinstance(node, syntax.Call)
+            and node.function == "grad"
+            and node.arguments == (before,)
+        ):
+            return trees.at(syntax.Name("g", span=node.span), 0)
+        return None
 
-    value = trees.rewrite(equation.value, change)
-    set_at = tuple(trees.at(target, 0) for target in equation.targets)
-    return syntax.Equation(set_at, value, span=equation.span)
-
-
-def _read_at(
-    name: syntax.Name,
-    in_gradient: bool,
-    order: int,
-    targets: dict[str, _Target],
-    equation: SourceEquation,
-) -> syntax.Name:
-    """Return a name as our language reads it: at t what this step makes, at t-1 what was before."""
-    offset = trees.offset_of(name)
-    if name.name == "t" or trees.number_of(name) is not None:
-        return name
-    target = targets.get(name.name)
-    if target is None:
-        return _read_undefined(name, offset)
-    before = -1 if order <= target.order else 0
-    if offset is None and (target.in_place or target.offset is None):
-        if not target.in_place and not target.assignment:
-            before = 0  # a definition: it holds wherever it stands
-        if target.offset is None or in_gradient:
-            return trees.at(name, before)
-    if offset is None and in_gradient and name.name == "theta":
-        return trees.at(name, -1)
-    if target.in_place and offset is not None and offset == target.offset:
-        return trees.at(name, before)
-    if offset is None or target.offset is None or target.in_place:
-        printed = f"`{_printed(name)}` and `{_printed(target.name)}`"
-        message = f"with a time and without, or at two times of an assignment: {printed}"
-        raise refuse("latex-time", message, name.span or _place(equation))
-    return trees.at(name, offset - target.offset)
-
-
-def _read_undefined(name: syntax.Name, offset: int | None) -> syntax.Name:
-    if name.name == "g" and offset is None:
-        return trees.at(name, 0)
-    if name.name == "theta" and offset is None:
-        return trees.at(name, -1)
-    return name
-
-
-def _check_gradient(equations: list[SourceEquation], targets: dict[str, _Target]) -> None:
-    """g without an equation is the gradient of this step: then `g_t` must be read somewhere."""
-    reads = [
-        name
-        for equation in equations
-        for name, _ in trees.names_in(equation.value)
-        if name.name == "g"
+    found = [
+        replace(equation, value=trees.replace_within(equation.value, change))
+        for equation in statements
     ]
-    if "g" in targets or not reads:
-        return
-    place = reads[0].span or _place(equations[0])
-    if all(trees.offset_of(read) not in (0, None) for read in reads):
-        message = "at which point is this gradient taken?"
-        hint = "g_t is the gradient of step t; give g an equation to say it otherwise"
-        raise refuse("latex-gradient", message, place, hint)
-    elsewhere = any(_takes_gradient(equation.value) for equation in equations)
-    if elsewhere and any(not read.indices for read in reads):
-        message = "is this `g` the gradient, beside one that is written out?"
-        hint = "write `g_t` for the gradient of the step"
-        raise refuse("latex-gradient", message, place, hint)
-
-
-def _takes_gradient(value: syntax.Expression) -> bool:
-    return any(
-        isinstance(node, syntax.Call) and node.function == "grad" for node in trees.within(value)
-    )
+    return [equation for equation in found if (equation.value,) != equation.targets]
 
 
 # ------------------------------------------------------------ starts and names
 
 
-def _start(equation: SourceEquation) -> syntax.Equation:
-    return syntax.Equation(equation.targets, equation.value, span=equation.span)
+def _starts(starts: list[syntax.Equation]) -> list[syntax.Equation]:
+    seen: set[syntax.Name] = set()
+    for given in starts:
+        for target in given.targets:
+            if target in seen:
+                message = f"a second starting value for `{target.name}`"
+                raise refuse("latex-twice", message, target.span or nowhere(given))
+            seen.add(target)
+    return starts
 
 
 def _missing_starts(
@@ -312,17 +231,17 @@ def _missing_starts(
 
 def _unknown(statements: Iterable[syntax.Equation]) -> list[syntax.Name]:
     """Return the names that are read and not defined, in the order of their first reading."""
-    statements = tuple(statements)
-    defined = {target.name for statement in statements for target in statement.targets}
+    whole = tuple(statements)
+    defined = {target.name for equation in whole for target in equation.targets}
     found: dict[str, syntax.Name] = {}
-    for statement in statements:
-        for name, _ in trees.names_in(statement.value):
+    for equation in whole:
+        for name, _ in trees.names_in(equation.value):
             if name.name in defined | {"t", "theta", "g"}:
                 continue
             known = found.setdefault(name.name, name)
             if bool(known.indices) != bool(name.indices):
                 message = f"`{name.name}` with a time and without"
-                raise refuse("latex-time", message, name.span or _nowhere(statement))
+                raise refuse("latex-time", message, name.span or nowhere(equation))
     return list(found.values())
 
 
@@ -331,22 +250,3 @@ def _hyper(symbol: syntax.Name, domain: syntax.Interval | None) -> syntax.Hyper:
     if keyword.iskeyword(symbol.name):
         alias = syntax.Alias(symbol.name + "_")
     return syntax.Hyper(symbol.name, alias=alias, domain=domain, span=symbol.span)
-
-
-# ------------------------------------------------------------------ messages
-
-
-def _printed(name: syntax.Name) -> str:
-    return name.name if name.span is None else name.span.text
-
-
-def _place(equation: SourceEquation) -> Span:
-    return equation.span or _nowhere(equation)
-
-
-def _nowhere(node: object) -> Span:
-    raise ValueError(f"no place is known for {node!r}")
-
-
-def _error(code: str, message: str, equation: SourceEquation) -> DiagnosticError:
-    return refuse(code, message, _place(equation))

@@ -17,8 +17,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
-from optdsl.latex.equations import SourceEquation, read_rows
-from optdsl.latex.tokens import Row, tokenize
+from optdsl.latex.equations import Declared, SourceEquation, read_rows, spellings
+from optdsl.latex.rows import Row
+from optdsl.latex.tokens import tokenize
 
 _BEGIN = re.compile(r"\\begin\{(equation|align|gather)(\*?)\}((?:\s*\\label\{[^{}]*\})*)")
 _NAMED = re.compile(r"\\(tag|label)\{([^{}]*)\}")
@@ -40,12 +41,12 @@ class Display:
         """The display as it stands in the file."""
         return self.span.text
 
-    def rows(self, tags: Collection[str], declared: Collection[str]) -> list[tuple[str, Row]]:
+    def rows(self, tags: Collection[str], declared: Declared) -> list[tuple[str, Row]]:
         """Return the rows that `tags` name, each with the tag that names it.
 
         A row that continues the one above it (`&= ...`) comes with the left side it needs.
         """
-        rows = tokenize(self.span, declared)
+        rows = tokenize(self.span, spellings(declared))
         whole = next((tag for tag in self.tags if tag in tags), None)
         found: list[tuple[str, Row]] = []
         head: Row | None = None
@@ -89,9 +90,7 @@ class SourceDocument:
         message = f"`{self.name}` has no equation `{tag}`"
         raise DiagnosticError(Diagnostic("unknown-equation", message, None, hint))
 
-    def equations(
-        self, tags: Iterable[str], declared: Collection[str] = ()
-    ) -> tuple[SourceEquation, ...]:
+    def equations(self, tags: Iterable[str], declared: Declared = ()) -> tuple[SourceEquation, ...]:
         """Return the equations with these numbers and labels, in the order of the document.
 
         They are read together. `19-21` stands for three numbers. `declared` are

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from optdsl.diagnostics import DiagnosticError, SourceText, Span
 from optdsl.language import syntax
-from optdsl.latex.names import Evidence, refuse, survey
+from optdsl.latex.names import Evidence, survey
 from optdsl.latex.notation import Raw, Sides
 from optdsl.latex.parsing import parse_row
+from optdsl.latex.problems import refuse
 from optdsl.latex.reading import Reader
-from optdsl.latex.tokens import Row, tokenize
+from optdsl.latex.rows import Row
+from optdsl.latex.tokens import tokenize
+
+#: Names known to be names, in ASCII; one with a time (`f[t]`) is a function of t.
+Declared: TypeAlias = Collection[str | syntax.Name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,7 @@ class SourceEquation:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-def read(
-    latex: str, name: str = "<latex>", declared: Collection[str] = ()
-) -> tuple[SourceEquation, ...]:
+def read(latex: str, name: str = "<latex>", declared: Declared = ()) -> tuple[SourceEquation, ...]:
     r"""Return the equations of a piece of LaTeX, all of it or none.
 
     `declared` are names, in ASCII, that are known to be names: they decide
@@ -44,7 +48,7 @@ def read(
     ('v', False)
     """
     source = SourceText(name, latex)
-    rows = tokenize(Span(source, 0, len(latex)), declared)
+    rows = tokenize(Span(source, 0, len(latex)), spellings(declared))
     if not rows:
         raise refuse("latex-unexpected", "expected an equation", Span(source, 0, len(latex)))
     return read_rows(rows, declared)
@@ -52,7 +56,7 @@ def read(
 
 def read_rows(
     rows: Iterable[Row],
-    declared: Collection[str] = (),
+    declared: Declared = (),
     before: Row | None = None,
 ) -> tuple[SourceEquation, ...]:
     """Return the equations of rows, read together: what one shows of a symbol counts for all.
@@ -77,11 +81,11 @@ def read_rows(
             left = statement.sides[0]
             parsed.append((statement, row.tags[0] if row.tags else None))
     _raise_all(errors)
-    return _interpret(parsed, frozenset(declared))
+    return _interpret(parsed, tuple(declared))
 
 
 def _interpret(
-    parsed: list[tuple[Sides, str | None]], declared: frozenset[str]
+    parsed: list[tuple[Sides, str | None]], declared: tuple[str | syntax.Name, ...]
 ) -> tuple[SourceEquation, ...]:
     reader = Reader(survey(tuple(statement for statement, _ in parsed), declared))
     found: list[SourceEquation] = []
@@ -122,7 +126,7 @@ def _equations(statement: Sides, tag: str | None, reader: Reader) -> list[Source
 
 
 def read_expression(
-    latex: str, name: str = "<latex>", declared: Collection[str] = ()
+    latex: str, name: str = "<latex>", declared: Declared = ()
 ) -> syntax.Expression:
     r"""Return the one expression that a piece of LaTeX is.
 
@@ -151,12 +155,17 @@ def read_symbol(latex: str, name: str = "<latex>") -> syntax.Name:
     statements = parse_row(rows[0]) if len(rows) == 1 else ()
     if len(statements) == 1 and len(statements[0].sides) == 1:
         side = statements[0].sides[0]
-        evidence = survey(statements, frozenset())
+        evidence = survey(statements, ())
         evidence.lone_symbol = True
         value = None if side is None else Reader(evidence).expression(side)
         if isinstance(value, syntax.Name):
             return value
     raise refuse("latex-symbol", "expected one symbol", whole)
+
+
+def spellings(declared: Declared) -> frozenset[str]:
+    """Return the declared names as text."""
+    return frozenset(name if isinstance(name, str) else name.name for name in declared)
 
 
 def _end(span: Span) -> Span:

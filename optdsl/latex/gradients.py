@@ -10,8 +10,9 @@ from typing import Protocol, cast
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.latex import shapes, trees
-from optdsl.latex.names import Evidence, Named, refuse, settle, sort_scripts
+from optdsl.latex.names import Evidence, Named, settle, sort_scripts
 from optdsl.latex.notation import Chain, Fraction, Group, Raw, Scripted, Slice, Symbol
+from optdsl.latex.problems import refuse
 
 
 class Reads(Protocol):

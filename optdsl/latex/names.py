@@ -14,9 +14,10 @@ The rules, once for all:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from optdsl.diagnostics import Diagnostic, DiagnosticError, Span
+from optdsl.diagnostics import DiagnosticError, Span
 from optdsl.language import syntax
 from optdsl.latex import shapes
 from optdsl.latex.notation import (
@@ -34,6 +35,7 @@ from optdsl.latex.notation import (
     Sign,
     Symbol,
 )
+from optdsl.latex.problems import refuse
 
 _INDICES = shapes.COMPONENTS | {"t"}
 
@@ -91,11 +93,6 @@ class Evidence:
         times = self.times.get(name, set())
         several = len(times) > 1 or any(time < 0 for time in times)
         return name == "theta" or several or (name in self.starts and bool(times))
-
-
-def refuse(code: str, message: str, span: Span, hint: str | None = None) -> DiagnosticError:
-    """Return the error that says what cannot be read, for the caller to raise."""
-    return DiagnosticError(Diagnostic(code, message, span, hint))
 
 
 def sort_scripts(raw: Raw, evidence: Evidence) -> Named:
@@ -245,9 +242,17 @@ def time_index(offset: int, span: Span) -> syntax.Expression:
 # ------------------------------------------------------------------ evidence
 
 
-def survey(statements: tuple[Sides, ...], declared: frozenset[str]) -> Evidence:
-    """Return what the statements show about their symbols."""
-    evidence = Evidence(declared, lone_symbol=True)
+def survey(statements: tuple[Sides, ...], declared: Iterable[str | syntax.Name]) -> Evidence:
+    """Return what the statements show about their symbols.
+
+    A declared name with a time (`f[t]`) is a function of t wherever it stands.
+    """
+    declared = tuple(declared)
+    plain = frozenset(name for name in declared if isinstance(name, str))
+    named = [name for name in declared if isinstance(name, syntax.Name)]
+    functions = {name.name for name in named if name.indices}
+    evidence = Evidence(plain | {name.name for name in named} - functions, lone_symbol=True)
+    evidence.times.update((name, {0}) for name in functions)
     for statement in statements:
         target = statement.sides[0]
         if target is not None and len(statement.sides) > 1:

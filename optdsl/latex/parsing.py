@@ -37,7 +37,7 @@ from optdsl.latex.notation import (
     Slice,
     Symbol,
 )
-from optdsl.latex.tokens import Row
+from optdsl.latex.rows import Row
 from optdsl.latex.vocabulary import CALLED
 
 

@@ -6,12 +6,12 @@ Every node of the notation is either read whole or refused at its place.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, cast
+from typing import Literal, NoReturn, cast
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
-from optdsl.latex import gradients, shapes
-from optdsl.latex.names import Evidence, Named, refuse, settle, sort_scripts
+from optdsl.latex import conditions, gradients, shapes
+from optdsl.latex.names import Evidence, Named, settle, sort_scripts
 from optdsl.latex.notation import (
     Bars,
     Braces,
@@ -33,6 +33,7 @@ from optdsl.latex.notation import (
     Slice,
     Symbol,
 )
+from optdsl.latex.problems import refuse
 
 _SINGLE = frozenset(
     [
@@ -89,7 +90,7 @@ class Reader:
             case Chain(_, span):
                 return self._product(self.factors(raw), span)
             case Cases():
-                return self._cases(raw)
+                return conditions.cases(raw, self)
             case Scripted() if not shapes.is_symbol(raw):
                 return self._scripted(raw)
         if shapes.is_symbol(raw):
@@ -375,31 +376,3 @@ class Reader:
         whole = Symbol("_".join(parts), "word", head.font, place)
         index = Script(False, (group.items[-1],), (), group.items[-1].span)
         return self._stateful(Scripted(whole, (index, *scripts), span))
-
-    # -------------------------------------------------------------------- cases
-
-    def _cases(self, raw: Cases) -> syntax.Expression:
-        *rows, last = raw.rows
-        if last.condition is not None:
-            hint = "end the cases with `\\text{otherwise}`"
-            raise refuse("latex-cases", "what holds in all other cases?", last.span, hint)
-        value = self.expression(last.value)
-        for row in reversed(rows):
-            if row.condition is None:
-                raise refuse("latex-cases", "`otherwise` stands last", row.span)
-            condition = self._condition(row.condition)
-            chosen = self.expression(row.value)
-            value = syntax.Conditional(chosen, condition, value, span=raw.span)
-        return value
-
-    def _condition(self, raw: Raw) -> syntax.Expression:
-        match raw:
-            case Comparison(operator, left, right, span):
-                values = self.expression(left), self.expression(right)
-                return syntax.Binary(cast(Any, operator), *values, span=span)
-            case Logic("not", (operand,), span):
-                return syntax.Unary("not", self._condition(operand), span=span)
-            case Logic(operator, (left, right), span) if operator != "not":
-                both = self._condition(left), self._condition(right)
-                return syntax.Binary(operator, *both, span=span)
-        raise refuse("latex-cases", "expected a comparison", raw.span)

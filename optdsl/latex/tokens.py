@@ -14,8 +14,11 @@ from typing import NoReturn
 
 from lark import Token
 
-from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
+from optdsl.diagnostics import SourceText, Span, did_you_mean
 from optdsl.latex import vocabulary as words
+from optdsl.latex.problems import refuse
+from optdsl.latex.rows import Row, make_row
+from optdsl.latex.scanning import heads_brackets, take_argument
 
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
@@ -40,15 +43,6 @@ _ENDS_OPERAND = frozenset(
         "END_CASES",
     ]
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a display: its tokens, the tags and labels it bears, and where it stands."""
-
-    tokens: tuple[Token, ...]
-    tags: tuple[str, ...]
-    span: Span
 
 
 def tokenize(span: Span, declared: Collection[str] = ()) -> tuple[Row, ...]:
@@ -77,7 +71,7 @@ class _Tokenizer:
             self._next()
         if self.opened:
             _, place = self.opened[-1]
-            raise _error("latex-unbalanced", f"`{place.text}` is never closed", place)
+            raise refuse("latex-unbalanced", f"`{place.text}` is never closed", place)
         self._finish_row(self.end)
         return tuple(self.found)
 
@@ -174,7 +168,11 @@ class _Tokenizer:
                 self._add("LETTER", letter, 1)
 
     def _is_word(self, text: str) -> bool:
-        return text in self.declared or self._in_subscript() or self._heads_brackets(text)
+        return (
+            text in self.declared
+            or self._in_subscript()
+            or heads_brackets(text, self.source.text[self.at + len(text) : self.end])
+        )
 
     def _in_subscript(self) -> bool:
         """Are we directly within the braces of a subscript?"""
@@ -183,14 +181,6 @@ class _Tokenizer:
         start = self.opened[-1][1].start
         before = [token for token in self.tokens if (token.start_pos or 0) < start]
         return bool(before) and before[-1].type == "SUB"
-
-    def _heads_brackets(self, text: str) -> bool:
-        """Is a run of letters the head of `RMS[g]` or of `MeanSquare(w, t)`?"""
-        rest = self.source.text[self.at + len(text) : self.end]
-        if text.isupper():
-            return re.match(r"\s*(?:\\left)?\[", rest) is not None
-        inside = re.match(r"\s*(?:\\left)?\(([^()]*)\)", rest)
-        return len(text) > 2 and text[0].isupper() and inside is not None and "," in inside[1]
 
     # --------------------------------------------------------------- commands
 
@@ -258,20 +248,8 @@ class _Tokenizer:
         self.at += 2
 
     def _argument(self, printed: str) -> str:
-        """Take `{...}` from the text and return what is inside, braces balanced."""
-        text = self.source.text
-        while self.at < self.end and text[self.at].isspace():
-            self.at += 1
-        if self.at >= self.end or text[self.at] != "{":
-            place = Span(self.source, self.at, min(self.at + 1, self.end))
-            raise _error("latex-unexpected", f"expected `{{` after `{printed}`", place)
-        depth, start = 0, self.at
-        for at in range(start, self.end):
-            depth += {"{": 1, "}": -1}.get(text[at], 0)
-            if depth == 0:
-                self.at = at + 1
-                return text[start + 1 : at]
-        raise _error("latex-unbalanced", "`{` is never closed", Span(self.source, start, start + 1))
+        text, self.at = take_argument(self.source, self.at, self.end, printed)
+        return text
 
     def _in_font(self, font: str, text: str, start: int) -> None:
         greek = words.GREEK.get(text.removeprefix("\\")) if text.startswith("\\") else None
@@ -283,7 +261,7 @@ class _Tokenizer:
             self._put("WORD", f"{font} {_JOINT.sub('_', text)}", start)
         else:
             place = Span(self.source, start, self.at)
-            raise _error("latex-text", f"expected a letter in `\\{font}`", place)
+            raise refuse("latex-text", f"expected a letter in `\\{font}`", place)
 
     def _text(self, text: str, start: int) -> None:
         word = text.strip()
@@ -300,7 +278,7 @@ class _Tokenizer:
         else:
             place = Span(self.source, start, self.at)
             hint = "an equation may hold names, and `if` and `otherwise` within cases"
-            raise _error("latex-text", "these words are not understood", place, hint)
+            raise refuse("latex-text", "these words are not understood", place, hint)
 
     def _is_lowered(self, word: str) -> bool:
         """A subscript may be a number set as text: a name's part, where `_0` may be a time."""
@@ -315,17 +293,15 @@ class _Tokenizer:
             elif name in words.ENVIRONMENTS and self._outside():
                 self.opened.append((name, place))
             else:
-                raise _error("latex-environment", f"`{name}` is not understood here", place)
+                raise refuse("latex-environment", f"`{name}` is not understood here", place)
             return
         closes = "END_CASES" if name == "cases" else name
         if not self.opened or self.opened[-1][0] != closes:
-            raise _error("latex-unbalanced", f"`{place.text}` closes nothing that is open", place)
+            raise refuse("latex-unbalanced", f"`{place.text}` closes nothing that is open", place)
         self.opened.pop()
         if name == "cases":
             self._drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION", "NEWLINE"))
             self._put("END_CASES", "cases", start)
-
-    # --------------------------------------------------------------- brackets
 
     def _sized(self, name: str, width: int) -> None:
         text = self.source.text
@@ -364,15 +340,13 @@ class _Tokenizer:
     def _close(self, kind: str, width: int) -> None:
         place = self._span(width)
         if not self.opened or self._outside():
-            raise _error("latex-unbalanced", f"`{place.text}` closes nothing", place)
+            raise refuse("latex-unbalanced", f"`{place.text}` closes nothing", place)
         expected, opened = self.opened[-1]
         if expected != kind:
             message = f"`{place.text}` does not close `{opened.text}`"
-            raise _error("latex-unbalanced", message, place)
+            raise refuse("latex-unbalanced", message, place)
         self.opened.pop()
         self._add(kind, place.text, width)
-
-    # ------------------------------------------------------------------- rows
 
     def _newline(self) -> None:
         width = 2
@@ -390,15 +364,9 @@ class _Tokenizer:
 
     def _finish_row(self, end: int) -> None:
         self._drop_trailing(("SEPARATOR", "PUNCTUATION"))
-        row: list[Token] = []
-        for token in self.tokens:
-            gap = token.type == "SEPARATOR"
-            if not (gap and (not row or row[-1].type == "SEPARATOR")):
-                row.append(token)
-        if row:
-            first, last = row[0], row[-1]
-            span = Span(self.source, first.start_pos or 0, last.end_pos or 0)
-            self.found.append(Row(tuple(row), tuple(self.tags), span))
+        row = make_row(self.source, self.tokens, self.tags)
+        if row is not None:
+            self.found.append(row)
         elif self.tags and self.found:
             above = self.found[-1]
             self.found[-1] = Row(above.tokens, above.tags + tuple(self.tags), above.span)
@@ -407,8 +375,6 @@ class _Tokenizer:
     def _drop_trailing(self, kinds: tuple[str, ...]) -> None:
         while self.tokens and self.tokens[-1].type in kinds:
             self.tokens.pop()
-
-    # ----------------------------------------------------------------- basics
 
     def _outside(self) -> bool:
         """Are we within no bracket, but for the environments that lay out a display?"""
@@ -430,8 +396,4 @@ class _Tokenizer:
         self.tokens.append(Token(kind, value, start_pos=start, end_pos=self.at))
 
     def _refuse(self, code: str, message: str, width: int, hint: str | None = None) -> NoReturn:
-        raise _error(code, message, self._span(width), hint)
-
-
-def _error(code: str, message: str, span: Span, hint: str | None = None) -> DiagnosticError:
-    return DiagnosticError(Diagnostic(code, message, span, hint))
+        raise refuse(code, message, self._span(width), hint)

@@ -110,3 +110,33 @@ def names_in(expression: syntax.Expression) -> Iterator[tuple[syntax.Name, bool]
 
     rewrite(expression, note)
     yield from found
+
+
+def replace_within(
+    expression: syntax.Expression,
+    change: Callable[[syntax.Expression], syntax.Expression | None],
+) -> syntax.Expression:
+    """Rebuild an expression top down; where `change` gives an expression, that stands instead."""
+    changed = change(expression)
+    if changed is not None:
+        return changed
+
+    def inside(part: syntax.Expression) -> syntax.Expression:
+        return replace_within(part, change)
+
+    match expression:
+        case syntax.Unary(_, operand):
+            return replace(expression, operand=inside(operand))
+        case syntax.Binary(_, left, right):
+            return replace(expression, left=inside(left), right=inside(right))
+        case syntax.Conditional(value, condition, otherwise):
+            last = None if otherwise is None else inside(otherwise)
+            first, test = inside(value), inside(condition)
+            return replace(expression, value=first, condition=test, otherwise=last)
+        case syntax.Call(_, arguments):
+            new = tuple(
+                part if isinstance(part, syntax.Keyword | syntax.Scope) else inside(part)
+                for part in arguments
+            )
+            return replace(expression, arguments=new)
+    return expression

@@ -151,9 +151,9 @@ class _Writer:
 
     def _exponent(self, exponent: syntax.Expression) -> str:
         """A lone letter that would be read as an index or a transpose is set as a word."""
-        lone = isinstance(exponent, syntax.Name) and not exponent.indices
-        if lone and exponent.name in ("i", "j", "T"):
-            return rf"\mathrm{{{exponent.name}}}"
+        match exponent:
+            case syntax.Name("i" | "j" | "T" as name, ()):
+                return rf"\mathrm{{{name}}}"
         return self.write(exponent)
 
     def _cases(self, expression: syntax.Conditional) -> str:

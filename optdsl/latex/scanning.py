@@ -1,0 +1,33 @@
+"""Looks ahead in the text where one character is not enough."""
+
+from __future__ import annotations
+
+import re
+
+from optdsl.diagnostics import SourceText, Span
+from optdsl.latex.problems import refuse
+
+
+def take_argument(source: SourceText, at: int, end: int, printed: str) -> tuple[str, int]:
+    """Return what stands in the braces behind the command `printed`, and where they end."""
+    text = source.text
+    while at < end and text[at].isspace():
+        at += 1
+    if at >= end or text[at] != "{":
+        place = Span(source, at, min(at + 1, end))
+        raise refuse("latex-unexpected", f"expected `{{` after `{printed}`", place)
+    depth = 0
+    for here in range(at, end):
+        depth += {"{": 1, "}": -1}.get(text[here], 0)
+        if depth == 0:
+            return text[at + 1 : here], here + 1
+    raise refuse("latex-unbalanced", "`{` is never closed", Span(source, at, at + 1))
+
+
+def heads_brackets(letters: str, rest: str) -> bool:
+    """Is a run of letters the head of `RMS[g]` or of `MeanSquare(w, t)`?"""
+    if letters.isupper():
+        return re.match(r"\s*(?:\\left)?\[", rest) is not None
+    inside = re.match(r"\s*(?:\\left)?\(([^()]*)\)", rest)
+    named = len(letters) > 2 and letters[0].isupper()
+    return named and inside is not None and "," in inside[1]

@@ -1,0 +1,199 @@
+"""At which time each name of a document is read, in our language's terms.
+
+`theta_{t+1} = theta_t - ...` is read one step lower throughout, and what an
+assignment sets is read as it was before in its own line and above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from optdsl.diagnostics import DiagnosticError, Span
+from optdsl.language import syntax
+from optdsl.latex import trees
+from optdsl.latex.equations import SourceEquation
+from optdsl.latex.problems import refuse
+
+RESERVED = frozenset(
+    ("t", "theta", "g", "loss", "pi", "inf", "all", "per", "if", "else")
+    + ("and", "or", "not", "for", "then", "true", "false")
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """How a name is defined: at `t + offset` (None: without a time), in which equation."""
+
+    name: syntax.Name
+    offset: int | None
+    order: int
+    in_place: bool
+    assignment: bool
+
+
+def find_targets(equations: Sequence[SourceEquation]) -> dict[str, Target]:
+    """Return how each name is defined; DiagnosticError where one is defined twice."""
+    found: dict[str, Target] = {}
+    for order, equation in enumerate(equations):
+        for target in equation.targets:
+            if target.name in found or target.name in RESERVED - {"theta", "g"}:
+                message = f"a second equation for `{target.name}`"
+                if target.name not in found:
+                    message = f"`{target.name}` is a word of the language"
+                raise refuse("latex-twice", message, target.span or place_of(equation))
+            found[target.name] = _target(target, order, equation)
+    if "theta" not in found and (known := _theta_of_gradients(equations)) is not None:
+        found["theta"] = known
+    return found
+
+
+def _theta_of_gradients(equations: Sequence[SourceEquation]) -> Target | None:
+    """Where nothing moves theta, the point of a gradient says which theta is the one before."""
+    points = [
+        (name, order)
+        for order, equation in enumerate(equations)
+        for node in trees.within(equation.value)
+        if isinstance(node, syntax.Call) and node.function == "grad"
+        for name in node.arguments
+        if isinstance(name, syntax.Name) and name.name == "theta"
+    ]
+    offsets = {trees.offset_of(name) for name, _ in points}
+    if len(offsets) != 1 or (offset := offsets.pop()) is None:
+        return None
+    name, order = points[0]
+    return Target(name, offset + 1, order, False, False)
+
+
+def _target(target: syntax.Name, order: int, equation: SourceEquation) -> Target:
+    offset = trees.offset_of(target)
+    if offset is not None and offset < 0:
+        raise refuse("latex-time", "a value before t is not set", target.span or place_of(equation))
+    own = [read for read, _ in trees.names_in(equation.value) if read.name == target.name]
+    same = [read for read in own if trees.offset_of(read) == offset and not trees.number_of(read)]
+    same = [read for read in same if bool(read.indices) == bool(target.indices)]
+    if same and offset is not None and not equation.assignment:
+        message = f"`{printed(target)}` at the same time on both sides of `=`"
+        hint = "write `:=` for an assignment"
+        raise refuse("latex-same-time", message, same[0].span or place_of(equation), hint)
+    return Target(target, offset, order, bool(same), equation.assignment)
+
+
+def start(equation: SourceEquation, targets: Mapping[str, Target]) -> syntax.Equation:
+    """Return a starting value; a name that is defined at t+1 starts at 1, or at 0."""
+    set_at = tuple(_numbered(target, targets) for target in equation.targets)
+    return syntax.Equation(set_at, equation.value, span=equation.span)
+
+
+def _numbered(name: syntax.Name, targets: Mapping[str, Target]) -> syntax.Name:
+    target, number = targets.get(name.name), trees.number_of(name)
+    if target is None or not target.offset or number is None:
+        return name
+    index = syntax.Number(str(max(number - target.offset, 0)), span=name.span)
+    return syntax.Name(name.name, (index,), span=name.span)
+
+
+def statement(
+    order: int, equations: Sequence[SourceEquation], targets: Mapping[str, Target]
+) -> syntax.Equation:
+    """Return equation number `order` as an equation of our language."""
+    equation = equations[order]
+
+    def change(name: syntax.Name, in_gradient: bool) -> syntax.Expression:
+        return _read_at(name, in_gradient, order, targets, equation)
+
+    value = trees.rewrite(equation.value, change)
+    set_at = tuple(trees.at(target, 0) for target in equation.targets)
+    return syntax.Equation(set_at, value, span=equation.span)
+
+
+def _read_at(
+    name: syntax.Name,
+    in_gradient: bool,
+    order: int,
+    targets: Mapping[str, Target],
+    equation: SourceEquation,
+) -> syntax.Name:
+    """Return a name as our language reads it: at t what this step makes, at t-1 what was before."""
+    offset = trees.offset_of(name)
+    if name.name == "t":
+        return name
+    if trees.number_of(name) is not None:
+        return _numbered(name, targets)
+    if name.name in RESERVED - {"theta", "g"}:
+        message = f"`{name.name}` is a word of the language"
+        raise refuse("latex-reserved", message, name.span or place_of(equation))
+    target = targets.get(name.name)
+    if target is None:
+        return _read_undefined(name, offset)
+    before = -1 if order <= target.order else 0
+    if offset is None and (target.in_place or target.offset is None):
+        if not target.in_place and not target.assignment:
+            before = 0  # a definition: it holds wherever it stands
+        if target.offset is None or in_gradient:
+            return trees.at(name, before)
+    if offset is None and in_gradient and name.name == "theta":
+        return trees.at(name, -1)
+    if target.in_place and offset is not None and offset == target.offset:
+        return trees.at(name, before)
+    if offset is None or target.offset is None or target.in_place:
+        both = f"`{printed(name)}` and `{printed(target.name)}`"
+        message = f"with a time and without, or at two times of an assignment: {both}"
+        raise refuse("latex-time", message, name.span or place_of(equation))
+    return trees.at(name, offset - target.offset)
+
+
+def _read_undefined(name: syntax.Name, offset: int | None) -> syntax.Name:
+    if name.name == "g" and offset is None:
+        return trees.at(name, 0)
+    if name.name == "theta" and offset is None:
+        return trees.at(name, -1)
+    return name
+
+
+def check_gradient(equations: Sequence[SourceEquation], targets: Mapping[str, Target]) -> None:
+    """g without an equation is the gradient of this step: then `g_t` must be read somewhere."""
+    reads = [
+        name
+        for equation in equations
+        for name, _ in trees.names_in(equation.value)
+        if name.name == "g"
+    ]
+    if "g" in targets or not reads:
+        return
+    place = reads[0].span or place_of(equations[0])
+    if all(trees.offset_of(read) not in (0, None) for read in reads):
+        message = "at which point is this gradient taken?"
+        hint = "g_t is the gradient of step t; give g an equation to say it otherwise"
+        raise refuse("latex-gradient", message, place, hint)
+    elsewhere = any(_takes_gradient(equation.value) for equation in equations)
+    if elsewhere and any(not read.indices for read in reads):
+        message = "is this `g` the gradient, beside one that is written out?"
+        hint = "write `g_t` for the gradient of the step"
+        raise refuse("latex-gradient", message, place, hint)
+
+
+def _takes_gradient(value: syntax.Expression) -> bool:
+    return any(
+        isinstance(node, syntax.Call) and node.function == "grad" for node in trees.within(value)
+    )
+
+
+def printed(name: syntax.Name) -> str:
+    """Return a name as the document prints it."""
+    return name.name if name.span is None else name.span.text
+
+
+def place_of(equation: SourceEquation) -> Span:
+    """Return where an equation stands."""
+    return equation.span or nowhere(equation)
+
+
+def nowhere(node: object) -> Span:
+    """Raise ValueError: what is read from a document has a place."""
+    raise ValueError(f"no place is known for {node!r}")
+
+
+def error(code: str, message: str, equation: SourceEquation) -> DiagnosticError:
+    """Return the error that points at a whole equation."""
+    return refuse(code, message, place_of(equation))
