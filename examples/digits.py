@@ -61,7 +61,7 @@ def check_all(progress: Progress) -> dict[str, str]:
     """Hold every shipped rule to its claims; return one word for each."""
     verdicts = {}
     for name in follow(list(shipped()), "check", progress):
-        checked = check_paths([name])[0]
+        checked = next(check_paths([name]))
         verdicts[name] = checked.rules[0].verdict
         if not checked.good:
             progress.console.print(f"[red]{name}: findings; `optdsl check {name}` shows them[/]")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,50 +12,34 @@ from optdsl.commands.terminal import Misuse
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 
 if TYPE_CHECKING:
+    from optdsl.checks.claims import Finding
     from optdsl.language.syntax import Definition, File
     from optdsl.model.inheritance import Lookup
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedClaim:
-    """One claim, and what became of it.
-
-    `holds` says that the verdict is the expected one; `warning` that it passes
-    only because nothing speaks against it. `details` is the counterexample or the reason.
-    """
-
-    claim: str
-    line: int | None
-    expected: str
-    verdict: str
-    holds: bool
-    warning: bool
-    details: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class CheckedRule:
-    """A definition, what is wrong with it, and its claims."""
+    """A definition, what is wrong with it, and what was found of its claims."""
 
     name: str
     family: str
     errors: tuple[Diagnostic, ...] = ()
-    claims: tuple[CheckedClaim, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def good(self) -> bool:
         """Is there nothing to mend?"""
-        return not self.errors and all(claim.holds for claim in self.claims)
+        return not self.errors and all(finding.passed for finding in self.findings)
 
     @property
     def verdict(self) -> str:
-        """One word for all that it claims of sources and of other rules."""
+        """One word for all that it claims of documents and of other rules."""
         if not self.good:
             return "findings"
-        positive = [claim for claim in self.claims if claim.expected == "proved"]
+        positive = [finding for finding in self.findings if finding.expected == "proved"]
         if not positive:
             return "no claims"
-        return "agrees" if any(claim.warning for claim in positive) else "proved"
+        return "agrees" if any(finding.warning for finding in positive) else "proved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +48,7 @@ class CheckedFile:
 
     name: str
     rules: tuple[CheckedRule, ...] = ()
-    errors: tuple[Diagnostic, ...] = field(default=())
+    errors: tuple[Diagnostic, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -72,7 +56,7 @@ class CheckedFile:
         return not self.errors and all(rule.good for rule in self.rules)
 
 
-def check_paths(paths: Sequence[str], *, strict: bool = False) -> list[CheckedFile]:
+def check_paths(paths: Sequence[str], *, strict: bool = False) -> Iterator[CheckedFile]:
     """Check files, folders and shipped rules; without any, all that is shipped.
 
     Raises:
@@ -81,21 +65,19 @@ def check_paths(paths: Sequence[str], *, strict: bool = False) -> list[CheckedFi
     """
     from optdsl.library import shipped
 
-    if not paths:
-        return [check_shipped(name, strict=strict) for name in shipped()]
     known = shipped()
-    checked: list[CheckedFile] = []
-    for path in paths:
-        if path in known and not Path(path).exists():
-            checked.append(check_shipped(path, strict=strict))
-        elif Path(path).suffix == ".opt" or Path(path).exists():
-            checked += [check_file(file, strict=strict) for file in spec_files([Path(path)])]
-        else:
+    for path in paths or known:
+        if path not in known and Path(path).suffix != ".opt" and not Path(path).exists():
             raise Misuse(
                 f"there is no file and no shipped rule `{path}`",
                 did_you_mean(path, known) or "`optdsl list` shows what is shipped",
             )
-    return checked
+    for path in paths or known:
+        if path in known and not (paths and Path(path).exists()):
+            yield check_shipped(path, strict=strict)
+        else:
+            for file in spec_files([Path(path)]):
+                yield check_file(file, strict=strict)
 
 
 def check_shipped(name: str, *, strict: bool = False) -> CheckedFile:
@@ -125,16 +107,13 @@ def check_file(path: Path, *, strict: bool = False) -> CheckedFile:
 
 
 def _check_rule(definition: Definition, lookup: Lookup, strict: bool) -> CheckedRule:
+    from optdsl.checks.claims import check_definition
     from optdsl.model import build
 
     name, family = definition.name, definition.family
     try:
         build(definition, lookup)
-        claims = _check_claims(definition, lookup, strict)
+        findings = check_definition(definition, lookup, strict=strict)
     except DiagnosticError as error:
         return CheckedRule(name, family, errors=error.diagnostics)
-    return CheckedRule(name, family, claims=claims)
-
-
-def _check_claims(definition: Definition, lookup: Lookup, strict: bool) -> tuple[CheckedClaim, ...]:
-    return ()
+    return CheckedRule(name, family, findings=tuple(findings))

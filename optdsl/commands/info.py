@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from optdsl.commands.rules import find_rule
-from optdsl.commands.terminal import out, print_json
+from optdsl.commands.terminal import out, print_json, write
 
 if TYPE_CHECKING:
     from optdsl.model.system import Hyperparameter, System
@@ -104,9 +104,9 @@ def _print(data: dict[str, Any]) -> None:
             console.print(Text(f"  {line}", "cyan"))
     if data["hyperparameters"]:
         console.print()
-        console.print(_hyperparameter_table(data["hyperparameters"]))
+        write(_hyperparameter_table(data["hyperparameters"]))
     console.print()
-    console.print(_cost_table(data))
+    write(_cost_table(data))
 
 
 def _hyperparameter_table(items: list[dict[str, Any]]) -> Table:

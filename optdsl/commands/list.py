@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from optdsl.commands.rules import shipped_definitions
-from optdsl.commands.terminal import out, print_json
+from optdsl.commands.terminal import print_json, write
 
 if TYPE_CHECKING:
     from optdsl.language.syntax import Definition
@@ -31,7 +31,7 @@ def list_(
             table.add_row()
         family = definition.family
         table.add_row(f"[bold]{definition.name}[/]", family, definition.doc or "")
-    out().print(table)
+    write(table)
 
 
 def _entry(definition: Definition) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from optdsl.diagnostics import Diagnostic
@@ -43,6 +43,18 @@ def _console(terminal: bool, *, stderr: bool) -> Console:
     return _Console(stderr=stderr, width=width, highlight=False, soft_wrap=False, emoji=False)
 
 
+def write(renderable: RenderableType) -> None:
+    """Print a result; without the spaces that tables end in where it goes into a file."""
+    console = out()
+    if console.is_terminal:
+        console.print(renderable)
+        return
+    with console.capture() as captured:
+        console.print(renderable)
+    lines = captured.get().split("\n")
+    sys.stdout.write("\n".join(line.rstrip() for line in lines))
+
+
 def complain(message: str, hint: str | None = None) -> None:
     """Print one line of complaint, and what to do about it."""
     text = Text.assemble(("error: ", "bold red"), message)
@@ -51,9 +63,9 @@ def complain(message: str, hint: str | None = None) -> None:
     err().print(text, soft_wrap=True)
 
 
-def show_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
+def show_diagnostics(diagnostics: Iterable[Diagnostic], console: Console | None = None) -> None:
     """Print diagnostics as they are written, in colour where the terminal has it."""
-    console = err()
+    console = console or err()
     for number, diagnostic in enumerate(diagnostics):
         if number:
             console.print()

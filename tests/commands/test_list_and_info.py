@@ -1,0 +1,123 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from optdsl.library import shipped
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
+
+
+def valid(text, schema):
+    """Return the document in `text` if it is as `schema` says."""
+    document = json.loads(text)
+    jsonschema.validate(document, json.loads((SCHEMAS / schema).read_text(encoding="utf-8")))
+    return document
+
+
+def test_list_names_all_that_is_shipped(optdsl):
+    listed = optdsl("list")
+    assert listed.status == 0
+    assert all(name in listed.out for name in shipped())
+
+
+def test_list_as_json(optdsl):
+    rules = {
+        rule["name"]: rule for rule in valid(optdsl("list", "--json").out, "list.json")["rules"]
+    }
+    assert list(rules) == list(shipped())
+    assert rules["Adam"]["family"] == "optimizer"
+    assert "ruder2016" in rules["Adam"]["sources"]
+
+
+@pytest.mark.parametrize("name", [*shipped(), "ClipByGlobalNorm(c=1) | AdamW"])
+def test_info_of_all_that_is_shipped(optdsl, name):
+    assert optdsl("info", name).status == 0
+    valid(optdsl("info", name, "--json").out, "info.json")
+
+
+def test_info_tells_what_adam_is(optdsl):
+    told = valid(optdsl("info", "Adam", "--json").out, "info.json")
+    assert told["parts"] == [
+        {
+            "name": "Adam",
+            "equations": [
+                "m[0] = v[0] = 0",
+                "m[t] = beta1*m[t-1] + (1 - beta1)*g[t]",
+                "v[t] = beta2*v[t-1] + (1 - beta2)*g[t]^2",
+                "mhat = m[t]/(1 - beta1^t)",
+                "vhat = v[t]/(1 - beta2^t)",
+                "theta[t] = theta[t-1] - eta*mhat/(sqrt(vhat) + epsilon)",
+            ],
+        }
+    ]
+    assert told["hyperparameters"][1] == {
+        "name": "beta1",
+        "alias": "betas[1]",
+        "default": 0.9,
+        "domain": "[0, 1)",
+        "doc": "decay of the first moment",
+    }
+    # Reads theta, g, m, v and writes theta, m, v: seven streams of four bytes in one pass.
+    assert told["state_bytes_per_parameter"] == 8
+    assert (told["passes"], told["bytes_moved_per_parameter"]) == (1, 28)
+
+
+def test_a_composition_names_whose_hyperparameter_it_is(optdsl):
+    told = valid(optdsl("info", "ClipByGlobalNorm | SGD", "--json").out, "info.json")
+    assert [item["name"] for item in told["hyperparameters"]] == ["ClipByGlobalNorm.c", "SGD.eta"]
+    assert [part["name"] for part in told["parts"]] == ["ClipByGlobalNorm", "SGD"]
+    assert told["passes"] == 2
+
+
+def test_what_is_taken_over_is_shown(optdsl):
+    told = valid(optdsl("info", "AdamW", "--json").out, "info.json")
+    assert "mhat = m[t]/(1 - beta1^t)" in told["parts"][0]["equations"]
+
+
+def test_formulas_and_missing_defaults(optdsl, tmp_path):
+    (tmp_path / "a.opt").write_text(
+        "schedule A gives eta\n"
+        "  hyper a in 1..inf\n"
+        "  hyper b = 1/sqrt(t)\n"
+        "  hyper c = inf\n"
+        "  eta = min(a*b, c)\n"
+    )
+    told = valid(optdsl("info", "a.opt", "--json").out, "info.json")
+    assert [item["default"] for item in told["hyperparameters"]] == [None, "1/sqrt(t)", "inf"]
+    assert [item["domain"] for item in told["hyperparameters"]] == ["1..inf", None, None]
+    assert "must be given" in optdsl("info", "a.opt").out
+
+
+def test_an_unknown_name_is_misuse_with_a_suggestion(optdsl):
+    refused = optdsl("info", "Adan")
+    assert refused.status == 2
+    assert "did you mean `Adam`?" in refused.err
+
+
+@pytest.mark.parametrize("stage", ["equations", "latex", "program", "source", "assembly"])
+def test_every_stage_of_adam_can_be_seen(optdsl, stage):
+    seen = optdsl("show", "Adam", "--as", stage)
+    assert (seen.status, seen.err) == (0, "")
+    telling = {
+        "equations": "v[t] = beta2*v[t-1] + (1 - beta2)*g[t]^2",
+        "latex": r"\sqrt{\hat{v}}",
+        "program": "pass",
+        "source": "Adam = from_layout(LAYOUT)",
+        "assembly": "sqrt",
+    }
+    assert telling[stage] in seen.out
+
+
+def test_machine_code_is_shown_though_it_is_cached(optdsl):
+    first = optdsl("show", "SGD", "--as", "assembly")
+    again = optdsl("show", "SGD", "--as", "assembly")
+    assert "ret" in first.out
+    assert len(again.out.splitlines()) == len(first.out.splitlines())
+
+
+def test_a_schedule_has_no_machine_code(optdsl):
+    refused = optdsl("show", "Cosine", "--as", "assembly")
+    assert refused.status == 2
+    assert "schedule" in refused.err
