@@ -9,6 +9,8 @@ from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import format_expression, syntax
 from optdsl.latex import Reading, read_symbol, to_definition
 from optdsl.latex.documents import load_document
+from optdsl.latex.equations import SourceEquation
+from optdsl.latex.trees import names_in, rewrite
 from optdsl.model import build
 from optdsl.model.inheritance import Lookup
 from optdsl.model.system import System
@@ -120,20 +122,60 @@ def _read(
     symbols: Mapping[str, syntax.Where],
 ) -> Reading:
     equations = load_document(cited.name).equations(cited.tags, declared)
-    gives = tuple(_their_name(output, symbols) for output in ours.outputs)
-    family = ours.family
-    return to_definition(
-        equations, declared, name="Source", family=family,
-        gives=() if family == "optimizer" else gives,
-    )  # fmt: skip
+    if ours.family == "optimizer":
+        return to_definition(equations, declared, name="Source")
+    equations, gives = _outputs(equations, ours, symbols)
+    return to_definition(equations, declared, name="Source", family=ours.family, gives=gives)
 
 
-def _their_name(output: str, symbols: Mapping[str, syntax.Where]) -> str:
-    """Return what they call an output of ours: what `where` says, or the same."""
+def _outputs(
+    equations: tuple[SourceEquation, ...], ours: System, symbols: Mapping[str, syntax.Where]
+) -> tuple[tuple[SourceEquation, ...], tuple[str, ...]]:
+    """Return the equations and what they give.
+
+    A transform may set g itself: then g is the gradient that it hands on, and the
+    gradient of the loss is the one it is given.
+    """
+    gives = tuple(_their_name(output, equations, symbols) for output in ours.outputs)
+    if ours.family == "transform" and gives == ("g",):
+        return tuple(_with_handed_on(e, ours.outputs[0]) for e in equations), ours.outputs
+    return equations, gives
+
+
+def _their_name(
+    output: str, equations: tuple[SourceEquation, ...], symbols: Mapping[str, syntax.Where]
+) -> str:
+    """Return what they call an output of ours: as `where` says, the same, or their one result."""
     for name, where in symbols.items():
         if isinstance(where.value, syntax.Name) and where.value.name == output:
             return name
-    return output
+    targets = [target.name for equation in equations for target in equation.targets]
+    read = {name.name for equation in equations for name, _ in names_in(equation.value)}
+    results = [name for name in dict.fromkeys(targets) if name not in read]
+    return results[0] if output not in targets and len(results) == 1 else output
+
+
+def _with_handed_on(equation: SourceEquation, output: str) -> SourceEquation:
+    """Call g by the name of our output, and the gradient of the loss g."""
+
+    def change(name: syntax.Name, _: bool) -> syntax.Expression:
+        return replace(name, name=output) if name.name == "g" else name
+
+    value = _without_grad(rewrite(equation.value, change))
+    targets = tuple(replace(t, name=output) if t.name == "g" else t for t in equation.targets)
+    return replace(equation, targets=targets, value=value)
+
+
+def _without_grad(expression: syntax.Expression) -> syntax.Expression:
+    match expression:
+        case syntax.Call("grad", (syntax.Name("theta"),)):
+            return syntax.Name("g", (syntax.Name("t"),), span=expression.span)
+        case syntax.Unary():
+            return replace(expression, operand=_without_grad(expression.operand))
+        case syntax.Binary():
+            left, right = _without_grad(expression.left), _without_grad(expression.right)
+            return replace(expression, left=left, right=right)
+    return expression
 
 
 def _symbol(where: syntax.Where) -> syntax.Name:

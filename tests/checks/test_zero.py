@@ -49,9 +49,7 @@ def read(text, splits=False):
             return RANGES.get(atom.form[1], REALS)
         return functions.range_of(atom, context)
 
-    context = Context(
-        ranges={functions.time: Range(Fraction(1))}, ranger=ranger, splits=splits
-    )
+    context = Context(ranges={functions.time: Range(Fraction(1))}, ranger=ranger, splits=splits)
 
     def name(value):
         return of_atom(table.atom("name", value.name, kind=Kind.STEP, whole=value.name == "k"))

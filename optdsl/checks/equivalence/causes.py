@@ -43,10 +43,10 @@ def _changes(question: Question) -> Iterator[tuple[str, Question]]:
     if len(free) > 1:
         everything = frozenset(question.our_hypers)
         yield "they agree where all is constant", replace(question, constant=everything)
-    for words, system in edits(theirs):
-        yield f"{ours.name} has {words}", replace(question, theirs=system)
     for words, system in edits(ours):
         yield f"{theirs.name} has {words}", replace(question, ours=system)
+    for words, system in edits(theirs):
+        yield f"{ours.name} has {words}", replace(question, theirs=system)
     for name in question.our_hypers:
         if question.domain(name).__contains__(Fraction(0)):
             fixed = {**question.fixed, name: number(0)}

@@ -113,7 +113,7 @@ def _directions(
 
 
 def _proved(question: Question, asked: Question, proof: Proof, found: Refutation) -> Verdict:
-    states = [state.name for state in asked.ours.states]
+    states = ["theta", *(state.name for state in asked.ours.states)]
     turned = asked is not question
     left, right = ("ours", "theirs") if turned else ("theirs", "ours")
     state_map = tuple(
@@ -207,14 +207,15 @@ def _first_equation(question: Question, race: Race) -> str | None:
     if len(race.ours) != len(race.theirs) or not race.ours:
         return None
     ours, theirs = race.ours[-1].values, race.theirs[-1].values
-    states = [state.name for state in question.ours.states]
+    states = ["theta", *(state.name for state in question.ours.states)]
     for equation in question.ours.equations:
         name = equation.name
         if name in theirs and name not in question.mapping and name in ours:
             a, b = _tuple(ours[name]), _tuple(theirs[name])
             pairs = zip(a, b, strict=False)
             if len(a) == len(b) and not all(race.arithmetic.same(x, y) for x, y in pairs):  # type: ignore[arg-type]
-                return f"{name} = {text(equation.value, states)}"
+                written = f"{name}[t]" if name in states else name
+                return f"{written} = {text(equation.value, states)}"
     return None
 
 

@@ -37,6 +37,7 @@ def edits(system: System) -> Iterator[tuple[str, System]]:
                         f"{words} in the equation of {equation.name}",
                         replace(system, equations=equations),
                     )
+    yield from _corrected_before(system)
     yield from _coupled_decay(system)
     yield from _moved_points(system)
 
@@ -177,6 +178,43 @@ def _coupled_decay(system: System) -> Iterator[tuple[str, System]]:
                             "weight decay as a penalty, within the gradient",
                             _penalised(system, _replaced(equation.value, node, kept), share),
                         )
+
+
+def _corrected_before(system: System) -> Iterator[tuple[str, System]]:
+    """Move a bias correction from where a maximum is read to what enters it."""
+    for equation in system.equations:
+        for node in _distinct(equation.value):
+            if not (isinstance(node, Apply) and node.operator == "div"):
+                continue
+            read, below = node.arguments
+            if isinstance(read, Value) and read.offset == 0 and _is_correction(below):
+                moved = _with_correction(system, read.name, below)
+                if moved is not None:
+                    value = _replaced(equation.value, node, read)
+                    equations = tuple(
+                        replace(e, value=value) if e.name == equation.name else e
+                        for e in moved.equations
+                    )
+                    words = f"the correction before the maximum in the equation of {read.name}"
+                    yield words, replace(moved, equations=equations)
+
+
+def _with_correction(system: System, name: str, below: Expression) -> System | None:
+    """Divide what enters the maximum that `name` keeps; None where it keeps none."""
+    for equation in system.equations:
+        match equation.value:
+            case Apply("max" | "min" as operator, arguments) if equation.name == name:
+                kept = tuple(
+                    a if _before_of(a, name) else apply("div", a, below) for a in arguments
+                )
+                changed = replace(equation, value=apply(operator, *kept))
+                equations = tuple(changed if e is equation else e for e in system.equations)
+                return replace(system, equations=equations)
+    return None
+
+
+def _before_of(expression: Expression, name: str) -> bool:
+    return any(v.name == name and v.offset == -1 for v in values(expression))
 
 
 def _reads_theta(expression: Expression) -> bool:

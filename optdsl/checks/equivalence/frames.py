@@ -128,13 +128,17 @@ class Frames:
         return ours.value(shifted(mapped, offset))
 
     def _earlier(self, expression: Expression, side: Side) -> Rational:
-        """Return what an expression over states and hyperparameters was one step before."""
+        """Return what an expression was one step before, told by the states of then."""
+        equations = {equation.name: equation.value for equation in side.system.equations}
+        gradients = {asked.name for asked in side.system.gradients}
 
         def name(read: Value) -> Rational:
-            if read.name in side.before and read.offset == 0:
+            if read.offset == 0 and read.name in side.before:
                 return side.before[read.name]
-            if read.name in {e.name for e in side.system.equations}:
+            if read.name in gradients or (read.name in equations and read.offset != 0):
                 raise Unreadable(f"{read.name} at an earlier step")
+            if read.offset == 0 and read.name in equations:
+                return reader.value(equations[read.name])
             return side.hyper(read.name, read.offset - 1)
 
         def time(clock: Clock) -> Rational:

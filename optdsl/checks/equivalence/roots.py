@@ -11,6 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import isqrt
 
+from optdsl.checks.equivalence.factors import factor
 from optdsl.checks.equivalence.polynomials import Polynomial, Table, number, variable
 from optdsl.checks.equivalence.rationals import (
     UNIT,
@@ -76,8 +77,21 @@ def decided_sign(value: Rational, context: Context) -> int:
     for factor_, n in value.factored()[1].items():
         known = context.sign(factor_)
         if len(known if n > 0 else known - {0}) > 1:
-            raise NeedSign(factor_)
+            raise need(factor_, context)
     raise Unreadable("a sign that no factor decides")
+
+
+def need(polynomial: Polynomial, context: Context) -> NeedSign:
+    """Return the question whose answer gives the sign of an irreducible polynomial.
+
+    Where a root can be squared away, the question is about what is below it.
+    """
+    norm = context.norm(polynomial)
+    if norm is not None:
+        for factor_, _ in factor(norm[0])[1]:
+            if len(context.sign(factor_)) > 1:
+                return need(factor_, context)
+    return NeedSign(polynomial)
 
 
 def root(value: Rational, degree: int, table: Table, context: Context) -> Rational:
@@ -193,7 +207,7 @@ def absolute(value: Rational, table: Table, context: Context) -> Rational:
             if 1 not in known:
                 size = -size
             elif context.splits:
-                raise NeedSign(factor_)
+                raise need(factor_, context)
             else:
                 size = _absolute_atom(factor_, table)
         result = result * _whole(size, n)

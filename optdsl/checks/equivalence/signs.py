@@ -189,7 +189,25 @@ class Context:
                 for irreducible, n in factors:
                     sign = times(sign, powered(self.sign(irreducible), n))
                 found = found & sign
+        if len(found) > 1 and (norm := self.norm(polynomial)) is not None:
+            found = found & times(self.sign(norm[0]), norm[1])
         return found or ANY
+
+    def norm(self, polynomial: Polynomial) -> tuple[Polynomial, Sign] | None:
+        """Return p*q and the sign of q, where p is a*s + b with a root s, and q is b - a*s.
+
+        So `sqrt(S) - 1` has the sign of `S - 1`. None where no q has a known sign.
+        """
+        for atom in sorted(polynomial.atoms, key=lambda atom: -atom.index):
+            if atom.power == 2 and atom.form[0] == "root" and atom.below is not None:
+                parts = polynomial.coefficients(atom)
+                if set(parts) != {0, 1}:
+                    continue
+                conjugate = parts[0] - parts[1] * variable(atom)
+                sign = self._certified(conjugate)
+                if sign in (POSITIVE, NEGATIVE):
+                    return parts[0] * parts[0] - parts[1] * parts[1] * atom.below, sign
+        return None
 
     def _certified(self, polynomial: Polynomial) -> Sign:
         bounded: dict[Atom, Range] = {}

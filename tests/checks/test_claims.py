@@ -1,0 +1,209 @@
+"""Claims on documents and rules, with the verdicts that they must get."""
+
+from __future__ import annotations
+
+import pytest
+
+from optdsl.checks.claims import check_definition
+from optdsl.language import parse
+from optdsl.library import find, lookup_in, shipped
+
+
+def findings(text, **options):
+    file = parse(text, "<test>")
+    return check_definition(file.definitions[-1], lookup_in(file), **options)
+
+
+def with_claim(header, claim):
+    return f"{header.strip()}\n  {claim}\n"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPTDSL_CACHE_DIR", str(tmp_path))
+
+
+MINE = {
+    "Adam": "optimizer Mine extends Adam",
+    "Momentum": "optimizer Mine extends Momentum",
+    "Nesterov": "optimizer Mine extends Nesterov",
+    "RMSprop": "optimizer Mine extends RMSprop",
+    "Adagrad": "optimizer Mine extends Adagrad",
+    "Adadelta": "optimizer Mine extends Adadelta",
+    "AdamW": "optimizer Mine extends AdamW",
+    "SGD": "optimizer Mine extends SGD",
+    "outside": """
+optimizer Mine extends Momentum
+  v[t] = gamma*v[t-1] + g[t]
+  theta[t] = theta[t-1] - eta*v[t]
+""",
+    "average": """
+optimizer Mine extends Momentum
+  v[t] = gamma*v[t-1] + (1 - gamma)*g[t]
+  theta[t] = theta[t-1] - eta*v[t]
+""",
+    "uncorrected": """
+optimizer Mine extends Adam
+  theta[t] = theta[t-1] - eta*m[t]/(sqrt(v[t]) + epsilon)
+""",
+    "SGDW": """
+optimizer Mine extends Momentum
+  hyper lambda as weight_decay = 0.01 in [0, inf)
+  theta[t] = theta[t-1] - v[t] - eta*lambda*theta[t-1]
+""",
+    "penalised Momentum": """
+optimizer Mine extends Momentum
+  hyper lambda as weight_decay = 0.01 in [0, inf)
+  v[t] = gamma*v[t-1] + eta*(g[t] + lambda*theta[t-1])
+""",
+    "SGDW in two steps": """
+optimizer Mine extends Momentum
+  hyper lambda as weight_decay = 0.01 in [0, inf)
+  moved = theta[t-1] - v[t]
+  theta[t] = moved - eta*lambda*moved
+""",
+    "AMSGrad": """
+optimizer Mine extends Adam
+  vmax[0] = 0
+  vmax[t] = max(vmax[t-1], v[t])
+  theta[t] = theta[t-1] - eta*m[t]/(sqrt(vmax[t]) + epsilon)
+""",
+    "AdaMax": """
+optimizer Mine
+  hyper alpha in [0, inf)
+  hyper beta1 in [0, 1)
+  hyper beta2 in [0, 1)
+  m[0] = u[0] = 0
+  m[t] = beta1*m[t-1] + (1 - beta1)*g[t]
+  u[t] = max(beta2*u[t-1], abs(g[t]))
+  theta[t] = theta[t-1] - alpha/(1 - beta1^t)*m[t]/u[t]
+""",
+}
+
+PASS = [
+    ("Momentum", "source ruder2016 eq 4"),
+    ("Momentum", "source ruder2017-slides eq 1"),
+    ("Momentum", "source raschka2021-l12 eq velocity, step where $\\alpha$ = gamma"),
+    ("Momentum", "source ruder2017-slides eq momentum-velocity, momentum-theta"),
+    ("Momentum", "differs ruder2016 eq 5"),
+    ("Nesterov", "source ruder2016 eq 5"),
+    ("Nesterov", "differs ruder2016 eq 4"),
+    ("outside", "differs ruder2016 eq 4"),
+    ("outside", "equals Momentum for constant eta where v = eta*v[t]"),
+    (
+        "outside",
+        'differs raschka2021-l12 eq velocity, step where $\\alpha$ = gamma because "outside"',
+    ),
+    ("average", "differs Momentum"),
+    ("SGDW", "source ruder2017-highlights eq sgdw where $w_t$ = lambda"),
+    ("SGDW", "equals Momentum when lambda = 0"),
+    ("penalised Momentum", "differs ruder2017-highlights eq sgdw where $w_t$ = lambda"),
+    (
+        "penalised Momentum",
+        "source ruder2017-highlights eq sgdw where $w_t$ = lambda when gamma = 0",
+    ),
+    ("SGDW in two steps", "differs ruder2017-highlights eq sgdw where $w_t$ = lambda"),
+    ("AdamW", "source ruder2017-highlights eq adamw where $w_t$ = lambda"),
+    ("Adagrad", "source ruder2016 eq 9, accumulator"),
+    ("Adagrad", "differs ruder2016 eq 8, accumulator-component"),
+    ("Adagrad", "source ruder2016 eq 8, accumulator-component when epsilon = 0"),
+    ("RMSprop", "source ruder2016 eq 18 when gamma = 0.9"),
+    ("RMSprop", "source ruder2017-slides eq 12"),
+    ("RMSprop", "source ruder2017-slides eq 5, 7, summary-theta when gamma = 0.9"),
+    ("RMSprop", "differs raschka2021-l12 eq rmsprop-average, rmsprop-step where $\\beta$ = gamma"),
+    ("Adadelta", "source ruder2016 eq 10, rms, 15-17"),
+    ("Adadelta", "source ruder2017-slides eq 5, rms, 10-11"),
+    ("Adam", "source ruder2016 eq 19-21"),
+    ("Adam", "source ruder2017-slides eq 13-15"),
+    ("Adam", "source kingma2015 eq algorithm-1 where $\\alpha$ = eta"),
+    ("Adam", "differs ruder2016 eq 18"),
+    ("uncorrected", "differs ruder2016 eq 19-21"),
+    ("AMSGrad", "source ruder2017-highlights eq amsgrad"),
+    ("AMSGrad", "source ruder2016-blog eq amsgrad"),
+    ("AdaMax", "source kingma2015 eq algorithm-2"),
+    ("Adadelta", "unreadable ruder2016 eq 11-14, 17"),
+    ("SGD", "unreadable ruder2017-highlights eq addsign"),
+]
+
+
+@pytest.mark.parametrize(("mine", "claim"), PASS, ids=[f"{m}: {c}"[:70] for m, c in PASS])
+def test_passes(mine, claim):
+    (finding,) = findings(with_claim(MINE[mine], claim))
+    assert finding.passed, "\n".join(map(str, finding.diagnostics))
+    assert not finding.warning, str(finding.verdict)
+
+
+FAIL = [
+    ("Momentum", "source ruder2016 eq 5", "differs"),
+    ("Adam", "differs ruder2016 eq 19-21", "proved"),
+    ("Adam", "source raschka2021-l12 eq kingma-adam", "not understood"),
+    ("SGD", "unreadable ruder2016 eq 1", "agrees"),
+    ("SGD", "source ruder2016 eq 99", "not understood"),
+    ("SGD", "source nobody eq 1", "not understood"),
+    ("SGD", "unreadable ruder2016 eq 99", "not understood"),
+    ("SGD", "equals Nobody", "not understood"),
+    ("Momentum", "equals SGD when gama = 0", "not understood"),
+    ("Momentum", "equals SGD when gamma = 2", "not understood"),
+    ("Momentum", "source ruder2016 eq 4 where $\\zeta$ = gamma", "not understood"),
+    ("SGD", "source ruder2016 eq 9", "not understood"),
+    ("Adam", "source raschka2021-l12 eq ema, adam-average, adam-step", "not understood"),
+]
+
+
+@pytest.mark.parametrize(("mine", "claim", "kind"), FAIL, ids=[c for _, c, _ in FAIL])
+def test_fails(mine, claim, kind):
+    (finding,) = findings(with_claim(MINE[mine], claim))
+    assert not finding.passed
+    assert finding.verdict.kind == kind
+    assert finding.diagnostics
+    assert all(problem.severity == "error" for problem in finding.diagnostics)
+
+
+def test_an_undeclared_symbol_is_named_with_a_hint():
+    (finding,) = findings(with_claim(MINE["Adam"], "source raschka2021-l12 eq kingma-adam"))
+    (problem,) = finding.diagnostics
+    assert "`alpha`" in problem.message
+    assert "where alpha = ..." in (problem.hint or "")
+    assert problem.span is not None
+    assert problem.span.text.startswith("source raschka2021-l12")
+
+
+def test_a_verdict_reports_the_starts_that_no_one_states():
+    (finding,) = findings(with_claim(MINE["Adam"], "source ruder2016 eq 19-21"))
+    assert finding.verdict.starts == ("m[0] = 0", "v[0] = 0")
+    (finding,) = findings(with_claim(MINE["Adadelta"], "source ruder2016 eq 10, rms, 15-17"))
+    assert any("sqrt(epsilon)" in start for start in finding.verdict.starts)
+
+
+def test_no_proof_is_a_warning_and_an_error_when_strict():
+    skipping = "transform Mine extends SkipNonfinite\n  equals SkipNonfinite\n"
+    (loose,) = findings(skipping)
+    assert loose.verdict.kind == "agrees"
+    assert loose.passed
+    assert loose.warning
+    (strict,) = findings(skipping, strict=True)
+    assert not strict.passed
+
+
+def test_a_verdict_is_remembered(tmp_path, monkeypatch):
+    text = with_claim(MINE["Adam"], "source ruder2016 eq 19-21")
+    (first,) = findings(text)
+    stored = list(tmp_path.rglob("*.json"))
+    assert len(stored) == 1
+
+    def never(*args, **kwargs):
+        raise AssertionError("compared again")
+
+    monkeypatch.setattr("optdsl.checks.cache.compare", never)
+    (second,) = findings(text)
+    assert second.verdict == first.verdict
+    stored[0].write_text("{")
+    with pytest.raises(AssertionError):
+        findings(text)
+
+
+@pytest.mark.parametrize("name", list(shipped()))
+def test_shipped_claims_hold(name):
+    definition, lookup = find(name)
+    for finding in check_definition(definition, lookup, strict=True):
+        assert finding.passed, "\n".join(map(str, finding.diagnostics))
