@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint .ci/constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint .ci/constraints.txt
 # pytest runs two processes; each then keeps its numerical libraries to one thread where it may.
 WORKERS ?= 2
 

@@ -1,8 +1,11 @@
 """Rules of the house: small files, no circles, and a light way in."""
 
 import ast
+import shutil
 import subprocess
 import sys
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -117,3 +120,30 @@ def test_the_runtime_needs_no_compiler():
 def test_help_needs_no_compiler():
     code = "from optdsl.commands import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass"
     assert not {"sympy", "lark", "numba"} & loaded_after(code)
+
+
+def shipped_files():
+    """Yield what an installation must hold: code, grammars, specs and sources, as installed."""
+    for package, folder in {**FOLDERS, "optdsl.specs": ROOT / "specs"}.items():
+        for path in folder.rglob("*"):
+            if path.suffix in (".py", ".lark", ".opt", ".tex") or path.name == "py.typed":
+                yield Path(*package.split(".")) / path.relative_to(folder)
+
+
+def test_every_folder_is_a_package_of_the_distribution():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {".".join(path.parent.parts) for path in shipped_files()}
+    assert set(settings["tool"]["setuptools"]["packages"]) == folders
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_everything_and_nothing_at_the_top_level(tmp_path):
+    source = tmp_path / "source"
+    left_out = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, source, ignore=left_out)
+    command = [sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "-w", tmp_path, source]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
+    assert set(shipped_files()) <= names
+    assert {name.parts[0].split("-")[0] for name in names} == {"optdsl"}

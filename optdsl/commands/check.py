@@ -107,9 +107,9 @@ def _mark(finding: Finding) -> str:
 def _print_summary(files: list[CheckedFile]) -> None:
     rules = [rule for file in files for rule in file.rules]
     findings = [finding for rule in rules for finding in rule.findings]
-    errors = sum(len(one.errors) for one in (*files, *rules))
-    broken = sum(not finding.passed for finding in findings)
-    warned = sum(finding.warning for finding in findings)
+    errors = sum(len(file.errors) for file in files) + sum(len(rule.errors) for rule in rules)
+    broken = sum(1 for finding in findings if not finding.passed)
+    warned = sum(1 for finding in findings if finding.warning)
     parts = [f"{_count(len(findings), 'claim')} of {_count(len(rules), 'rule')}"]
     if broken:
         parts.append(f"{broken} not as expected")
