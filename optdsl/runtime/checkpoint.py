@@ -12,6 +12,7 @@ from optdsl.runtime.cohorts import Cohort, Cohorts
 from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import CheckpointError, RuntimeRefusal
 from optdsl.runtime.hyperparameters import Settings
+from optdsl.runtime.layout import Numbers
 from optdsl.runtime.reading import Reading
 from optdsl.runtime.sources import dump_sources, restored_sources
 from optdsl.runtime.structure import Part, Structure
@@ -119,7 +120,7 @@ def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Str
     try:
         labels = [str(label) for label in state["parameters"]]
         named = bool(labels) and labels[0].startswith("`")
-        names = tuple(label.strip("`") for label in labels) if named else None
+        names = tuple(label[1:-1] for label in labels) if named else None
         shapes = [tuple(int(n) for n in shape) for shape in state["shapes"]]
         if labels:
             engine.add(0, shapes, np.dtype(state["dtype"]), settings)
@@ -182,10 +183,19 @@ def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
                     f"{array.dtype}{array.shape}, but here it is {dtype}{new.shapes[index]}"
                 )
             stream[index] = array.copy()
-    new.tensor[:, : len(new.tensor_states)] = state["tensor"]
-    new.everything[: len(new.all_states)] = state["everything"]
+    _fill(new.tensor[:, : len(new.tensor_states)], state["tensor"])
+    _fill(new.everything[: len(new.all_states)], state["everything"])
     new.all_started = bool(state["all_started"])
     return new
+
+
+def _fill(numbers: Numbers, stored: Any) -> None:
+    if stored.shape != numbers.shape or stored.dtype != numbers.dtype:
+        raise CheckpointError(
+            f"the stored state is damaged: {stored.dtype}{stored.shape} stands "
+            f"where {numbers.dtype}{numbers.shape} is needed"
+        )
+    numbers[...] = stored
 
 
 def _restored_cohorts(
@@ -209,7 +219,7 @@ def _restored_cohorts(
         if len(cohort.clocks) != engine.layout.parts or min(cohort.clocks) < 0:
             raise CheckpointError("the stored state is damaged: its clocks do not fit")
         cohorts.append(cohort)
-        cohort.step_state[:] = stored["step_state"]
+        _fill(cohort.step_state, stored["step_state"])
     if sorted(m for cohort in cohorts.items for m in cohort.members) != list(range(count)):
         raise CheckpointError("the stored state is damaged: its cohorts do not cover the tensors")
     _check_started(engine, state, cohorts)

@@ -110,11 +110,15 @@ class Engine:
             for cohort in cohorts[1:]:
                 value = cohort.reading.hyper[index]
                 if value != expected:
-                    name = shown_name(self.layout.hyperparameters[index])
+                    slot = self.layout.hyperparameters[index]
+                    here, there = (
+                        f"group {c.group} at step {c.clocks[slot.part] + 1}"
+                        for c in (first, cohort)
+                    )
                     raise HyperparameterError(
-                        f"hyperparameter {name} is {expected!s} in group {first.group} and "
-                        f"{value!s} in group {cohort.group}, but {self.layout.name} makes one "
-                        "number for all tensors from it: give all groups the same value"
+                        f"hyperparameter {shown_name(slot)} is {expected!s} in {here} and "
+                        f"{value!s} in {there}, but {self.layout.name} makes one "
+                        "number for all tensors from it: it must be the same for all"
                     )
 
     def _start(self, cohort: Cohort) -> None:

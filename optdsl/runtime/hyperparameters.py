@@ -188,6 +188,10 @@ class Settings:
             self.sources[index] = source
         self.generation += 1
 
+    def copy(self) -> Settings:
+        """Return settings that change by themselves."""
+        return Settings(self.names, list(self.sources))
+
     def replace(self, sources: list[Source | None]) -> None:
         """Put `sources` in place of all that stands here."""
         self.sources = sources
@@ -199,8 +203,12 @@ class Settings:
         return f"{slot.owner}.{slot.local_name}"
 
     def _shown(self, index: int) -> Any:
-        source = self.sources[index]
-        return self.names.slots[index].default if source is None else source
+        source, slot = self.sources[index], self.names.slots[index]
+        if source is None:
+            return slot.default
+        if slot.whole and isinstance(source, float) and math.isfinite(source):
+            return int(source)
+        return source
 
     def text(self) -> str:
         """Return the settings as arguments of a call."""

@@ -131,7 +131,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class Guard:
-    """Skip the parts after `part` where slot `slot` of the array of this `kind` is not zero."""
+    """Skip the parts after `part` where slot `slot` of the array of this `kind` is not zero.
+
+    The array is `scalars` for "step", `everything` for "all", `tensor` for "tensor".
+    """
 
     part: int
     kind: Literal["step", "all", "tensor"]

@@ -49,7 +49,8 @@ class Optimizer:
         parameters: a list or a dict of arrays, float32 or float64, contiguous and writable;
             or a list of groups, each a dict with "params" and hyperparameters of its own.
         hyperparameters: by the names and aliases of the spec. Each is a number, a schedule
-            or a Python function of the step, counted from 1 by the part that reads it.
+            or a Python function of the step, counted from 1 by the part that reads it; a
+            function may be called more than once for a step, and must give the same value then.
             `**{"AdamW.eta": 3e-4}` reaches one part of a composition, and goes before `eta`.
 
     Subclasses are made by `from_layout`.
@@ -78,7 +79,7 @@ class Optimizer:
         groups = as_groups(parameters)
         if groups is None:
             self._defaults = Settings.of(self.names, hyperparameters)
-            self._add([(parameters, self._defaults)], nested=False)
+            self._add([(parameters, self._defaults.copy())], nested=False)
         else:
             self._defaults = Settings.of(self.names, hyperparameters, partial=True)
             self._add([self._read_group(group) for group in groups], nested=True)
@@ -108,7 +109,9 @@ class Optimizer:
         self._structure = structure
 
     def add_group(self, group: Mapping[str, Any]) -> Group:
-        """Add parameters with hyperparameters of their own; what is not given is as for the first.
+        """Add parameters with hyperparameters of their own.
+
+        What is not given here is as it was given to the class, or else by default.
 
         From then on gradients come as for groups: a list with one entry a group, or one
         dict of all names, or one list of all arrays.

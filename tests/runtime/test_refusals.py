@@ -210,7 +210,7 @@ def test_a_schedule_inside_a_schedule_is_checked():
 def test_what_is_one_number_for_all_groups_must_be_one():
     groups = [{"params": [np.ones(2)]}, {"params": [np.ones(2)], "c": 2.0}]
     opt = ClipAdam(groups, c=1.0)
-    text = "`c` is 1.0 in group 0 and 2.0 in group 1"
+    text = "`c` is 1.0 in group 0 at step 1 and 2.0 in group 1 at step 1"
     refuse(HyperparameterError, text, opt.step, [[np.ones(2)], [np.ones(2)]])
     assert not opt.state_dict()["entries"]["m"]
     opt.groups[0]["c"] = 2.0

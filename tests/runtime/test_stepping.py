@@ -164,6 +164,15 @@ def test_a_group_may_be_added_to_plain_parameters():
     assert (a[0], b[0]) == (-1.0, 0.0)
 
 
+def test_a_new_group_takes_what_the_class_was_given():
+    a, b = np.ones(1), np.ones(1)
+    opt = Momentum([a], lr=1.0, momentum=0.0)
+    opt.groups[0]["lr"] = 0.5
+    opt.add_group({"params": [b]})
+    opt.step([np.ones(1), np.ones(1)])
+    assert (a[0], b[0]) == (0.5, 0.0)
+
+
 def test_nothing_to_step_is_no_error():
     opt = Adam([])
     assert opt.step([]) == StepResult(False, (0,))
