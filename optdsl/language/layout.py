@@ -215,11 +215,10 @@ class _Reader:
     def _continue(self, end: int, comment: str | None) -> None:
         line = self.layout.lines[-1]
         line.end = end
-        above = [*line.comments]
-        if comment is not None and line.trailing_comment is not None:
-            above.append(line.trailing_comment)
-        line.comments = (*above, *self.pending)
-        line.trailing_comment = line.trailing_comment if comment is None else comment
+        if self.pending or comment is not None:
+            behind = () if line.trailing_comment is None else (line.trailing_comment,)
+            line.comments = (*line.comments, *behind, *self.pending)
+            line.trailing_comment = comment
         self.pending, self.gap = [], False
 
     def _shallow(self, line: Line) -> Diagnostic:
