@@ -27,8 +27,13 @@ FORMULA = _Formula()
 def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Transform]:
     """Return the class of a compiled rule.
 
-    >>> Adam = from_layout(layout)  # doctest: +SKIP
-    >>> opt = Adam([w], lr=1e-3)  # doctest: +SKIP
+    Its signature names each hyperparameter once, by its alias where it has one; its docstring
+    lists names, aliases, defaults and domains.
+
+    >>> from optdsl.codegen import compile_system
+    >>> from optdsl.library import load_system
+    >>> from_layout(compile_system(load_system("SGD")))
+    <class 'optdsl.runtime.optimizer.SGD'>
     """
     bases: dict[str, Any] = {"optimizer": Optimizer, "schedule": Schedule, "transform": Transform}
     base = bases[layout.family]

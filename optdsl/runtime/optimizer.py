@@ -42,8 +42,14 @@ class StepResult:
 class Optimizer:
     """Steps NumPy arrays in place, by a compiled rule.
 
-    >>> opt = Adam({"w": w, "b": b}, lr=1e-3, betas=(0.9, 0.99))  # doctest: +SKIP
-    >>> opt.step({"w": grad_w, "b": grad_b})  # doctest: +SKIP
+    >>> import numpy as np, optdsl
+    >>> Momentum = optdsl.load("Momentum")
+    >>> w, b = np.ones(2), np.zeros(3)
+    >>> opt = Momentum({"w": w, "b": b}, lr=0.5, gamma=lambda t: 1 - 1 / t)
+    >>> opt.step({"w": np.array([1.0, 2.0]), "b": None})
+    StepResult(skipped=False, taken=(1,), loss=None)
+    >>> w
+    array([0.5, 0. ])
 
     Arguments:
         parameters: a list or a dict of arrays, float32 or float64, contiguous and writable;

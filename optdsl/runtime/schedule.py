@@ -17,8 +17,10 @@ from optdsl.runtime.reading import Reading
 class Schedule:
     """A recipe for a number at each step; it never changes.
 
-    >>> list(WarmRestarts(eta_max=1e-3, T_0=100).values(3))  # doctest: +SKIP
-    [0.001, 0.00099975..., 0.000999...]
+    >>> import optdsl
+    >>> WarmRestarts = optdsl.load("WarmRestarts")
+    >>> WarmRestarts(eta_max=1, T_0=2, T_mult=2).values(6).round(3)
+    array([1.   , 0.5  , 1.   , 0.854, 0.5  , 0.146])
 
     Hyperparameters may be numbers, schedules or functions of the step, here too.
     Subclasses are made by `from_layout`.

@@ -22,10 +22,13 @@ from optdsl.runtime.turns import Turns
 class Transform:
     """Makes of gradients others, by a compiled rule, and keeps what it must remember.
 
-    >>> clip = ClipByGlobalNorm(c=1)  # doctest: +SKIP
-    >>> opt.step(clip.update({"w": grad_w, "b": grad_b}))  # doctest: +SKIP
+    >>> import numpy as np, optdsl
+    >>> clip = optdsl.load("ClipByGlobalNorm")(c=5)
+    >>> clip.update([np.array([6.0, 8.0])])
+    [array([3., 4.])]
 
-    `"ClipByGlobalNorm(c=1) | Adam"` compiles both into one and saves the passes over memory.
+    What it returns may be given to the `step` of an optimizer. `"ClipByGlobalNorm(c=5) | Adam"`
+    compiles both into one and saves passes over memory.
     Hyperparameters are given as for an optimizer. Subclasses are made by `from_layout`.
 
     Raises:
