@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import re
 from fractions import Fraction
 
 from optdsl.codegen.blocks import Functions, indent
@@ -40,12 +40,18 @@ def module_text(unit: Unit, target: Target, version: str) -> str:
         "LAYOUT = layout.Layout(",
         *indent(layout),
         ")",
-        "",
-        f"{unit.public_name} = from_layout(LAYOUT)",
-        "",
     ]
-    head = [_header(unit, target, version), "", *_imports(target, "\n".join(body)), "", ""]
-    return "\n".join([*head, *body])
+    words = _words("\n".join(body))
+    public = f"{unit.public_name}_" if unit.public_name in words else unit.public_name
+    head = [_header(unit, target, version), "", *_imports(target, words), "", ""]
+    return "\n".join([*head, *body, "", f"{public} = from_layout(LAYOUT)", ""])
+
+
+def _words(text: str) -> set[str]:
+    """Return every name that the text of a module uses or defines."""
+    nodes = list(ast.walk(ast.parse(text)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
 
 
 def _header(unit: Unit, target: Target, version: str) -> str:
@@ -57,9 +63,8 @@ def _header(unit: Unit, target: Target, version: str) -> str:
     return "\n".join([*lines, "# ruff: noqa"])
 
 
-def _imports(target: Target, text: str) -> list[str]:
-    """Return the imports that the text of a module needs, and no others."""
-    words = set(re.findall(r"\w+", text))
+def _imports(target: Target, words: set[str]) -> list[str]:
+    """Return the imports that a module of these names needs, and no others."""
     others: list[str] = []
     ours = ["from optdsl.runtime import from_layout, layout"]
     for module, offered in (*target.IMPORTS.items(), *HOST_IMPORTS.items()):
@@ -67,7 +72,7 @@ def _imports(target: Target, text: str) -> list[str]:
         if used:
             line = f"from {module} import {', '.join(used)}"
             (ours if module.startswith("optdsl") else others).append(line)
-    if "np." in text:
+    if "np" in words:
         others.insert(0, "import numpy as np")
     return [*others, *([""] if others else []), *sorted(ours)]
 

@@ -14,7 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from optdsl.model.expressions import Apply, Clock, Expression, Kind, Value, apply, transform, walk
+from optdsl.model.expressions import (
+    Apply,
+    Clock,
+    Expression,
+    Kind,
+    Number,
+    Value,
+    apply,
+    number,
+    transform,
+    walk,
+)
 from optdsl.model.system import Equation, Gradient, System
 from optdsl.program.streams import THETA_BEFORE
 
@@ -29,14 +40,14 @@ def store_gradient_point(system: System) -> System | None:
 
     In the system returned `theta` is the stored point phi; the author's theta
     is `iterate` (and, before the step, `iterate_before`). Returns None where no
-    such change of variables exists: several gradients, or a point that is not
-    theta[t-1] plus what is known before the step.
+    such change of variables exists: several gradients, a point that is not
+    theta[t-1] plus what is known before the step, or one that is not theta[0] at the start.
     """
     gradient = _only_gradient(system)
     if gradient is None or gradient.point is None:
         return None
     point = _inline(gradient.point, system)
-    if point is None or not _on_spine(point) or _starts_at_theta(system):
+    if point is None or not _on_spine(point) or not _starts_there(point, system):
         return None
     before, after = _new_names(system, gradient)
     recovered = Equation(before, _invert(point, THETA_BEFORE), _first_reader(system))
@@ -136,9 +147,32 @@ def _invert(point: Expression, value: Expression) -> Expression:
     return value
 
 
-def _starts_at_theta(system: System) -> bool:
-    """Does a state start at theta[0], which an array that holds another point does not give?"""
-    return any(state.start is not None and _reads_theta(state.start) for state in system.states)
+def _starts_there(point: Expression, system: System) -> bool:
+    """Is the first point theta[0] whatever the hyperparameters, so that both forms start alike?"""
+    starts = {state.name: state.start for state in system.states}
+
+    def first(node: Expression) -> Expression | None:
+        if isinstance(node, Value) and node.offset == -1 and node.name in starts:
+            return starts[node.name]
+        return None
+
+    return _vanishes(_invert(transform(point, first), number(0)))
+
+
+def _vanishes(expression: Expression) -> bool:
+    """Is `expression` zero, as far as its form tells?"""
+    match expression:
+        case Number(value):
+            return value == 0
+        case Apply("neg", (argument,)):
+            return _vanishes(argument)
+        case Apply("add" | "sub", (left, right)):
+            return _vanishes(left) and _vanishes(right)
+        case Apply("mul", (left, right)):
+            return _vanishes(left) or _vanishes(right)
+        case Apply("div", (left, _)):
+            return _vanishes(left)
+    return False
 
 
 def _equations(system: System, point: Expression, before: str, after: str) -> list[Equation]:

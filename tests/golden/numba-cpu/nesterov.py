@@ -1,0 +1,189 @@
+"""Nesterov
+
+    g[t] = grad(theta[t-1] - gamma*v[t-1])
+    v[t] = gamma*v[t-1] + eta*g[t]
+    theta[t] = theta[t-1] - v[t]
+
+Written by optdsl VERSION for the target numba-cpu. Do not edit.
+"""
+# ruff: noqa
+
+from numba import prange
+
+from optdsl.codegen.support.chunks import bind_chunks, over_chunks
+from optdsl.codegen.support.kernels import entrywise, kernel, view
+from optdsl.codegen.support.quiet import quiet
+from optdsl.runtime import from_layout, layout
+
+
+@quiet
+def scalars_1(t, hyper, step_state, scalars):
+    gamma = hyper[1]
+    eta = hyper[0]
+    gamma_next = hyper[2]
+    scalars[0] = gamma
+    scalars[1] = eta
+    scalars[2] = gamma_next
+
+
+@entrywise
+def update_1(theta, g, v, numbers):
+    real = theta.dtype.type
+    gamma = real(numbers[0])
+    eta = real(numbers[1])
+    gamma_next = real(numbers[2])
+    for i in range(theta.size):
+        theta_prev = theta[i]
+        g_t = g[i]
+        v_prev = v[i]
+        # iterate_before = theta[t-1] + gamma*v[t-1]
+        iterate_before = theta_prev + gamma * v_prev
+        # v[t] = gamma*v[t-1] + eta*g[t]
+        v_t = gamma * v_prev + eta * g_t
+        # iterate = iterate_before - v[t]
+        iterate_t = iterate_before - v_t
+        # theta[t] = iterate - gamma[t+1]*v[t]
+        theta_t = iterate_t - gamma_next * v_t
+        theta[i] = theta_t
+        v[i] = v_t
+
+
+@kernel
+def kernel_1(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    for chunk in prange(counts.size):
+        row = rows[chunk]
+        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+        g = view(addresses[chunk, 1], counts[chunk], formats[1])
+        v = view(addresses[chunk, 2], counts[chunk], formats[2])
+        update_1(theta, g, v, scalars[cohort[row]])
+
+
+@quiet
+def scalars_2(t, hyper, step_state, scalars):
+    gamma = hyper[1]
+    eta = hyper[0]
+    scalars[0] = gamma
+    scalars[1] = eta
+
+
+@entrywise
+def update_2(theta, v, point_g, numbers):
+    real = theta.dtype.type
+    gamma = real(numbers[0])
+    for i in range(theta.size):
+        theta_prev = theta[i]
+        v_prev = v[i]
+        # point_g = theta[t-1] - gamma*v[t-1]
+        point_g_t = theta_prev - gamma * v_prev
+        point_g[i] = point_g_t
+
+
+@kernel
+def kernel_2(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    for chunk in prange(counts.size):
+        row = rows[chunk]
+        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+        v = view(addresses[chunk, 1], counts[chunk], formats[1])
+        point_g = view(addresses[chunk, 2], counts[chunk], formats[2])
+        update_2(theta, v, point_g, scalars[cohort[row]])
+
+
+@entrywise
+def update_3(theta, g, v, numbers):
+    real = theta.dtype.type
+    gamma = real(numbers[0])
+    eta = real(numbers[1])
+    for i in range(theta.size):
+        theta_prev = theta[i]
+        g_t = g[i]
+        v_prev = v[i]
+        # v[t] = gamma*v[t-1] + eta*g[t]
+        v_t = gamma * v_prev + eta * g_t
+        # theta[t] = theta[t-1] - v[t]
+        theta_t = theta_prev - v_t
+        theta[i] = theta_t
+        v[i] = v_t
+
+
+@kernel
+def kernel_3(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    for chunk in prange(counts.size):
+        row = rows[chunk]
+        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+        g = view(addresses[chunk, 1], counts[chunk], formats[1])
+        v = view(addresses[chunk, 2], counts[chunk], formats[2])
+        update_3(theta, g, v, scalars[cohort[row]])
+
+
+@quiet
+def scalars_3(t, hyper, step_state, scalars):
+    gamma = hyper[1]
+    scalars[0] = gamma
+
+
+@entrywise
+def update_4(theta, v, iterate, numbers):
+    real = theta.dtype.type
+    gamma = real(numbers[0])
+    for i in range(theta.size):
+        theta_prev = theta[i]
+        v_prev = v[i]
+        # iterate = theta[t-1] + gamma*v[t-1]
+        iterate_t = theta_prev + gamma * v_prev
+        iterate[i] = iterate_t
+
+
+@kernel
+def kernel_4(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    for chunk in prange(counts.size):
+        row = rows[chunk]
+        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+        v = view(addresses[chunk, 1], counts[chunk], formats[1])
+        iterate = view(addresses[chunk, 2], counts[chunk], formats[2])
+        update_4(theta, v, iterate, scalars[cohort[row]])
+
+
+@quiet
+def start_v(theta, hyper):
+    return 0.0
+
+
+LAYOUT = layout.Layout(
+    name='Nesterov',
+    family='optimizer',
+    doc='',
+    hyperparameters=(
+        layout.HyperparameterSlot('eta', 'Nesterov', 'eta', default=0.01, low=0.0, low_open=False),
+        layout.HyperparameterSlot('gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0, ahead=True),
+    ),
+    states=(
+        layout.StateSlot('v', 'entry', start_v),
+    ),
+    scalars=3,
+    tensor=0,
+    everything=0,
+    parts=1,
+    ready=(
+        layout.Scalars(0, scalars_1),
+        layout.Pass(0, ('theta', 'g', 'v'), over_chunks(kernel_1), reductions=0, writes=('theta', 'v')),
+    ),
+    function=(
+        layout.Scalars(0, scalars_2),
+        layout.Pass(0, ('theta', 'v', 'point_g'), over_chunks(kernel_2), reductions=0, writes=('point_g',)),
+        layout.Ask('g', 'point_g'),
+        layout.Pass(0, ('theta', 'g', 'v'), over_chunks(kernel_3), reductions=0, writes=('theta', 'v')),
+    ),
+    iterate=(
+        layout.Scalars(0, scalars_3),
+        layout.Pass(0, ('theta', 'v', 'iterate'), over_chunks(kernel_4), reductions=0, writes=('iterate',)),
+    ),
+    bind=bind_chunks,
+    buffers=('point_g', 'iterate'),
+    result=None,
+    output=None,
+    uniform=(),
+    fingerprint='141355da739b9037',
+    target='numba-cpu',
+)
+
+Nesterov = from_layout(LAYOUT)
