@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 
@@ -85,9 +86,22 @@ def read_line(layout: Layout, line: Line, rule: str) -> Branch:
     try:
         tree = lark_parser().parse(code, start=rule)
     except UnexpectedInput as error:
-        raise DiagnosticError(explain(error, code, whole, rule)) from None
+        expected = _expected(code, rule)
+        raise DiagnosticError(explain(error, code, whole, rule, expected)) from None
     _check_depth(tree, whole)
     return tree
+
+
+def _expected(code: str, rule: str) -> frozenset[str]:
+    """Return the terminals with which a line could have gone on where it went wrong.
+
+    The error itself names too many: LALR(1) tables merge states that differ in what may follow.
+    """
+    parsing = lark_parser().parse_interactive(code, start=rule)
+    with suppress(UnexpectedInput):
+        for _ in parsing.iter_parse():
+            pass
+    return frozenset(parsing.accepts())  # type: ignore[no-untyped-call]
 
 
 def _check_depth(tree: Branch, whole: Span) -> None:

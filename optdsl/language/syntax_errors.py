@@ -86,30 +86,24 @@ class Failure:
         return Diagnostic(code, message, self.span(start, end), hint)
 
 
-def explain(error: UnexpectedInput, code: str, whole: Span, rule: str) -> Diagnostic:
+def explain(
+    error: UnexpectedInput, code: str, whole: Span, rule: str, expected: frozenset[str]
+) -> Diagnostic:
     """Return what is wrong with a line, in words that know nothing of grammars."""
-    failure = _failure(error, code, whole, rule)
-    for look in _LOOKS:
-        found = look(failure)
-        if found is not None:
-            return found
-    return _unexpected(failure)
-
-
-def _failure(error: UnexpectedInput, code: str, whole: Span, rule: str) -> Failure:
-    expected: set[str] = set()
     start = len(code)
-    if isinstance(error, UnexpectedToken):
-        expected = set(error.expected)
-        if error.token.type != "$END":
-            start = error.token.start_pos or 0
+    if isinstance(error, UnexpectedToken) and error.token.type != "$END":
+        start = error.token.start_pos or 0
     elif isinstance(error, UnexpectedCharacters):
-        expected = set(error.allowed or ())
         start = error.pos_in_stream or 0
     found = _TOKEN.match(code, start)
     kind = "$END" if found is None else found.lastgroup or "OTHER"
     end = start if found is None else found.end()
-    return Failure(code, whole, rule, start, end, kind, frozenset(expected))
+    failure = Failure(code, whole, rule, start, end, kind, expected)
+    for look in _LOOKS:
+        diagnostic = look(failure)
+        if diagnostic is not None:
+            return diagnostic
+    return _unexpected(failure)
 
 
 # ------------------------------------------------------------ one look each
@@ -198,15 +192,25 @@ def _missing_else(failure: Failure) -> Diagnostic | None:
 def _missing_operator(failure: Failure) -> Diagnostic | None:
     if failure.kind not in _BEGIN_VALUE or "PLUS" not in failure.expected:
         return None
+    found = _found(failure)
     if failure.rule == "equation" and "EQUAL" in failure.expected and "=" not in failure.masked:
         return failure.tell(
-            "missing-equals",
-            f"`=` is missing before {_found(failure)}",
-            "an equation is `name = value`",
+            "missing-equals", f"`=` is missing before {found}", "an equation is `name = value`"
         )
-    return failure.tell(
-        "missing-operator", f"an operator is missing before {_found(failure)}", "did you mean `*`?"
-    )
+    if failure.rule == "claim" and re.fullmatch(r"\w+\s+[\w.-]+\s+", failure.code[: failure.start]):
+        near = _near_keyword(failure) or f"write `eq {failure.found}` for an equation of a document"
+        return failure.tell("syntax", f"{found} cannot stand here", near)
+    hint = _near_keyword(failure) or "did you mean `*`?"
+    if "COMMA" in failure.expected and "$END" not in failure.expected:
+        hint = "did you mean `,`?" if "RPAR" not in failure.expected else "did you mean `,` or `*`?"
+    return failure.tell("missing-operator", f"an operator is missing before {found}", hint)
+
+
+def _near_keyword(failure: Failure) -> str | None:
+    if failure.kind != "NAME":
+        return None
+    keywords = [name[1:].lower() for name in failure.expected if name.startswith("_")]
+    return did_you_mean(failure.found, keywords)
 
 
 def _power_of_root(failure: Failure) -> Diagnostic | None:
@@ -271,10 +275,9 @@ _LOOKS: tuple[Callable[[Failure], Diagnostic | None], ...] = (
 def _unexpected(failure: Failure) -> Diagnostic:
     words = sorted(set(_say(failure.expected)))
     expected = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-    hint = None
-    if failure.kind == "NAME":
-        keywords = [name[1:].lower() for name in failure.expected if name.startswith("_")]
-        hint = did_you_mean(failure.found, keywords)
+    hint = _near_keyword(failure)
+    if failure.rule == "header" and failure.code[failure.start :] == ":":
+        hint = "leave the `:` out"
     if not expected:
         return failure.tell("syntax", f"{_found(failure)} cannot stand here", hint)
     return failure.tell("syntax", f"expected {expected}, found {_found(failure)}", hint)
@@ -287,6 +290,8 @@ def _say(expected: frozenset[str]) -> Iterator[str]:
         rest -= _FOLLOW_VALUE | {"TIMES", "AND", "OR", "PIPE", "SUPERSCRIPT", "LSQB", "LPAR", "DOT"}
         yield "an operator"
     for name in rest:
+        if name == "INFINITY":
+            continue
         if name in _WORDS:
             yield _WORDS[name]
         elif name.lstrip("_").isalpha():
