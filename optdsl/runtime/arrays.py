@@ -149,15 +149,26 @@ def fit_gradient(
         fit: Array = given
         if fit.flags.carray and (extents is None or extents.apart_from(fit)):
             return fit
+    if isinstance(given, np.generic) and shape == ():
+        given = np.array(given)
+    _check_gradient(given, shape, dtype, label)
+    touched = None if extents is None else extents.touching(given)
+    if touched is not None:
+        raise GradientError(
+            f"the gradient of {label} shares memory with the parameter {touched}, "
+            "which a step overwrites: give a copy"
+        )
+    contiguous: Array = np.require(given, requirements=["C_CONTIGUOUS", "ALIGNED"])
+    return contiguous
+
+
+def _check_gradient(given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], label: str) -> None:
     if not isinstance(given, np.ndarray):
-        if isinstance(given, np.generic) and shape == ():
-            given = np.array(given)
-        else:
-            raise GradientTypeError(
-                f"the gradient of {label} is of type {type(given).__name__}: give a NumPy array, "
-                "or None for a parameter that takes no step"
-            )
-    elif isinstance(given, np.ma.MaskedArray):
+        raise GradientTypeError(
+            f"the gradient of {label} is of type {type(given).__name__}: give a NumPy array, "
+            "or None for a parameter that takes no step"
+        )
+    if isinstance(given, np.ma.MaskedArray):
         raise GradientTypeError(f"the gradient of {label} is a masked array: fill it first")
     if given.dtype != dtype:
         raise GradientTypeError(
@@ -168,18 +179,6 @@ def fit_gradient(
         raise GradientError(
             f"the gradient of {label} has shape {given.shape}, but the parameter {shape}"
         )
-    touched = None if extents is None else extents.touching(given)
-    if touched is not None:
-        raise GradientError(
-            f"the gradient of {label} shares memory with the parameter {touched}, "
-            "which a step overwrites: give a copy"
-        )
-    flags = given.flags
-    if flags.c_contiguous and flags.aligned:
-        fitting: Array = given
-        return fitting
-    copied: Array = np.require(given, requirements=["C_CONTIGUOUS", "ALIGNED"])
-    return copied
 
 
 def read_only(array: Array | None) -> Array:

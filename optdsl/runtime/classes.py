@@ -88,7 +88,8 @@ def _default_of(slot: HyperparameterSlot) -> Any:
 
 
 def _docstring(layout: Layout, names: Names, base: type[Any]) -> str:
-    lines = [layout.doc.strip() or f"{layout.name}, a {layout.family}.", ""]
+    article = "an" if layout.family == "optimizer" else "a"
+    lines = [layout.doc.strip() or f"{layout.name}, {article} {layout.family}.", ""]
     if names.slots:
         lines.append("Hyperparameters:")
         owners = {slot.owner for slot in names.slots}

@@ -5,6 +5,7 @@ import os
 
 import layouts
 import numpy as np
+import other_layouts
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,8 +18,8 @@ Nesterov = from_layout(layouts.nesterov())
 SkipEachAdam = from_layout(layouts.skip_adam("tensor"))
 Counted = from_layout(layouts.counted())
 Coarse = from_layout(layouts.bfloat16_momentum())
-WarmRestarts = from_layout(layouts.restarts())
-Linear = from_layout(layouts.linear())
+WarmRestarts = from_layout(other_layouts.restarts())
+Linear = from_layout(other_layouts.linear())
 
 SHAPES = [(2, 3), (), (0,), (5,)]
 

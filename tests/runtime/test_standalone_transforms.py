@@ -2,15 +2,16 @@
 
 import layouts
 import numpy as np
+import other_layouts
 import pytest
 import torch
 
 from optdsl.runtime import CheckpointError, GradientError, GradientTypeError, StepError, from_layout
 
 Momentum = from_layout(layouts.momentum())
-Clip = from_layout(layouts.clip())
-Accumulate = from_layout(layouts.accumulate())
-WeightDecay = from_layout(layouts.decay())
+Clip = from_layout(other_layouts.clip())
+Accumulate = from_layout(other_layouts.accumulate())
+WeightDecay = from_layout(other_layouts.decay())
 
 
 def test_clipping_is_that_of_torch():

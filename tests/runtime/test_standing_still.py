@@ -2,6 +2,7 @@
 
 import layouts
 import numpy as np
+import other_layouts
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from optdsl.runtime import from_layout
 Adam = from_layout(layouts.adam())
 Counted = from_layout(layouts.counted())
 Nesterov = from_layout(layouts.nesterov())
-WarmRestarts = from_layout(layouts.restarts())
+WarmRestarts = from_layout(other_layouts.restarts())
 
 PATTERNS = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=12)
 

@@ -4,6 +4,7 @@ import itertools
 
 import layouts
 import numpy as np
+import other_layouts
 import pytest
 import torch
 
@@ -13,8 +14,8 @@ Adam = from_layout(layouts.adam())
 Momentum = from_layout(layouts.momentum())
 Nesterov = from_layout(layouts.nesterov())
 SkipAdam = from_layout(layouts.skip_adam())
-WarmRestarts = from_layout(layouts.restarts())
-Linear = from_layout(layouts.linear())
+WarmRestarts = from_layout(other_layouts.restarts())
+Linear = from_layout(other_layouts.linear())
 
 
 def test_values_are_those_of_torch():
