@@ -54,21 +54,23 @@ def read(latex: str, name: str = "<latex>", declared: Declared = ()) -> tuple[So
     return read_rows(rows, declared)
 
 
-def read_rows(
-    rows: Iterable[Row],
-    declared: Declared = (),
-    before: Row | None = None,
-) -> tuple[SourceEquation, ...]:
+def read_rows(rows: Iterable[Row], declared: Declared = ()) -> tuple[SourceEquation, ...]:
     """Return the equations of rows, read together: what one shows of a symbol counts for all.
 
-    A row that begins with its sign continues the one above it, or `before`.
+    A row that begins with its sign continues the one above it.
     """
     rows = tuple(rows)
+    try:
+        return _interpret(_parse(rows), tuple(declared))
+    except RecursionError:
+        message = "this formula is too long or nested too deeply"
+        raise refuse("latex-deep", message, rows[0].span) from None
+
+
+def _parse(rows: tuple[Row, ...]) -> list[tuple[Sides, str | None]]:
     parsed: list[tuple[Sides, str | None]] = []
     errors: list[DiagnosticError] = []
     left: Raw | None = None
-    if before is not None:
-        left = parse_row(before)[-1].sides[0]
     for row in rows:
         try:
             statements = parse_row(row)
@@ -76,12 +78,11 @@ def read_rows(
             errors.append(error)
             continue
         for statement in statements:
-            if statement.sides[0] is None:
-                statement = _continue(statement, left)
-            left = statement.sides[0]
-            parsed.append((statement, row.tags[0] if row.tags else None))
+            whole = _continue(statement, left) if statement.sides[0] is None else statement
+            left = whole.sides[0]
+            parsed.append((whole, row.tags[0] if row.tags else None))
     _raise_all(errors)
-    return _interpret(parsed, tuple(declared))
+    return parsed
 
 
 def _interpret(

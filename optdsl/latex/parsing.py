@@ -8,8 +8,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, cast
 
-from lark import Lark, Token, Transformer, UnexpectedToken
+from lark import Lark, Token, UnexpectedToken
+from lark.exceptions import VisitError
 from lark.lexer import Lexer
+from lark.visitors import Transformer_NonRecursive
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span
 from optdsl.latex.notation import (
@@ -51,7 +53,10 @@ def parse_row(row: Row) -> tuple[Sides, ...]:
         tree = _parser().parse(cast(Any, list(row.tokens)))
     except UnexpectedToken as error:
         raise DiagnosticError(_unexpected(error, source, row.span.end)) from None
-    return cast("tuple[Sides, ...]", _Builder(source).transform(tree))
+    try:
+        return cast("tuple[Sides, ...]", _Builder(source).transform(tree))
+    except VisitError as error:
+        raise error.orig_exc from None
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def _unexpected(error: UnexpectedToken, source: SourceText, end: int) -> Diagnos
     return Diagnostic("latex-unexpected", f"expected {listed}", span)
 
 
-class _Builder(Transformer[Token, Any]):
+class _Builder(Transformer_NonRecursive[Token, Any]):
     """One method a rule of the grammar; each gives a node of the notation."""
 
     def __init__(self, source: SourceText) -> None:

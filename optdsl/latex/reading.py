@@ -166,6 +166,8 @@ class Reader:
     def _scripted(self, raw: Scripted) -> syntax.Expression:
         """A power of something that is no symbol; a norm may carry the subscript 2."""
         base, scripts = raw.base, list(raw.scripts)
+        if isinstance(base, Operator) and base.kind != "function":
+            self._refuse_rest(base)
         if isinstance(base, Operator):
             hint = f"write `(\\{base.name} x)^2` for a power"
             raise refuse("latex-script", "a script on a function", scripts[0].span, hint)
@@ -216,15 +218,17 @@ class Reader:
                 operator: Literal["+", "-"] = "+" if sign == "+" else "-"
                 value = syntax.Binary(operator, value, right, span=span)
             return value
-        scientific = shapes.scientific(raw)
-        if scientific is not None:
-            return syntax.Number(scientific, span=raw.span)
         return self._products(raw)
 
     def _products(self, raw: Infix) -> syntax.Expression:
         value: syntax.Expression | None = None
         divided = False
-        for sign, operand in (("*", raw.first), *raw.rest):
+        parts = (("*", raw.first), *raw.rest)
+        scientific = shapes.scientific(raw)
+        if scientific is not None:
+            value = syntax.Number(scientific, span=raw.first.span.to(raw.rest[0][1].span))
+            parts = parts[2:]
+        for sign, operand in parts:
             factors = self.factors(operand)
             if divided or (sign in ("/", "mod") and len(factors) > 1):
                 hint = "write `\\frac`, or put brackets around the divisor"

@@ -153,7 +153,7 @@ def power_of_ten(base: Raw, scripts: list[Script]) -> str | None:
 def scientific(raw: Infix) -> str | None:
     """`2 \\times 10^{-3}`, one number."""
     match raw:
-        case Infix(Digits(text), (("\\times", Scripted(base, (script,))),)) if is_power(script):
+        case Infix(Digits(text), (("\\times", Scripted(base, (script,))), *_)) if is_power(script):
             exponent = power_of_ten(base, [script])
             return None if exponent is None else f"{text}e{exponent}"
     return None

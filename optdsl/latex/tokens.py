@@ -27,21 +27,8 @@ _JOINT = re.compile(r"\\_|\\text\{\\?_\}|_")
 _WORD = re.compile(r"(?:[A-Za-z]|\\?_)(?:[A-Za-z0-9]|\\?_)*")
 _LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _ENDS_OPERAND = frozenset(
-    [
-        "NUMBER",
-        "LETTER",
-        "GREEK",
-        "WORD",
-        "SIGN",
-        "RPAR",
-        "RBRACKET",
-        "RSET",
-        "RFLOOR",
-        "RBAR",
-        "RNORM",
-        "CLOSE",
-        "END_CASES",
-    ]
+    ("NUMBER", "LETTER", "GREEK", "WORD", "SIGN", "CLOSE", "END_CASES")
+    + ("RPAR", "RBRACKET", "RSET", "RFLOOR", "RBAR", "RNORM")
 )
 
 
@@ -148,6 +135,9 @@ class _Tokenizer:
         if re.match(r"[eE][-+]?\d", after):
             hint = "write `10^{-8}` for the power of ten"
             self._refuse("latex-number", "a number in computer notation", len(text) + 1, hint)
+        if self._last() == "FRAC" and len(text) == 2 and text.isdigit():
+            self._add("NUMBER", text[0], 1)  # `\\frac12` is one half
+            text = text[1]
         self._add("NUMBER", text, len(text))
 
     def _letters(self, text: str) -> None:
@@ -267,13 +257,14 @@ class _Tokenizer:
         word = text.strip()
         in_cases = bool(self.opened) and self.opened[-1][0] == "END_CASES"
         connective = words.CONNECTIVES.get(word.rstrip(".,:"))
+        prose = word != text or word.lower() in words.PROSE
         if connective and in_cases:
             self._put(connective, word, start)
         elif word == "and" and self._outside():
             self._put("SEPARATOR", word, start)
         elif word in words.FUNCTIONS:
             self._put("FUNCTION", words.FUNCTIONS[word], start)
-        elif (_WORD.fullmatch(word) and not connective) or self._is_lowered(word):
+        elif (_WORD.fullmatch(word) and not connective and not prose) or self._is_lowered(word):
             self._put("WORD", _JOINT.sub("_", word), start)
         else:
             place = Span(self.source, start, self.at)

@@ -141,6 +141,11 @@ CONNECTIVES = {
     "not": "NOT",
 }
 
+#: Words that say something about an equation and name nothing in it.
+PROSE = frozenset(
+    _words("where for with then while until since such that is are do end return repeat in on of")
+)
+
 #: What a person calls a type of token.
 CALLED = {
     "NUMBER": "a number",
