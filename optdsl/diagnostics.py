@@ -53,7 +53,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding: a code, a message, the place, and what would mend it."""
+    """One finding: a code, a message, the place, and what would mend it.
+
+    The first line of the message says what is wrong; lines after it, shown below
+    the place, tell more.
+    """
 
     code: str
     message: str
@@ -62,10 +66,12 @@ class Diagnostic:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        head = f"{self.severity}[{self.code}]: {self.message}"
-        tail = "" if self.hint is None else f"\n  help: {self.hint}"
+        message, *details = self.message.split("\n")
+        head = f"{self.severity}[{self.code}]: {message}"
+        tail = [f"  {detail}" for detail in details]
+        tail += [] if self.hint is None else [f"  help: {self.hint}"]
         if self.span is None:
-            return head + tail
+            return "\n".join([head, *tail])
         source = self.span.source
         line, column = source.position(self.span.start)
         text = "".join(map(_visible, source.line(line)))
@@ -77,8 +83,9 @@ class Diagnostic:
                 f"{source.name}:{line}:{column}: {head}",
                 f" {line} | {text}",
                 f" {' ' * gutter} | {padding}{'^' * max(1, width)}",
+                *tail,
             ]
-        ) + tail
+        )
 
 
 def _visible(sign: str) -> str:
