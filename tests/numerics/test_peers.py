@@ -1,0 +1,65 @@
+"""Trajectories of 200 steps equal those of PyTorch and Optax."""
+
+import numpy as np
+import pytest
+
+from tests.numerics.subjects import FEW, MANY, SHAPES, rules
+from tests.numerics.walks import CASES, Case, Landscape, differences, with_torch
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+#: What the trajectories may part by; `differences` says of what.
+BOUNDS = {"float64": 1e-9, "float32": 1e-5}
+QUICK = (*SHAPES, (257,))
+
+
+def check(case, shapes, dtype, peers=None):
+    found = differences(case, shapes, dtype, peers)
+    assert found
+    assert max(found.values()) <= BOUNDS[dtype], found
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_in_float64(case):
+    check(case, QUICK, "float64")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_in_float32(case):
+    check(case, QUICK, "float32", [next(iter(case.peers))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_over_several_chunks(case, dtype):
+    check(case, FEW, dtype)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_with_a_million_entries(case, dtype):
+    check(case, MANY, dtype, [next(iter(case.peers))])
+
+
+def test_every_rule_walks_beside_another():
+    walking = {"".join(case.rule.split("(c=2)")) for case in CASES}
+    assert walking == set(rules())
+
+
+def test_another_rule_is_seen():
+    nesterov, momentum = (next(c for c in CASES if str(c) == n) for n in ("Nesterov", "Momentum"))
+    crossed = Case("crossed", "Momentum", momentum.arguments, nesterov.peers)
+    for dtype, bound in BOUNDS.items():
+        assert min(differences(crossed, QUICK, dtype).values()) > bound
+
+
+def test_the_landscape_moves_tensors_and_keeps_them_from_zero():
+    land = Landscape(QUICK, np.float64)
+    import torch
+
+    *_, last = with_torch(lambda p: torch.optim.SGD(p, lr=0.05), land)
+    for start, end in zip(land.start, last, strict=True):
+        assert np.all(np.abs(end) > 0.5)
+        assert np.all(start != end)
