@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from optdsl.codegen.protocol import Target
-
     from optdsl.model.system import System
     from optdsl.runtime.layout import Layout
 

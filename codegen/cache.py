@@ -18,9 +18,9 @@ from threading import Lock
 from typing import cast
 
 import platformdirs
+
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.versions import environment
-
 from optdsl.model.system import System
 from optdsl.program.describing import description
 from optdsl.runtime.layout import Layout

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from optdsl.codegen.blocks import indent
+from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
 from optdsl.codegen.unit import Unit
-
 from optdsl.model.expressions import (
     Clock,
     Kind,
@@ -102,7 +102,7 @@ def combine_function(unit: Unit, stage: Combine) -> list[str]:
     for column, reduction in enumerate(stage.reductions):
         name = names.value(Value(reduction.name, reduction.kind))
         fold = "over_all" if reduction.kind is Kind.ALL else "per_tensor"
-        body.append(f"# {comment(_with_name(reduction.name, reduction.comment))}")
+        body.append(f"# {comment(described(reduction))}")
         body.append(f'{name} = {fold}("{reduction.operator}", table, partials[:, {column}])')
         body.append(_kept(unit, reduction.name, reduction.kind, name))
         local.add(reduction.name)
@@ -116,10 +116,6 @@ def combine_function(unit: Unit, stage: Combine) -> list[str]:
         local.add(each.name)
     header = "def NAME(table, cohort, scalars, tensor, everything, partials):"
     return ["@quiet", header, *indent([*reads.lines, *body])]
-
-
-def _with_name(name: str, text: str) -> str:
-    return text if " = " in text else f"{name} = {text}"
 
 
 def _kept(unit: Unit, name: str, kind: Kind, text: str) -> str:

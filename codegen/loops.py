@@ -7,9 +7,8 @@ from collections.abc import Callable
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.unit import Unit
-
 from optdsl.model.expressions import Clock, Expression, Kind, Value
-from optdsl.program.program import Assignment, Pass
+from optdsl.program.program import Accumulate, Assignment, Pass
 
 
 class Loop:
@@ -58,8 +57,7 @@ class Loop:
         """Return the lines of the body, each below the equation it came from."""
         lines = []
         for each, (name, text) in zip(self.stage.body, self.body, strict=True):
-            about = each.comment if " = " in each.comment else f"{each.name} = {each.comment}"
-            lines += [f"# {comment(about)}", f"{name} = {text}"]
+            lines += [f"# {comment(described(each))}", f"{name} = {text}"]
         return lines
 
     def stored(self, place: Callable[[str], str]) -> list[str]:
@@ -69,9 +67,9 @@ class Loop:
             for each in self.stage.stores
         ]
 
-    def write(self, expression: Expression) -> str:
-        """Return the text of an expression of this pass."""
-        return python(expression, self.dialect)
+    def write(self, expression: Expression, *, operand: bool = False) -> str:
+        """Return the text of an expression of this pass, in brackets if an operand needs them."""
+        return python(expression, self.dialect, operand=operand)
 
     def _assigned(self, assignment: Assignment) -> tuple[str, str]:
         text = self.write(assignment.expression)
@@ -95,6 +93,11 @@ class Loop:
     def _clock(self, clock: Clock) -> str:
         self._heads["t"] = self.real(f"numbers[{self.unit.slots.scalars[clock]}]")
         return "t"
+
+
+def described(item: Assignment | Accumulate) -> str:
+    """Return the equation that an assignment or a reduction came from."""
+    return item.comment if " = " in item.comment else f"{item.name} = {item.comment}"
 
 
 def pass_streams(unit: Unit, stage: Pass) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from optdsl.codegen.naming import comment, identifier
 from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import read_ahead, uniform_hyperparameters
 from optdsl.codegen.unit import Unit
-
 from optdsl.model.expressions import Constant, Kind, Number, Value
 from optdsl.model.system import Domain, Hyperparameter, State, System
 from optdsl.program.describing import equations_text

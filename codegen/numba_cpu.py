@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.loops import Loop
+from optdsl.codegen.loops import Loop, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.unit import Unit
-
 from optdsl.model.expressions import Value
 from optdsl.program.program import Accumulate, Pass
 
@@ -29,68 +28,69 @@ _STARTS = {"min": "inf", "max": "-inf", "any": "False"}
 def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     """Add the kernel of one pass; return the name of the function that runs it over a table."""
     loop = Loop(unit, stage, real=lambda text: f"real({text})", prefix="")
+    update = functions.add("update", _update(loop, stage))
+    kernel = functions.add("kernel", _kernel(loop, update))
+    return f"over_chunks({kernel})"
+
+
+def _update(loop: Loop, stage: Pass) -> list[str]:
+    """Return the function that does the work of one chunk."""
     totals = [loop.names.value(Value(each.name, each.kind)) for each in stage.reductions]
-    entries = loop.loaded(lambda array: f"{array}[i]")
-    entries += loop.computed()
-    for reduction, total in zip(stage.reductions, totals, strict=True):
-        entries += _accumulated(loop, reduction, total)
-    entries += loop.stored(lambda array: f"{array}[i]")
-    arrays = [loop.arrays[stream] for stream in loop.streams]
-    work = [
-        f"real = {arrays[0]}.dtype.type",
-        *loop.head,
-        *(f"{total} = {_STARTS.get(each.operator, '0.0')}"
-          for each, total in zip(stage.reductions, totals, strict=True)),
-        f"for i in range({arrays[0]}.size):",
-        *indent(entries),
-        *(f"partials[{column}] = {total}" for column, total in enumerate(totals)),
+    entries = [
+        *loop.loaded(lambda array: f"{array}[i]"),
+        *loop.computed(),
+        *(line for each, total in zip(stage.reductions, totals, strict=True)
+          for line in _accumulated(loop, each, total)),
+        *loop.stored(lambda array: f"{array}[i]"),
     ]  # fmt: skip
-    header = f"def NAME({', '.join([*arrays, *loop.shared])}):"
-    given = {"numbers": "scalars[cohort[row]]", "tensor": "tensor[row]",
-             "everything": "everything", "partials": "partials[chunk]"}  # fmt: skip
-    call = ", ".join([*arrays, *(given[name] for name in loop.shared)])
-    update = functions.add("update", ["@entrywise", header, *indent(work)])
-    views = [
-        f"{array} = view(addresses[chunk, {k}], counts[chunk], formats[{k}])"
-        for k, array in enumerate(arrays)
+    first = loop.arrays[loop.streams[0]]
+    starts = [
+        f"{total} = {_STARTS.get(each.operator, '0.0')}"
+        for each, total in zip(stage.reductions, totals, strict=True)
     ]
-    run = [
-        "@kernel",
-        "def NAME(formats, addresses, counts, rows, "
-        "cohort, scalars, tensor, everything, partials):",
-        *indent(
-            [
-                "for chunk in prange(counts.size):",
-                *indent(
-                    [
-                        "row = rows[chunk]",
-                        *views,
-                        f"{update}({call})",
-                    ]
-                ),
-            ]
-        ),
+    ends = [f"partials[{column}] = {total}" for column, total in enumerate(totals)]
+    every = [*loop.head, *starts, f"for i in range({first}.size):", *indent(entries), *ends]
+    real = [f"real = {first}.dtype.type"] if any("real(" in line for line in every) else []
+    header = f"def NAME({', '.join([*loop.arrays.values(), *loop.shared])}):"
+    return ["@entrywise", header, *indent([*real, *every])]
+
+
+def _kernel(loop: Loop, update: str) -> list[str]:
+    """Return the function that runs `update` over every chunk."""
+    given = {
+        "numbers": "scalars[cohort[row]]",
+        "tensor": "tensor[row]",
+        "everything": "everything",
+        "partials": "partials[chunk]",
+    }
+    arguments = [*loop.arrays.values(), *(given[name] for name in loop.shared)]
+    body = [
+        f"{array} = view(addresses[chunk, {column}], counts[chunk], formats[{column}])"
+        for column, array in enumerate(loop.arrays.values())
     ]
-    return f"over_chunks({functions.add('kernel', run)})"
+    body.append(f"{update}({', '.join(arguments)})")
+    if any("[row]" in argument for argument in arguments):
+        body.insert(0, "row = rows[chunk]")
+    parameters = "formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials"
+    loops = ["for chunk in prange(counts.size):", *indent(body)]
+    return ["@kernel", f"def NAME({parameters}):", *indent(loops)]
 
 
 def _accumulated(loop: Loop, reduction: Accumulate, total: str) -> list[str]:
     text = loop.write(reduction.argument)
-    about = reduction.comment if " = " in reduction.comment else (
-        f"{reduction.name} = {reduction.comment}"
-    )  # fmt: skip
-    lines = [f"# {comment(about)}"]
+    lines = [f"# {comment(described(reduction))}"]
     match reduction.operator:
         case "norm" | "rms":
             lines.append(f"{total} = add({total}, square(float64({text})))")
         case "dot":
             assert reduction.other is not None
             other = loop.write(reduction.other)
-            lines.append(f"{total} = add({total}, float64({text})*float64({other}))")
+            lines.append(f"{total} = add({total}, float64({text}) * float64({other}))")
         case "min" | "max":
             lines.append(f"{total} = {_FOLDS[reduction.operator]}({total}, {text})")
         case "any":
-            lines.append(f"{total} = {total} | ({text})")
+            operand = loop.write(reduction.argument, operand=True)
+            lines.append(f"{total} = {total} | {operand}")
         case _:
             lines.append(f"{total} = add({total}, {text})")
     return lines

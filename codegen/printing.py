@@ -50,9 +50,10 @@ class Dialect:
     prefix: str = "np."
 
 
-def python(expression: Expression, dialect: Dialect) -> str:
-    """Return the Python text of `expression`."""
-    return _Printer(dialect).write(expression)[0]
+def python(expression: Expression, dialect: Dialect, *, operand: bool = False) -> str:
+    """Return the Python text of `expression`, in brackets where an operand needs them."""
+    written = _Printer(dialect).write(expression)
+    return _above(written, _ATOM) if operand else written[0]
 
 
 def decimal(value: Fraction) -> str:

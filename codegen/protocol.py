@@ -7,7 +7,6 @@ from typing import Protocol
 
 from optdsl.codegen.blocks import Functions
 from optdsl.codegen.unit import Unit
-
 from optdsl.program.program import Pass
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.loops import Loop
+from optdsl.codegen.loops import Loop, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.unit import Unit
-
 from optdsl.model.expressions import Kind
 from optdsl.program.program import Accumulate, Pass
 
@@ -52,10 +51,7 @@ def _accumulated(loop: Loop, reduction: Accumulate, column: int) -> list[str]:
         arguments = [f"np.broadcast_to({arguments[0]}, {first}.shape)"]
     if reduction.other is not None:
         arguments.append(loop.write(reduction.other))
-    about = reduction.comment if " = " in reduction.comment else (
-        f"{reduction.name} = {reduction.comment}"
-    )  # fmt: skip
     return [
-        f"# {comment(about)}",
+        f"# {comment(described(reduction))}",
         f'partials[{column}] = partial("{reduction.operator}", {", ".join(arguments)})',
     ]

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.slots import Slots, assign_slots, predicate_names
-
 from optdsl.model.system import System
 from optdsl.program import Program, lower
 from optdsl.program.formulas import indexed_names

@@ -24,7 +24,6 @@ def _version(package: str) -> str:
 def compiler_fingerprint() -> str:
     """Return a hash of the sources that turn a system into a module and run it."""
     import optdsl.codegen
-
     import optdsl.diagnostics
     import optdsl.model.expressions
     import optdsl.program

@@ -12,8 +12,8 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
-from optdsl.codegen.support.tables import Array, Indices, Table
 
+from optdsl.codegen.support.tables import Array, Indices, Table
 from optdsl.runtime.arrays import address
 
 #: Entries a chunk: small enough to balance threads and stay in cache, and many enough to vectorise.

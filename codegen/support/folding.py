@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from optdsl.codegen.support.tables import Table
 
 Numbers = npt.NDArray[np.float64]

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from optdsl.codegen import cache, compile_system, emit, versions
 
+from optdsl.codegen import cache, compile_system, emit, versions
 from optdsl.model.expressions import number
 from optdsl.model.system import Hyperparameter
 from tests.program.systems import system

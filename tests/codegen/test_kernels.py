@@ -6,9 +6,9 @@ from functools import cache
 import numba
 import numpy as np
 import pytest
+
 from optdsl.codegen import assembly, compile_system
 from optdsl.codegen.inspection import is_vectorized, llvm_text, runs_on_vectors
-
 from optdsl.library import load_system, shipped
 from tests.codegen.driving import Driver
 from tests.codegen.test_rules import wavy

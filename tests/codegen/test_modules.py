@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from optdsl.codegen import TARGETS, emit
 
+from optdsl.codegen import TARGETS, emit
 from optdsl.diagnostics import DiagnosticError
 from optdsl.library import load_system, shipped
 from optdsl.model.expressions import Kind, Value, apply, number
@@ -109,6 +109,7 @@ def test_names_of_the_author_never_clash_with_names_of_the_module(target):
     theta = apply("sub", entry("theta", -1), apply("mul", number(0), entry(names[-1])))
     of = by_hand("Hard", states, [*equations, Equation("theta", theta)], hypers=hypers)
     import numpy as np
+
     from optdsl.codegen import compile_system
 
     driver = Driver(compile_system(of, target), [np.zeros(5)])
@@ -123,6 +124,7 @@ def test_names_of_the_author_never_clash_with_names_of_the_module(target):
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_rule_may_have_any_name(name, target):
     import numpy as np
+
     from optdsl.codegen import compile_system
 
     of = replace(system("rprop"), name=name)

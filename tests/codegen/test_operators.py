@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from optdsl.codegen import TARGETS, compile_system
 
+from optdsl.codegen import TARGETS, compile_system
 from optdsl.model.expressions import (
     OPERATORS,
     PREDICATES,

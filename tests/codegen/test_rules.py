@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from optdsl.codegen import TARGETS, compile_system
 
+from optdsl.codegen import TARGETS, compile_system
 from tests.codegen.driving import Driver
 from tests.codegen.interpreting import Interpreter
 from tests.program.systems import system

@@ -21,19 +21,17 @@ from optdsl.runtime import from_layout, layout
 
 @entrywise
 def update_1(g, partials):
-    real = g.dtype.type
     skip = False
     for i in range(g.size):
         g_t = g[i]
         # skip = any(not finite(g[t]), all)
-        skip = skip | (logical_not(isfinite(g_t)))
+        skip = skip | logical_not(isfinite(g_t))
     partials[0] = skip
 
 
 @kernel
 def kernel_1(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
     for chunk in prange(counts.size):
-        row = rows[chunk]
         g = view(addresses[chunk, 0], counts[chunk], formats[0])
         update_1(g, partials[chunk])
 
