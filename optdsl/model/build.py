@@ -12,6 +12,7 @@ from optdsl.model.equations import Typed, type_equations
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.gradients import name_gradients
 from optdsl.model.hyperparameters import hyperparameters
+from optdsl.model.indices import write_out
 from optdsl.model.inheritance import Lookup, flatten, without
 from optdsl.model.numbers import time_index
 from optdsl.model.order import dependency_order, report_unused
@@ -46,7 +47,8 @@ def build(
         problems.raise_if_any()
         assert system is not None
         return system
-    declared = declare(flatten(definition, lookup, problems), problems)
+    written_out = write_out(flatten(definition, lookup, problems), problems)
+    declared = declare(written_out, problems)
     gradients = name_gradients(declared)
     inlined: dict[syntax.Call, System] = {}
     inline = schedule_call(inlined, lookup, problems, build)

@@ -9,6 +9,7 @@ from optdsl.language import syntax
 from optdsl.model.arguments import with_defaults
 from optdsl.model.declarations import a, not_yet
 from optdsl.model.expressions import Expression, Kind, Value
+from optdsl.model.indices import with_tuples
 from optdsl.model.inheritance import Lookup
 from optdsl.model.merging import in_front, names_of, pipe, rename
 from optdsl.model.problems import Problems
@@ -102,7 +103,8 @@ class _Composer:
                 self.lookup.hint(name),
             )
             return None
-        return with_defaults(self.build(definition, self.lookup), arguments, self.problems)
+        definition, rest = with_tuples(definition, arguments)
+        return with_defaults(self.build(definition, self.lookup), rest, self.problems)
 
     def piped(self, left: syntax.Expression, right: syntax.Expression) -> System | None:
         first, second = self.rule(left), self.rule(right)
@@ -156,7 +158,8 @@ def schedule_call(
             definition = lookup(call.function)
             if definition is None or definition.family != "schedule":
                 return None
-            system = with_defaults(build(definition, lookup), call.arguments, problems)
+            definition, rest = with_tuples(definition, call.arguments)
+            system = with_defaults(build(definition, lookup), rest, problems)
             taken = {system.name for system in inlined.values()}
             name = call.function
             while name in taken:

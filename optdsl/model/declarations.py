@@ -11,7 +11,6 @@ from optdsl.model.problems import Problems
 
 #: Statements and what is to be said of them until they are carried through to kernels.
 _LATER = {
-    syntax.Index: "index ranges",
     syntax.Input: "inputs",
     syntax.Draw: "random draws",
     syntax.Evaluate: "evaluation points",
@@ -61,6 +60,17 @@ def not_yet(problems: Problems, what: str, span: Span | None) -> None:
     )
 
 
+def unknown_index(name: syntax.Name, problems: Problems) -> None:
+    """Say that a name has an index that is neither a time nor declared."""
+    problems.error(
+        "bad-index",
+        f"`{name.name}` has an index that is not a time",
+        name.span,
+        "declare it, as in `index i = 1..3`, or give a hyperparameter with it a tuple: "
+        "`hyper beta[i] = (0.9, 0.99)`; t comes last",
+    )
+
+
 def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
     """Collect the names of `definition`; repeated and malformed ones are problems."""
     declared = Declarations(definition)
@@ -85,7 +95,12 @@ def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
 
 def _declare_hyper(hyper: syntax.Hyper, declared: Declarations, problems: Problems) -> None:
     if hyper.indices:
-        not_yet(problems, "hyperparameters with an index", hyper.span)
+        problems.error(
+            "index-ranges",
+            f"`{hyper.name}` has an index, so it needs a tuple to run over",
+            hyper.span,
+            f"write `hyper {hyper.name}[i] = (0.9, 0.99)`",
+        )
     if hyper.name in declared.hypers:
         problems.error(
             "defined-twice", f"hyperparameter `{hyper.name}` is declared twice", hyper.span
@@ -106,12 +121,9 @@ def _declare_target(
     target: syntax.Name, equation: syntax.Equation, declared: Declarations, problems: Problems
 ) -> None:
     rule = Rule(target, equation.value, equation.doc)
-    if len(target.indices) > 1:
-        not_yet(problems, "indices other than t", target.span)
-        return
     time = time_index(target.indices[0]) if target.indices else ("t", 0)
-    if time is None:
-        not_yet(problems, "indices other than t", target.span)
+    if len(target.indices) > 1 or time is None:
+        unknown_index(target, problems)
     elif time[0] == "" and time[1] > 1:
         problems.error(
             "bad-index",

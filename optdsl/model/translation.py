@@ -9,7 +9,7 @@ from typing import TypeAlias
 from optdsl.diagnostics import Span, did_you_mean
 from optdsl.language import syntax
 from optdsl.model import functions
-from optdsl.model.declarations import not_yet
+from optdsl.model.declarations import not_yet, unknown_index
 from optdsl.model.expressions import (
     Clock,
     Constant,
@@ -279,11 +279,10 @@ class Translator:
                 node,
                 did_you_mean(name, self.names.readable) or self._tensor_hint(name),
             )
-        if len(node.indices) > 1:
-            return self._later("indices other than t", node.span)
         time = time_index(node.indices[0]) if node.indices else ("t", 0)
-        if time is None:
-            return self._later("indices other than t", node.span)
+        if len(node.indices) > 1 or time is None:
+            unknown_index(node, self.problems)
+            return ZERO
         if self._at is not None and self._at <= 0:
             return self._starting(node, time)
         if not node.indices and (name == "theta" or self._has_past(name)):
