@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import format_expression, syntax
 from optdsl.latex import Reading, read_symbol, to_definition
 from optdsl.latex.documents import load_document
-from optdsl.latex.equations import SourceEquation
+from optdsl.latex.equations import Declared, SourceEquation
 from optdsl.latex.trees import names_in, rewrite
 from optdsl.model import build
 from optdsl.model.inheritance import Lookup
@@ -94,8 +94,9 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
     document = load_document(cited.name)
     for tag in cited.tags:
         document.display(tag)
-    symbols = {_symbol(where).name: where for where in claim.where}
-    declared = {*symbols, *(hyper.name for hyper in ours.hyperparameters)}
+    named = [_symbol(where) for where in claim.where]
+    symbols = {name.name: where for name, where in zip(named, claim.where, strict=True)}
+    declared: Declared = [*named, *(hyper.name for hyper in ours.hyperparameters)]
     try:
         reading = _read(claim, cited, ours, declared, symbols)
     except DiagnosticError as error:
@@ -118,7 +119,7 @@ def _read(
     claim: syntax.Claim,
     cited: syntax.Document,
     ours: System,
-    declared: Collection[str],
+    declared: Declared,
     symbols: Mapping[str, syntax.Where],
 ) -> Reading:
     equations = load_document(cited.name).equations(cited.tags, declared)

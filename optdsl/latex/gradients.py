@@ -11,7 +11,7 @@ from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.latex import shapes, trees
 from optdsl.latex.names import Evidence, Named, settle, sort_scripts
-from optdsl.latex.notation import Chain, Fraction, Group, Raw, Scripted, Slice, Symbol
+from optdsl.latex.notation import Chain, Fraction, Group, Raw, Script, Scripted, Slice, Symbol
 from optdsl.latex.problems import refuse
 
 
@@ -111,19 +111,20 @@ def _subject(head: Raw, reader: Reads) -> syntax.Name | None:
 def _require_data(raw: Raw) -> None:
     """The data of a loss: a letter, perhaps with the numbers of its examples."""
     base = shapes.unscripted(raw)
-    plain = isinstance(base, Symbol) and base.kind == "letter"
+    plain = isinstance(base, Symbol) and base.kind != "word"
     scripts = raw.scripts if isinstance(raw, Scripted) else ()
-    numbered = all(
-        script.raised and len(script.items) == 1 and _numbers_examples(script.items[0])
-        for script in scripts
-    )
+    numbered = all(len(script.items) == 1 and _numbers_examples(script) for script in scripts)
     if not (plain and numbered and len(scripts) < 2):
         message = "expected the loss's data, such as `x^{(i)}`"
         raise refuse("latex-gradient", message, raw.span)
 
 
-def _numbers_examples(raw: Raw) -> bool:
-    match raw:
+def _numbers_examples(script: Script) -> bool:
+    """`x^{(i)}`, `x^{(i:i+n)}`, `x_i` and `x_t`."""
+    item = script.items[0]
+    if not script.raised:
+        return shapes.time_of(item) is not None or bool(shapes.components_of(item))
+    match item:
         case Group("(", (inner,)):
             return isinstance(inner, Slice) or bool(shapes.components_of(inner))
     return False

@@ -60,7 +60,7 @@ class Named:
         r"""The name in ASCII, without time and components.
 
         >>> from optdsl.latex import read_symbol
-        >>> read_symbol(r"\\\\hat{\\\\beta}_1").name
+        >>> read_symbol(r"\hat{\beta}_1").name
         'betahat1'
         """
         head = ("Delta_" if self.change else "") + self.letter + "".join(self.marks)
@@ -251,7 +251,8 @@ def survey(statements: tuple[Sides, ...], declared: Iterable[str | syntax.Name])
     plain = frozenset(name for name in declared if isinstance(name, str))
     named = [name for name in declared if isinstance(name, syntax.Name)]
     functions = {name.name for name in named if name.indices}
-    evidence = Evidence(plain | {name.name for name in named} - functions, lone_symbol=True)
+    numbers = plain | {name.name for name in named}
+    evidence = Evidence(numbers - functions, lone_symbol=True)
     evidence.times.update((name, {0}) for name in functions)
     for statement in statements:
         target = statement.sides[0]

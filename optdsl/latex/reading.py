@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, cast
 
-from optdsl.diagnostics import Span
+from optdsl.diagnostics import DiagnosticError, Span
 from optdsl.language import syntax
 from optdsl.latex import conditions, gradients, shapes
 from optdsl.latex.names import Evidence, Named, settle, sort_scripts
@@ -146,6 +146,11 @@ class Reader:
         if shapes.is_euler(raw) and "e" not in self.evidence.declared:
             return self._exponential(raw)
         named, name = self.name(raw)
+        for script in named.raised if not name.indices else ():
+            moving = self.evidence.timed(name.name) or name.name == "g"
+            if moving and shapes.time_of(script.items[0]) is not None:
+                hint = "write `x_t` or `x^{(t)}` for a time, `(x)^t` for a power"
+                raise refuse("latex-ambiguous", "is this a power or a time?", script.span, hint)
         return self._raise(name, named.raised, raw.span)
 
     def _exponential(self, raw: Raw) -> syntax.Expression:
@@ -276,8 +281,12 @@ class Reader:
                 found.append(gradients.derivative(head, rest, self))
             elif rest and shapes.is_statistic(head, rest[0]):
                 found.append(self._statistic(head, rest.pop(0)))
+                if rest and shapes.is_group(rest[0], "("):
+                    raise self._function_or_factor(head.span.to(rest[0].span))
             elif rest and shapes.is_symbol(head) and shapes.is_group(rest[0], "("):
                 found.extend(self._symbol_and_group(head, rest.pop(0)))
+            elif found and shapes.is_group(head, "(") and shapes.holds_time(head):
+                raise self._function_or_factor(head.span)
             elif found and isinstance(shapes.unscripted(head), Digits):
                 hint = "a product with a number behind wants a sign, as in `x \\cdot 2`"
                 message = "a number behind a factor"
@@ -357,11 +366,17 @@ class Reader:
             index = Script(False, group.items, (), group.span)
             return [self.expression(Scripted(head, (index, *scripts), span))]
         alone = time is not None or shapes.single(group.items[0])
-        if alone and named.time is None and named.name not in self.evidence.declared:
-            hint = "write `\\cdot` for a product, or declare the symbol"
-            message = f"is `{named.name}` a function here, or a factor?"
-            raise refuse("latex-ambiguous", message, span, hint)
+        if alone and named.time is None and (time == 0 or not self._declared(named)):
+            raise self._function_or_factor(span)
         return [self.expression(head), self.expression(follower)]
+
+    def _function_or_factor(self, span: Span) -> DiagnosticError:
+        hint = "write `\\cdot` for a product, or declare the symbol, as `f(t)` for a function"
+        message = "is this a function of what stands in the brackets, or a product?"
+        return refuse("latex-ambiguous", message, span, hint)
+
+    def _declared(self, named: Named) -> bool:
+        return named.name in self.evidence.declared
 
     def _named_state(
         self, head: Raw, group: Group, scripts: tuple[Script, ...], span: Span

@@ -96,6 +96,12 @@ def is_statistic(head: Raw, follower: Raw) -> bool:
     return named and is_group(follower, "[")
 
 
+def holds_time(raw: Raw) -> bool:
+    """Is it `(t)`?"""
+    group = unscripted(raw)
+    return isinstance(group, Group) and len(group.items) == 1 and time_of(group.items[0]) == 0
+
+
 def single(raw: Raw) -> bool:
     """Is it one symbol or one number?"""
     return is_symbol(raw) or isinstance(raw, Digits | Sign)

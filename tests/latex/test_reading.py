@@ -2,7 +2,8 @@
 
 import pytest
 
-from optdsl.language import parse_expression
+from optdsl.diagnostics import DiagnosticError
+from optdsl.language import parse_expression, syntax
 from optdsl.latex import read, read_expression, read_symbol
 
 EXPRESSIONS = {
@@ -90,6 +91,7 @@ EXPRESSIONS = {
     r"\nabla_{\theta} J(\theta; x^{(i:i+n)}; y^{(i:i+n)})": "grad(theta)",
     r"\nabla_\theta f_t(\theta_{t-1})": "grad(theta[t-1])",
     r"\nabla f(\theta_{t-1})": "grad(theta[t-1])",
+    r"\nabla f(\theta_{t-1}; \xi_t)": "grad(theta[t-1])",
     r"\frac{\partial \mathcal{L}}{\partial w_{i,j}(t)}": "grad(w[t])",
     # cases
     r"\begin{cases} a, & \text{if } x \le 0, \\ b & \text{otherwise}. \end{cases}": (
@@ -151,6 +153,19 @@ def test_declarations_decide_between_word_and_product() -> None:
     assert read_expression("ab + c") == parse_expression("a*b + c", "<expected>")
     assert read_expression("ab + c", declared=["ab"]) == parse_expression("ab + c", "<expected>")
     assert read_expression("lrate", declared=["lrate"]) == parse_expression("lrate", "<expected>")
+
+
+def test_declarations_decide_between_function_and_factor() -> None:
+    time = parse_expression("f[t]", "<expected>")
+    assert isinstance(time, syntax.Name)
+    with pytest.raises(DiagnosticError):
+        read("x_t = f(t - 1)")
+    (as_function,) = read("x_t = f(t - 1)", declared=[time])
+    assert as_function.value == parse_expression("f[t-1]", "<expected>")
+    (as_factor,) = read("x_t = f(t - 1)", declared=["f"])
+    assert as_factor.value == parse_expression("f*(t - 1)", "<expected>")
+    with pytest.raises(DiagnosticError):
+        read("x_t = f(t)", declared=["f"])
 
 
 def test_a_raised_letter_belongs_to_the_name_where_it_is_an_index() -> None:
