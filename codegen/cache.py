@@ -21,6 +21,7 @@ import platformdirs
 
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.versions import environment
+from optdsl.diagnostics import Diagnostic, DiagnosticError
 from optdsl.model.system import System
 from optdsl.program.describing import description
 from optdsl.runtime.layout import Layout
@@ -41,12 +42,20 @@ def key(system: System, target: str) -> str:
 
 
 def load(system: System, target: str, emit: Callable[[], str]) -> Layout:
-    """Import the module of `system` from the cache, written by `emit` where it is missing."""
+    """Import the module of `system` from the cache, written by `emit` where it is missing.
+
+    Raises:
+        DiagnosticError: where the cache cannot be written.
+    """
     digest = key(system, target)
     name = f"{identifier(system.name).lower()}_{digest}"
     path = cache_directory() / name / f"{name}.py"
     if not path.exists():
-        _write(path, emit())
+        text = emit()
+        try:
+            _write(path, text)
+        except OSError as error:
+            raise DiagnosticError(_unwritable(path, error)) from error
     return _imported(path, f"optdsl_cache.{name}")
 
 
@@ -60,6 +69,14 @@ def _write(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _unwritable(path: Path, error: OSError) -> Diagnostic:
+    return Diagnostic(
+        "unwritable-cache",
+        f"compiled code cannot be kept in {path.parent.parent}: {error.strerror or error}",
+        hint="set OPTDSL_CACHE_DIR to a directory that can be written",
+    )
 
 
 def _imported(path: Path, name: str) -> Layout:

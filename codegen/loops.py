@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from optdsl.codegen.naming import Identifiers, comment
-from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.printing import Dialect, condition, python
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Expression, Kind, Value
 from optdsl.program.program import Accumulate, Assignment, Pass
@@ -46,8 +46,11 @@ class Loop:
     def loaded(self, load: Callable[[str], str]) -> list[str]:
         """Return the lines that read each stream; `load` gives the text for one."""
         lines = []
+        narrow = {state.name for state in self.unit.system.states if state.storage == "float32"}
         for each in self.stage.loads:
             text = load(self.arrays[each.stream])
+            if each.stream in narrow:
+                text = self.real(text)
             if each.value.name in self.unit.predicates:
                 text = f"{text} != {self.real('0.0')}"
             lines.append(f"{self.names.value(each.value)} = {text}")
@@ -67,9 +70,13 @@ class Loop:
             for each in self.stage.stores
         ]
 
-    def write(self, expression: Expression, *, operand: bool = False) -> str:
-        """Return the text of an expression of this pass, in brackets if an operand needs them."""
-        return python(expression, self.dialect, operand=operand)
+    def write(self, expression: Expression) -> str:
+        """Return the text of an expression of this pass."""
+        return python(expression, self.dialect)
+
+    def condition(self, expression: Expression) -> str:
+        """Return the text of an expression that is true or false."""
+        return condition(expression, self.dialect)
 
     def _assigned(self, assignment: Assignment) -> tuple[str, str]:
         text = self.write(assignment.expression)

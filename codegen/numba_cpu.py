@@ -89,8 +89,7 @@ def _accumulated(loop: Loop, reduction: Accumulate, total: str) -> list[str]:
         case "min" | "max":
             lines.append(f"{total} = {_FOLDS[reduction.operator]}({total}, {text})")
         case "any":
-            operand = loop.write(reduction.argument, operand=True)
-            lines.append(f"{total} = {total} | {operand}")
+            lines.append(f"{total} = {total} | {loop.condition(reduction.argument)}")
         case _:
             lines.append(f"{total} = add({total}, {text})")
     return lines

@@ -50,10 +50,14 @@ class Dialect:
     prefix: str = "np."
 
 
-def python(expression: Expression, dialect: Dialect, *, operand: bool = False) -> str:
-    """Return the Python text of `expression`, in brackets where an operand needs them."""
-    written = _Printer(dialect).write(expression)
-    return _above(written, _ATOM) if operand else written[0]
+def python(expression: Expression, dialect: Dialect) -> str:
+    """Return the Python text of `expression`."""
+    return _Printer(dialect).write(expression)[0]
+
+
+def condition(expression: Expression, dialect: Dialect) -> str:
+    """Return the Python text of what must be true or false, ready to be an operand."""
+    return _above(_Printer(dialect).condition(expression), _ATOM)
 
 
 def decimal(value: Fraction) -> str:
@@ -86,10 +90,8 @@ class _Printer:
     def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> tuple[str, float]:
         if operator == "select":
             return self._select(*arguments)
-        if operator not in _LOGICAL:
-            operands = [self._number(each) for each in arguments]
-        else:
-            operands = [self.write(each) for each in arguments]
+        write = self.condition if operator in _LOGICAL else self._number
+        operands = [write(each) for each in arguments]
         if operator in _COMPARED:
             left, right = (_above(each, 1) for each in operands)
             return f"{left} {_COMPARED[operator]} {right}", _COMPARISON
@@ -110,7 +112,7 @@ class _Printer:
     ) -> tuple[str, float]:
         both = self._is_predicate(value) and self._is_predicate(otherwise)
         branch = self.write if both else self._number
-        test, first, second = self.write(condition), branch(value), branch(otherwise)
+        test, first, second = self.condition(condition), branch(value), branch(otherwise)
         if self.dialect.lazy:
             text = f"{_above(first, 0.4)} if {_above(test, 0.4)} else {second[0]}"
             return text, _CONDITIONAL
@@ -122,6 +124,13 @@ class _Printer:
         if isinstance(exponent, Number) and exponent.value == 3 and not self.dialect.prefix:
             return f"cube({operands[0][0]})", _ATOM
         return f"{_above(operands[0], _ATOM)} ** {_above(operands[1], _NEGATED)}", _POWER
+
+    def condition(self, expression: Expression) -> tuple[str, float]:
+        """Write what must be true or false, though it may be stored as a number."""
+        text, strength = self.write(expression)
+        if self._is_predicate(expression):
+            return text, strength
+        return f"{_above((text, strength), 1)} != {self.dialect.literal('0.0')}", _COMPARISON
 
     def _number(self, expression: Expression) -> tuple[str, float]:
         """Write what is used as a number, though its value may be true or false."""

@@ -14,7 +14,7 @@ from optdsl.program.change_of_variables import (
 from optdsl.program.hoisting import name_numbers
 from optdsl.program.program import Program
 from optdsl.program.streams import drop_unused, name_output, name_points
-from optdsl.program.verify import verify
+from optdsl.program.verify import verify, verify_system
 
 
 def lower(system: System, mode: Mode = "function") -> Program | None:
@@ -42,12 +42,18 @@ def lower(system: System, mode: Mode = "function") -> Program | None:
     written = _written_for(system, mode)
     if written is None:
         return None
-    complete = name_output(name_points(written))
-    live = drop_unused(complete, numbers=mode != "iterate")
+    complete = _sound(name_output(name_points(written)))
+    live = _sound(drop_unused(complete, numbers=mode != "iterate"))
     named = name_numbers(live)
+    _sound(named.system)
     program = arrange(system, named, mode)
     verify(program)
     return program
+
+
+def _sound(system: System) -> System:
+    verify_system(system)
+    return system
 
 
 def _written_for(system: System, mode: Mode) -> System | None:

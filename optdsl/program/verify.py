@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optdsl.model.expressions import Clock, Expression, Kind, Reduce, Value, walk
+from optdsl.model.expressions import Clock, Expression, Kind, Reduce, Value, values, walk
+from optdsl.model.system import System
 from optdsl.program.program import (
     Accumulate,
     Ask,
@@ -28,6 +29,44 @@ def verify(program: Program) -> None:
         InvalidProgramError: with what is wrong and where.
     """
     _Verifier(program).run()
+
+
+def verify_system(system: System) -> None:
+    """Check that the equations of `system` stand in an order in which each can be computed.
+
+    Raises:
+        InvalidProgramError: with what is wrong and where.
+    """
+    known = {each.name for each in system.hyperparameters} | set(system.inputs)
+    states = {each.name for each in system.states} | {"theta"}
+    points = {each.name: each.point for each in system.gradients}
+    defined: set[str] = set()
+    part = 0
+
+    def require(holds: bool, message: str) -> None:
+        if not holds:
+            raise InvalidProgramError(f"{system.name}: {message}")
+
+    def read(reader: str, expression: Expression) -> None:
+        for value in values(expression):
+            if value.offset < 0:
+                require(value.name in states, f"`{reader}` reads the past of `{value.name}`")
+            elif value.name in points and value.name not in defined:
+                defined.add(value.name)
+                point = points[value.name]
+                if point is not None:
+                    read(value.name, point)
+            else:
+                require(value.name in known | defined, f"`{reader}` reads `{value.name}` too early")
+
+    for equation in system.equations:
+        require(equation.part >= part, f"`{equation.name}` belongs to an earlier part")
+        part = equation.part
+        require(equation.name not in defined, f"`{equation.name}` is defined twice")
+        read(equation.name, equation.value)
+        defined.add(equation.name)
+    for skip in system.skips:
+        read("skip", skip.condition)
 
 
 class _Verifier:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from optdsl.codegen import cache, compile_system, emit, versions
+from optdsl.diagnostics import DiagnosticError
 from optdsl.model.expressions import number
 from optdsl.model.system import Hyperparameter
 from tests.program.systems import system
@@ -132,10 +133,17 @@ def test_a_crash_leaves_nothing_behind(folder, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", crash)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DiagnosticError, match="disk full"):
         compile_system(system("sgd"), "reference")
     assert not [path for path in folder.rglob("*") if path.is_file()]
     monkeypatch.undo()
+
+
+def test_a_cache_that_cannot_be_written_is_a_diagnostic(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("OPTDSL_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(DiagnosticError, match="set OPTDSL_CACHE_DIR"):
+        compile_system(system("sgd"), "reference")
 
 
 def test_a_module_cut_short_is_never_seen(folder):

@@ -185,3 +185,67 @@ def test_nan_is_handed_on_by_reductions(target):
         operator = state.name.split("_")[0]
         assert np.isnan(driver.tensor[0, slot]) == (operator != "any")
         assert not np.isnan(driver.tensor[1, slot])
+
+
+def truths():
+    """True and false as states, as sums and as conditions; and entries that are one number."""
+    g, seen = entry("g"), entry("seen", -1)
+    positive, late = apply("gt", g, number(0)), Value("late", Kind.STEP)
+    flipped = apply("select", late, apply("neg", entry("theta", -1)), number(7))
+    return by_hand(
+        "Truths",
+        [State(name, Kind.ENTRY, number(0)) for name in ("seen", "count", "same")]
+        + [State("ever", Kind.TENSOR, number(0)), State("late", Kind.STEP, Constant("false"))],
+        [
+            Equation("seen", apply("or", seen, positive)),
+            Equation("count", apply("add", entry("count", -1), apply("mul", seen, number(1)))),
+            Equation(
+                "late", apply("or", Value("late", Kind.STEP, -1), apply("gt", Clock(), number(2)))
+            ),
+            Equation("same", apply("add", Clock(), number(0))),
+            Equation("ever", Reduce("any", apply("mul", g, number(2)), Kind.TENSOR)),
+            Equation(
+                "theta",
+                apply(
+                    "select", Value("late", Kind.STEP), apply("neg", entry("theta", -1)), number(7)
+                ),
+            ),
+        ],
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_true_or_false_can_be_kept(target, dtype):
+    of = truths()
+    shapes = [(4,), (), (0,)]
+    driver = Driver(compile_system(of, target), [np.ones(shape, dtype) for shape in shapes])
+    oracle = Interpreter(of, [np.ones(shape) for shape in shapes])
+    random = np.random.default_rng(2)
+    for step in range(4):
+        gs = [np.asarray(random.normal(size=shape) * (step % 2), dtype) for shape in shapes]
+        driver.step(lambda name, points, gs=gs: gs)
+        oracle.step(lambda name, points, gs=gs: gs)
+        for name in ("theta", "seen", "count", "same"):
+            for got, want in zip(driver.streams[name], oracle.old[name], strict=True):
+                np.testing.assert_array_equal(got, np.broadcast_to(want, got.shape), err_msg=name)
+        np.testing.assert_array_equal(driver.tensor[:, 0], np.array(oracle.old["ever"], float))
+        assert driver.step_state[0] == oracle.old["late"][0]
+    assert driver.thetas[0][0] in (7.0, -7.0)
+
+
+@pytest.mark.parametrize("storage", ["float32", "float64"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_state_may_be_kept_wider_or_narrower_than_the_parameters(target, storage):
+    new = apply("add", apply("pow", entry("m", -1), number(2)), entry("g"))
+    of = by_hand(
+        "Kept",
+        [State("m", Kind.ENTRY, number(0), storage=storage)],
+        [Equation("m", new), Equation("theta", apply("sub", entry("theta", -1), entry("m")))],
+    )
+    other = np.float64 if storage == "float32" else np.float32
+    driver = Driver(compile_system(of, target), [np.ones(3, other)])
+    driver.streams["m"] = [np.full(3, 0.1, storage)]
+    driver.step(lambda name, points: [np.full(3, 1 / 3, other)])
+    kept = np.float64(np.full(3, 0.1, storage)) ** 2 + np.float64(other(1 / 3))
+    np.testing.assert_allclose(driver.streams["m"][0], kept, rtol=2 * np.finfo(storage).eps)

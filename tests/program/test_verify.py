@@ -7,6 +7,7 @@ import pytest
 from optdsl.model.expressions import Clock, Kind, Reduce, Value, apply, number
 from optdsl.program import InvalidProgramError, lower, verify
 from optdsl.program.program import Ask, Assignment, Combine, Guard, Load, Pass, Scalars, Store
+from optdsl.program.verify import verify_system
 from tests.program.systems import entry, system
 
 
@@ -224,6 +225,30 @@ BROKEN = [
     guard_missing, guard_without_condition, parts_in_the_wrong_order, passes_wrongly_numbered,
     undeclared_buffer, number_state_left_behind, old_number_read_after_it_moved,
 ]  # fmt: skip
+
+
+def without(of, name):
+    return replace(of, equations=tuple(each for each in of.equations if each.name != name))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        without(system("adam"), "mhat"),
+        replace(system("adam"), equations=system("adam").equations[::-1]),
+        replace(system("adam"), equations=system("adam").equations * 2),
+        replace(system("adam"), states=()),
+        replace(system("adam"), hyperparameters=()),
+        replace(system("adam"), gradients=()),
+        replace(
+            system("guarded"),
+            equations=tuple(replace(e, part=-e.part) for e in system("guarded").equations),
+        ),
+    ],
+)
+def test_a_broken_system_is_caught(broken):
+    with pytest.raises(InvalidProgramError):
+        verify_system(broken)
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)
