@@ -114,11 +114,19 @@ def sort_scripts(raw: Raw, evidence: Evidence) -> Named:
             return replace(sort_scripts(value, evidence), span=span)
         case Scripted(base, scripts, span):
             named = sort_scripts(base, evidence)
+            _check_one_a_side(scripts)
             for script in scripts:
                 add = _add_raised if script.raised else _add_lowered
                 named = add(named, script, evidence)
             return replace(named, span=span)
     raise refuse("latex-symbol", "expected a symbol", raw.span)
+
+
+def _check_one_a_side(scripts: tuple[Script, ...]) -> None:
+    for raised, side in ((False, "subscript"), (True, "superscript")):
+        same = [script for script in scripts if script.raised == raised]
+        if len(same) > 1:
+            raise refuse("latex-script", f"a second {side} on one symbol", same[1].span)
 
 
 def _symbol_below(base: Raw, span: Span, evidence: Evidence) -> Named:

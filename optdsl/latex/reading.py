@@ -366,7 +366,7 @@ class Reader:
             index = Script(False, group.items, (), group.span)
             return [self.expression(Scripted(head, (index, *scripts), span))]
         alone = time is not None or shapes.single(group.items[0])
-        if alone and named.time is None and (time == 0 or not self._declared(named)):
+        if alone and (time == 0 or named.time is not None or not self._declared(named)):
             raise self._function_or_factor(span)
         return [self.expression(head), self.expression(follower)]
 

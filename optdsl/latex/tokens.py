@@ -50,16 +50,15 @@ class _Tokenizer:
     tags: list[str] = field(default_factory=list)
     found: list[Row] = field(default_factory=list)
     opened: list[tuple[str, Span]] = field(default_factory=list)  # what closes it, where it opened
-    row_start: int = 0
+    ended: bool = False  # the display is over: only punctuation may follow
 
     def rows(self) -> tuple[Row, ...]:
-        self.row_start = self.at
         while self.at < self.end:
             self._next()
         if self.opened:
             _, place = self.opened[-1]
             raise refuse("latex-unbalanced", f"`{place.text}` is never closed", place)
-        self._finish_row(self.end)
+        self._finish_row()
         return tuple(self.found)
 
     def _next(self) -> None:
@@ -124,6 +123,7 @@ class _Tokenizer:
         width = 2 if self.source.text.startswith("$$", self.at) else 1
         if self.opened and self.opened[-1][0] == "$" * width:
             self.opened.pop()
+            self.ended = True
         elif not self.opened and not self.tokens:
             self.opened.append(("$" * width, self._span(width)))
         else:
@@ -233,6 +233,7 @@ class _Tokenizer:
             self.opened.append(("\\]", self._span(2)))
         elif name == "]" and self.opened and self.opened[-1][0] == "\\]":
             self.opened.pop()
+            self.ended = True
         else:
             self._refuse("latex-unbalanced", f"`\\{name}` has no partner", 2)
         self.at += 2
@@ -281,7 +282,7 @@ class _Tokenizer:
             if name == "cases":
                 self._put("BEGIN_CASES", "cases", start)
                 self.opened.append(("END_CASES", place))
-            elif name in words.ENVIRONMENTS and self._outside():
+            elif name in words.ENVIRONMENTS and self._outside() and not self.tokens:
                 self.opened.append((name, place))
             else:
                 raise refuse("latex-environment", f"`{name}` is not understood here", place)
@@ -293,6 +294,8 @@ class _Tokenizer:
         if name == "cases":
             self._drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION", "NEWLINE"))
             self._put("END_CASES", "cases", start)
+        else:
+            self.ended = True
 
     def _sized(self, name: str, width: int) -> None:
         text = self.source.text
@@ -347,13 +350,12 @@ class _Tokenizer:
             self._drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION"))
             self._add("NEWLINE", "\\\\", width)
         elif self._outside():
-            self._finish_row(self.at)
+            self._finish_row()
             self.at += width
-            self.row_start = self.at
         else:
             self._refuse("latex-unexpected", "a new row inside a formula", 2)
 
-    def _finish_row(self, end: int) -> None:
+    def _finish_row(self) -> None:
         self._drop_trailing(("SEPARATOR", "PUNCTUATION"))
         row = make_row(self.source, self.tokens, self.tags)
         if row is not None:
@@ -384,6 +386,9 @@ class _Tokenizer:
         self._put(kind, value, self.at - width)
 
     def _put(self, kind: str, value: str, start: int) -> None:
+        if self.ended and kind not in ("PUNCTUATION", "SEPARATOR"):
+            place = Span(self.source, start, self.at)
+            raise refuse("latex-unexpected", "the display has ended before this", place)
         self.tokens.append(Token(kind, value, start_pos=start, end_pos=self.at))
 
     def _refuse(self, code: str, message: str, width: int, hint: str | None = None) -> NoReturn:

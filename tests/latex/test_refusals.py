@@ -66,7 +66,12 @@ REFUSED = [
     (r"x = \epsilon + \varepsilon", r"\varepsilon", "would both be"),
     (r"x_t = \mathbf{v}_t + v_t", "v_t", "would both be"),
     # scripts
-    (r"x = y_{t}_{t}", "_{t}", "second time"),
+    (r"x = y_{t,t}", "_{t,t}", "second time"),
+    (r"x = y_a_b", "_b", "second subscript"),
+    (r"x = m_t(y)", "m_t(y)", "or a product"),
+    (r"$$x = a$$ b", "b", "display has ended"),
+    (r"\begin{aligned} x = a \end{aligned} + b", "+", "display has ended"),
+    (r"x = \begin{aligned} a \end{aligned}", r"\begin{aligned}", "not understood here"),
     (r"x = y_{t+i}", "t+i", "subscript is not understood"),
     (r"x = y_{ti}", "ti", "neither a time nor a component"),
     (r"x = y^2^3", "^3", "second superscript"),
