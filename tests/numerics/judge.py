@@ -12,7 +12,6 @@ from tests.numerics.carried import Carried, Digits, Doubles
 from tests.numerics.oracle import EVERYTHING, Inputs, OneStep
 from tests.numerics.subjects import (
     CHECKPOINTS,
-    STEPS,
     Subject,
     gradients,
     in_double,
@@ -71,16 +70,20 @@ class Moment:
 class Run:
     """An optimizer on its way; `steps` yields the steps to look at closely."""
 
-    def __init__(self, subject: Subject, cls: Any, mode: str, shapes: Shapes, dtype: Any) -> None:
+    def __init__(
+        self, subject: Subject, mode: str, shapes: Shapes, dtype: Any, seed: int = 0
+    ) -> None:
         self.subject = subject
         self.mode = mode
-        self.arrays = parameters(shapes, dtype)
-        self.optimizer = cls(self.arrays, **subject.settings())
+        self.arrays = parameters(shapes, dtype, seed)
+        self.optimizer = subject.compiled(self.arrays, **subject.settings())
         self.names = [gradient.name for gradient in subject.system.gradients]
-        self.streams = [gradients(shapes, dtype, seed) for seed, _ in enumerate(self.names, 1)]
+        self.streams = [
+            gradients(shapes, dtype, place) for place, _ in enumerate(self.names, seed + 1)
+        ]
 
     def steps(self, checkpoints: tuple[int, ...] = CHECKPOINTS) -> Iterator[Moment]:
-        for t in range(1, STEPS + 1):
+        for t in range(1, max(checkpoints) + 1):
             given = {
                 name: next(stream) for name, stream in zip(self.names, self.streams, strict=True)
             }
@@ -166,7 +169,7 @@ def oracle_value(step: OneStep, name: str, tensor: int, entries: Any) -> Carried
 def judge_single(subject: Subject, mode: str, shapes: Shapes) -> Iterator[Reading]:
     """Compare float32 steps of the compiled target with float64 ones of the reference target."""
     stored = mode == "ready" and subject.asks_elsewhere
-    for moment in Run(subject, subject.compiled, mode, shapes, np.float32).steps():
+    for moment in Run(subject, mode, shapes, np.float32).steps():
         expected = held(again(subject, moment, mode))
         step = OneStep(
             subject.system, moment.inputs, Doubles(), np.float32,
@@ -186,11 +189,12 @@ def judge_double(
     shapes: Shapes,
     sample: int = 40,
     checkpoints: tuple[int, ...] = CHECKPOINTS,
+    seed: int = 0,
 ) -> Iterator[tuple[str, Reading]]:
     """Compare float64 steps of both targets with 50 digits, at some entries of each tensor."""
     stored = mode == "ready" and subject.asks_elsewhere
     random = np.random.default_rng(2)
-    run = Run(subject, subject.compiled, mode, shapes, np.float64)
+    run = Run(subject, mode, shapes, np.float64, seed)
     for moment in run.steps(checkpoints):
         step = OneStep(subject.system, moment.inputs, _DIGITS, np.float64, stored=stored)
         both = {"numba-cpu": held(moment), "reference": held(again(subject, moment, mode))}

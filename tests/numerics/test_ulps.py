@@ -31,6 +31,20 @@ def test_a_float64_step_is_that_of_fifty_digits(rule):
         assert found.ulps <= BAR, found
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="numba-cpu adds up a chunk as one running sum; once it no longer does, drop this mark",
+)
+def test_a_float64_norm_of_a_whole_chunk():
+    chosen = subject("ClipByGlobalNorm | Adam")
+    seen = [
+        reading
+        for seed in range(20)
+        for _, reading in judge_double(chosen, "ready", ((16_384,),), 20, (1,), seed)
+    ]
+    assert worst(seen).ulps <= BAR, worst(seen)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", rules())
 def test_with_a_million_entries(rule):
@@ -38,7 +52,7 @@ def test_with_a_million_entries(rule):
     for mode in chosen.modes:
         found = worst(judge_single(chosen, mode, MANY))
         assert found.ulps <= BAR, found
-        found = worst(reading for _, reading in judge_double(chosen, mode, MANY, 200, (2, 200)))
+        found = worst(reading for _, reading in judge_double(chosen, mode, MANY, 200, (200,)))
         assert found.ulps <= BAR, found
 
 
