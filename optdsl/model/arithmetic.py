@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 import mpmath
 
 _LARGEST_FRACTION = 1600  # bits of a denominator or numerator, beyond which it is rounded
+_SMALLEST = 1e-290  # below this a magnitude may be lost
 _GUARD = 12  # digits by which a rounded number may be wrong
 
 
@@ -151,7 +152,7 @@ class Arithmetic:
         x, y = self._rounded(a), self._rounded(b)
         if x == y and (self._context.isinf(x) or a is b):
             return 0
-        if abs(x - y) <= self._slack * (a.magnitude + b.magnitude) or x == y:
+        if abs(x - y) <= self._slack * (a.magnitude + b.magnitude + _SMALLEST) or x == y:
             raise Undecided
         return -1 if x < y else 1
 

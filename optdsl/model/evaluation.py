@@ -1,6 +1,6 @@
 """Step a system with exact or many-digit numbers.
 
-One tensor of a few entries stands for all tensors; it is seen as one row. This
+One tensor of a few entries stands for all tensors, or a few of them; each is seen as one row. This
 is the evaluation to which kernels and other systems are compared, so it takes
 no short cut: every operator of every equation is applied as it is written.
 """
@@ -65,11 +65,14 @@ class Machine:
         system: what moves.
         hyper: gives hyperparameters and inputs, by name and step.
         arithmetic: how numbers are computed; 50 digits unless said.
+        tensors: how many entries each tensor has, where there are several. What is one
+            number a tensor is then given once for each of its entries.
     """
 
     system: System
     hyper: Choice
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
+    tensors: tuple[int, ...] = ()
     states: dict[str, Entries] = field(default_factory=dict)
     clocks: list[int] = field(default_factory=list)
     steps: int = 0
@@ -235,25 +238,37 @@ class _Evaluation:
         return tuple(apply(operator, [_entry(x, i) for x in given]) for i in range(width))
 
     def _reduction(self, reduce: Reduce) -> Entries:
-        entries = self.value(reduce.argument)
-        if not isinstance(entries, tuple):
-            entries = (entries,) * len(self.machine._theta())
-        if reduce.kind is Kind.COLUMN:  # one row: a column holds one entry
-            rows = [(entry,) for entry in entries]
-            return tuple(self._reduce(reduce, row) for row in rows)
-        return self._reduce(reduce, entries)
+        """Return one number for each group of entries that a reduction takes together."""
+        width = len(self.machine._theta())
+        entries = _spread(self.value(reduce.argument), width)
+        if reduce.other is not None:
+            others = _spread(self.value(reduce.other), width)
+            pairs = zip(entries, others, strict=True)
+            entries = tuple(self.machine.arithmetic.apply("mul", pair) for pair in pairs)
+        groups = self._groups(reduce.kind, width)
+        reduced = [self._reduce(reduce.operator, entries[start:end]) for start, end in groups]
+        if len(groups) == 1:
+            return reduced[0]
+        spread: list[Scalar] = []
+        for value, (start, end) in zip(reduced, groups, strict=True):
+            spread += [value] * (end - start)
+        return tuple(spread)
 
-    def _reduce(self, reduce: Reduce, entries: tuple[Scalar, ...]) -> Scalar:
+    def _groups(self, kind: Kind, width: int) -> list[tuple[int, int]]:
+        sizes = self.machine.tensors or (width,)
+        if kind is Kind.ALL:
+            sizes = (width,)
+        elif kind is Kind.COLUMN:  # a tensor is one row, so a column holds one entry
+            sizes = (1,) * width
+        ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+        return [(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+    def _reduce(self, operator: str, entries: tuple[Scalar, ...]) -> Scalar:
         apply = self.machine.arithmetic.apply
-        operator = reduce.operator
         if operator in ("min", "max"):
             return apply(operator, entries) if len(entries) > 1 else entries[0]
         if operator == "any":
             return apply("or", [*entries, False])
-        if operator == "dot":
-            assert reduce.other is not None
-            other = self.value(reduce.other)
-            entries = tuple(apply("mul", [x, _entry(other, i)]) for i, x in enumerate(entries))
         if operator in ("norm", "rms"):
             entries = tuple(apply("mul", [x, x]) for x in entries)
         total: Scalar = real(0)
@@ -262,6 +277,10 @@ class _Evaluation:
         if operator in ("mean", "rms"):
             total = apply("div", [total, real(len(entries))])
         return apply("sqrt", [total]) if operator in ("norm", "rms") else total
+
+
+def _spread(value: Entries, width: int) -> tuple[Scalar, ...]:
+    return value if isinstance(value, tuple) else (value,) * width
 
 
 def _entry(value: Entries, index: int) -> Scalar:

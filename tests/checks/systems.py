@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from optdsl.checks.translate import translate
 from optdsl.language import parse, parse_expression
 from optdsl.library import lookup_in
-from optdsl.checks.translate import translate
 from optdsl.model import System, build
 from optdsl.model.expressions import Expression
 

@@ -352,3 +352,41 @@ optimizer Other extends Adagrad
   theta[t] = theta[t-1] - eta*g[t]*(G[t] + epsilon)^(-1/2)
 """)
     assert compare(load_system("Adagrad"), other).kind == "proved"
+
+
+NORMS = {
+    "norm of a multiple": ("norm(2*g[t])", "2*norm(g[t])", "proved"),
+    "norm of a shrunk gradient": ("norm((1 - gamma)*g[t])", "(1 - gamma)*norm(g[t])", "proved"),
+    "norm and sum": ("norm(g[t])^2", "sum(g[t]*g[t])", "proved"),
+    "dot": ("dot(g[t], theta[t-1])", "sum(theta[t-1]*g[t])", "proved"),
+    "rms and mean": ("rms(g[t])", "sqrt(mean(g[t]^2))", "proved"),
+    "sum of a sum": ("sum(g[t] + theta[t-1])", "sum(g[t]) + sum(theta[t-1])", "proved"),
+    "norm of a norm": ("norm(g[t]*norm(g[t], all), all)", "norm(g[t], all)^2", "proved"),
+    "a norm a tensor is not one for all": (
+        "norm(g[t]*norm(g[t]), all)",
+        "norm(g[t])*norm(g[t], all)",
+        "differs",
+    ),
+    "norm and sum of sizes": ("norm(g[t])", "sum(abs(g[t]))", "differs"),
+    "mean and sum": ("mean(g[t])", "sum(g[t])", "differs"),
+    "a choice for each entry": (
+        "sum(g[t] if g[t] > 0 else 0)",
+        "sum(g[t]) if g[t] > 0 else 0",
+        "differs",
+    ),
+    "a maximum of sizes": ("max(abs(g[t]))", "max(abs(-g[t]))", "proved"),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_reductions(name):
+    left, right, kind = NORMS[name]
+    ours, theirs = (
+        system(f"""
+optimizer Reducing extends Momentum
+  v[t] = gamma*v[t-1] + eta*g[t]
+  theta[t] = theta[t-1] - v[t]*({text})
+""")
+        for text in (left, right)
+    )
+    assert compare(ours, theirs).kind == kind

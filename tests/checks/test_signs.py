@@ -107,7 +107,7 @@ def test_a_sum_of_squares_that_is_zero_has_zero_terms():
 
 def test_what_holds_of_one_entry_does_not_hold_of_all():
     case = CONTEXT.suppose(g, POSITIVE)
-    assert case.for_all_entries().sign(g) == ANY
+    assert case.for_all(Kind.TENSOR).sign(g) == ANY
 
 
 def test_roots_are_positive_where_what_is_below_is():

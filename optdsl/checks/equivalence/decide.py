@@ -27,6 +27,7 @@ def compare(
     constant: Iterable[str] = (),
     mapping: Mapping[str, Expression] | None = None,
     fixed: Mapping[str, Expression] | None = None,
+    explain: bool = True,
 ) -> Verdict:
     """Decide whether two systems ask for gradients at the same points and give the same.
 
@@ -38,6 +39,7 @@ def compare(
         constant: our hyperparameters that keep their value.
         mapping: what names of theirs are, over our names; see `Question`.
         fixed: our hyperparameters that have a given value.
+        explain: look for a likely cause of a difference.
 
     Returns:
         "proved" only when every step is proved to agree; "differs" only with a
@@ -49,7 +51,7 @@ def compare(
         return Verdict("not understood", obstacle)
     refutation = refute(question)
     if refutation.trial is not None:
-        return _differs(question, refutation)
+        return _differs(question, refutation, explain)
     broken = next((r.broken_hint for r in refutation.races if r.broken_hint is not None), None)
     if broken is not None:
         return Verdict("not understood", _broken_hint(broken))
@@ -155,7 +157,7 @@ def _domains(question: Question) -> tuple[str, ...]:
 # ---------------------------------------------------------- counterexamples
 
 
-def _differs(question: Question, refutation: Refutation) -> Verdict:
+def _differs(question: Question, refutation: Refutation, explain: bool) -> Verdict:
     trial, difference = refutation.trial, refutation.difference
     assert trial is not None
     assert difference is not None
@@ -167,7 +169,7 @@ def _differs(question: Question, refutation: Refutation) -> Verdict:
         ours=value_text(difference.ours),
         theirs=value_text(difference.theirs),
         equation=_first_equation(question, race),
-        cause=likely_cause(question, trial),
+        cause=likely_cause(question, trial) if explain else None,
     )
     return Verdict(
         "differs",

@@ -16,6 +16,7 @@ from optdsl.checks.equivalence.rationals import Condition, Rational, of_factors
 from optdsl.checks.equivalence.reading import condition_holds
 from optdsl.checks.equivalence.roots import sign_of
 from optdsl.checks.equivalence.signs import Context
+from optdsl.model.expressions import Kind
 
 Conditions = frozenset[Condition]
 _NEVER: Condition = ("never",)
@@ -97,8 +98,8 @@ def canonical(condition: Condition, case: Context) -> Conditions:
                 return frozenset({_NEVER})
             kept = frozenset((p, n % 2) for p, n in factors if case.sign(p) != {1})
             return frozenset({(wanted, content > 0, kept)})
-        case ("all", kind, tuple() as inner):
-            found = canonical(inner, case.for_all_entries())
+        case ("all", Kind() as kind, tuple() as inner):
+            found = canonical(inner, case.for_all(kind))
             return frozenset(("all", kind, item) for item in found)
     return frozenset({condition})
 

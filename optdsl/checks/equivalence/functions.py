@@ -96,7 +96,7 @@ class Functions:
 
     def _sums_up(self, atom: Atom, context: Context) -> bool:
         (term,) = atom.arguments
-        return -1 not in sign_of(term, context.for_all_entries())
+        return -1 not in sign_of(term, context.for_all(atom.kind))
 
     # ---------------------------------------------------------------- powers
 

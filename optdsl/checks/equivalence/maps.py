@@ -135,9 +135,9 @@ def _factor(question: Question, telling: list[tuple[_Sample, float]]) -> Express
         for chosen in combinations(single, size):
             if len({id(base) for base, _ in chosen}) < size:
                 continue
-            sign = _matches(chosen, telling)
-            if sign:
-                return _product(chosen, sign)
+            scale = _scale(chosen, telling)
+            if scale is not None:
+                return _product(chosen, scale)
     return None
 
 
@@ -160,7 +160,6 @@ def _bases(question: Question) -> Iterator[_Base]:
         if domain.high == 1:
             yield _Base(apply("sub", one, hyper))
             yield _Base(apply("sub", one, apply("pow", hyper, Clock())))
-    yield _Base(number(2))
 
 
 def _evaluate(expression: Expression, sample: _Sample) -> float:
@@ -178,32 +177,34 @@ def _evaluate(expression: Expression, sample: _Sample) -> float:
     return a - b if expression.operator == "sub" else float(a**b)
 
 
-def _matches(chosen: Sequence[tuple[_Base, float]], telling: list[tuple[_Sample, float]]) -> int:
-    """Return 1 or -1 where the ratios are the product times that, else 0."""
-    sign = 0
+def _scale(
+    chosen: Sequence[tuple[_Base, float]], telling: list[tuple[_Sample, float]]
+) -> Fraction | None:
+    """Return the number c where every ratio is c times the product, None where there is none."""
+    found: float | None = None
     for sample, ratio in telling:
         product = 1.0
         for base, power in chosen:
             value = base.at(sample)
-            if not value > 0:
-                break
-            product *= value**power
-        else:
-            if not _near(abs(ratio), product):
-                return 0
-            here = 1 if ratio > 0 else -1
-            if sign not in (0, here):
-                return 0
-            sign = here
-    return sign
+            product *= value**power if value > 0 else 0.0
+        if product:
+            if found is None:
+                found = ratio / product
+            elif not _near(found, ratio / product):
+                return None
+    if found is None or not isfinite(found):
+        return None
+    scale = Fraction(found).limit_denominator(1000)
+    return scale if scale and _near(float(scale), found) else None
 
 
-def _product(chosen: Sequence[tuple[_Base, float]], sign: int) -> Expression:
-    factors = [
+def _product(chosen: Sequence[tuple[_Base, float]], scale: Fraction) -> Expression:
+    factors: list[Expression] = [] if abs(scale) == 1 and chosen else [number(abs(scale))]
+    factors += [
         base.expression
         if power == 1
         else apply("pow", base.expression, number(Fraction(power).limit_denominator(2)))
         for base, power in chosen
     ]
-    product = reduce(lambda a, b: apply("mul", a, b), factors) if factors else number(1)
-    return apply("neg", product) if sign < 0 else product
+    product = reduce(lambda a, b: apply("mul", a, b), factors)
+    return apply("neg", product) if scale < 0 else product

@@ -51,8 +51,11 @@ class Race:
             name: tuple(x if isinstance(x, bool) else real(x) for x in series)
             for name, series in self.trial.hypers
         }
-        self._left = Machine(self.question.ours, self._our_hyper, self.arithmetic)
-        self._right = Machine(self.question.theirs, self._their_hyper, self.arithmetic)
+        entries = len(self.trial.theta)
+        tensors = (entries - 1, 1) if entries > 1 else (1,)
+        ours, theirs = self.question.ours, self.question.theirs
+        self._left = Machine(ours, self._our_hyper, self.arithmetic, tensors)
+        self._right = Machine(theirs, self._their_hyper, self.arithmetic, tensors)
 
     def run(self) -> Race:
         """Run until the systems part or the trial ends."""

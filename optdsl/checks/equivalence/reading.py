@@ -214,17 +214,17 @@ class Reader:
             case Apply(operator, (left, right)) if operator in _COMPARISONS:
                 return operator, (self.value(left) - self.value(right)).key()
             case Reduce("any", argument, kind):
-                return "any", kind, self._inside()._question(argument)
+                return "any", kind, self._inside(kind)._question(argument)
         raise Unreadable("a condition of this form")
 
     # ------------------------------------------------------------ reductions
 
-    def _inside(self) -> Reader:
-        context = self.context.for_all_entries()
+    def _inside(self, kind: Kind) -> Reader:
+        context = self.context.for_all(kind)
         return Reader(self.functions, context, self.name, self.meaning, self.time, True)
 
     def _reduction(self, reduce: Reduce) -> Rational:
-        inside = self._inside()
+        inside = self._inside(reduce.kind)
         x = inside.value(reduce.argument)
         match reduce.operator:
             case "sum":
@@ -250,16 +250,12 @@ class Reader:
 
     def _sum(self, x: Rational, kind: Kind) -> Rational:
         """Return a sum over entries: linear, and blind to what is the same in all of them."""
-        outside = [(p, n) for p, n in x.denominator if p.kind is not Kind.ENTRY]
-        inside = [(p, n) for p, n in x.denominator if p.kind is Kind.ENTRY]
-        if kind is Kind.ALL and any(p.kind is Kind.TENSOR for p, _ in outside):
-            raise Unreadable("a sum over tensors of what differs between them")
+        outside = [(p, n) for p, n in x.denominator if p.kind.within(kind)]
+        inside = [(p, n) for p, n in x.denominator if not p.kind.within(kind)]
         total = NOTHING
         for monomial, coefficient in x.numerator.terms.items():
-            common = tuple(item for item in monomial if _is_common(item[0].kind, kind))
+            common = tuple(item for item in monomial if item[0].kind.within(kind))
             own: Monomial = tuple(item for item in monomial if item not in common)
-            if any(atom.kind is Kind.TENSOR for atom, _ in own) and kind is Kind.ALL:
-                raise Unreadable("a sum over tensors of what differs between them")
             factor_ = Rational(Polynomial({common: coefficient}))
             term = Rational(Polynomial({own: _ONE}), tuple(inside))
             total = total + factor_ * self._sum_atom(term, kind)
@@ -272,10 +268,6 @@ class Reader:
         atom = self.functions.table.atom("sum", kind, term.key(), kind=kind)
         atom.arguments = (term,)
         return put(of_atom(atom), self.context)
-
-
-def _is_common(kind: Kind, scope: Kind) -> bool:
-    return kind in (Kind.STEP, Kind.ALL) or (kind is Kind.TENSOR and scope is Kind.TENSOR)
 
 
 def _of_all(x: Rational, kind: Kind) -> frozenset[tuple[object, ...]]:
@@ -297,6 +289,6 @@ def condition_holds(condition: tuple[object, ...], context: Context) -> bool:
             value = of_factors(content, dict(factors))
             sign = sign_of(value, context)
             return sign == {1} or (wanted == "nonneg" and -1 not in sign)
-        case ("all", _, tuple() as inner):
-            return condition_holds(inner, context.for_all_entries())
+        case ("all", Kind() as kind, tuple() as inner):
+            return condition_holds(inner, context.for_all(kind))
     return False

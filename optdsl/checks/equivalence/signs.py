@@ -100,14 +100,21 @@ class Context:
         """Return the case in which a condition that is not looked into has this answer."""
         return replace(self, truths={**self.truths, question: answer}, _known={})
 
-    def for_all_entries(self) -> Context:
-        """Return what is known of every entry, not only of the one being looked at."""
+    def for_all(self, kind: Kind) -> Context:
+        """Return what is known of every entry that a value of this kind is made of.
+
+        The case speaks of one entry of one tensor; what a reduction takes in are all.
+        """
         if not (self.signs or self.values or self.truths):
             return self
         return replace(
             self,
-            signs={p: s for p, s in self.signs.items() if p.kind is not Kind.ENTRY},
-            values={a: v for a, v in self.values.items() if a.kind is not Kind.ENTRY},
+            signs={p: s for p, s in self.signs.items() if p.kind.within(kind)},
+            values={
+                atom: value
+                for atom, value in self.values.items()
+                if atom.kind.within(kind) and value.kind.within(kind)
+            },
             truths={},
             _known={},
         )
