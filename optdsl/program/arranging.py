@@ -67,7 +67,7 @@ class _Part:
 
     def stages(self) -> list[Stage]:
         base, end = self.levels.base[self.part], self.levels.end[self.part]
-        stages: list[Stage] = [*self._scalars(), *self._combine(base), *self._asks(base)]
+        stages: list[Stage] = [*self._scalars(), *self._asks(base), *self._combine(base)]
         for number in range(base, end):
             stages.append(self._pass(number))
             stages += self._combine(number + 1)

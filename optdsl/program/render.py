@@ -45,6 +45,7 @@ class _Writer:
     def __init__(self, program: Program) -> None:
         self.indexed = indexed_names(program.system)
         self.parts = program.system.parts
+        self.passed = False
 
     def stage(self, stage: Stage) -> list[str]:
         match stage:
@@ -54,7 +55,7 @@ class _Writer:
                 return self._pass(stage)
             case Combine(part, reductions, assignments):
                 folded = [self._reduction(each) for each in reductions]
-                head = f"between passes{self._part(part)}"
+                head = f"{'between' if self.passed else 'before the'} passes{self._part(part)}"
                 return [head, *folded, *map(self._assignment, assignments)]
             case Ask(gradient, point):
                 return [f"ask for {gradient} at {point}"]
@@ -62,6 +63,7 @@ class _Writer:
                 return [f"skip what follows where {formula(condition, self.indexed)}"]
 
     def _pass(self, stage: Pass) -> list[str]:
+        self.passed = True
         head = f"pass {stage.number} over memory{self._part(stage.part)}"
         loads = ", ".join(formula(each.value, self.indexed) for each in stage.loads)
         lines = [head, f"  load   {loads}"] if loads else [head]

@@ -1,5 +1,7 @@
 """Every operator and reduction, on entries, on numbers a tensor and on numbers a step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -200,16 +202,11 @@ def truths():
             Equation("seen", apply("or", seen, positive)),
             Equation("count", apply("add", entry("count", -1), apply("mul", seen, number(1)))),
             Equation(
-                "late", apply("or", Value("late", Kind.STEP, -1), apply("gt", Clock(), number(2)))
+                "late", apply("or", replace(late, offset=-1), apply("gt", Clock(), number(2)))
             ),
             Equation("same", apply("add", Clock(), number(0))),
             Equation("ever", Reduce("any", apply("mul", g, number(2)), Kind.TENSOR)),
-            Equation(
-                "theta",
-                apply(
-                    "select", Value("late", Kind.STEP), apply("neg", entry("theta", -1)), number(7)
-                ),
-            ),
+            Equation("theta", flipped),
         ],
     )
 
