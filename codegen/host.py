@@ -10,6 +10,7 @@ from optdsl.codegen.slots import exported
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import (
     Clock,
+    Fact,
     Kind,
     Value,
     number,
@@ -173,6 +174,9 @@ def start_function(unit: Unit, state: State) -> list[str]:
     """Return the function that gives a state's value before the first step."""
     names = Identifiers()
     start = state.start if state.start is not None else number(0)
+    if isinstance(start, Fact):
+        pattern = "" if start.pattern is None else f"({start.pattern!r})"
+        return ["def NAME(tensor, hyper):", *indent([f"return tensor.{start.name}{pattern}"])]
     reads = _StartReads(unit, names)
     dialect = Dialect(reads.value, _clock, predicates=unit.predicates)
     text = python(start, dialect)

@@ -153,6 +153,11 @@ def _remember(typed: Typed, problems: Problems, declared: Declarations) -> None:
         kind = names.kinds.get(name, Kind.STEP)
         typed.memory[state] = (name, 1)
         typed.helpers[state] = Value(state, kind, -1)
+    for fact, state in names.facts.items():
+        typed.memory[state] = (state, 1)
+        typed.helpers[state] = Value(state, Kind.TENSOR, -1)
+        typed.starts[state] = {0: fact}
+        names.kinds[state] = Kind.TENSOR
     for name, state in names.ahead.items():
         typed.helpers[state] = _ahead(name, typed, problems, declared)
 

@@ -18,6 +18,7 @@ from optdsl.model.expressions import (
     Clock,
     Constant,
     Expression,
+    Fact,
     Kind,
     Number,
     Reduce,
@@ -175,6 +176,8 @@ class _Evaluation:
                 return real((clocks[part] if part < len(clocks) else clocks[-1]) + offset)
             case Value():
                 return self.named(expression)
+            case Fact():
+                return self.machine.hyper(str(expression), 0)
             case Reduce():
                 return self._reduction(expression)
             case Apply("select", (condition, value, otherwise)):

@@ -114,7 +114,27 @@ class Reduce:
     other: Expression | None = None  # the second factor of `dot`
 
 
-Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of a tensor before it steps: `rows`, `columns`, `ndim`, `size`, `named`.
+
+    Facts stand in the starts of states of kind TENSOR alone. `pattern` is what the
+    tensor's name is held against, for `named`, which is 1 where it fits and 0 elsewhere.
+    """
+
+    name: str
+    pattern: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """It is known of each tensor."""
+        return Kind.TENSOR
+
+    def __str__(self) -> str:
+        return self.name if self.pattern is None else f'{self.name}("{self.pattern}")'
+
+
+Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce | Fact
 
 #: Operators and how many arguments each takes (None: two or more).
 OPERATORS: dict[str, int | None] = {

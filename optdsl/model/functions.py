@@ -26,20 +26,18 @@ REDUCTIONS: dict[str, int] = {
 LATER_FUNCTIONS = {
     "matpow": "matrices",
     "eye": "matrices",
-    "named": "facts about a tensor",
     "given": "inputs",
     "normal": "random draws",
     "uniform": "random draws",
 }
 LATER_NAMES = {
-    "rows": "facts about a tensor",
-    "columns": "facts about a tensor",
-    "ndim": "facts about a tensor",
-    "size": "facts about a tensor",
     "loss": "rules that read the loss",
 }
 
-FUNCTIONS = frozenset({*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, "grad"})
+#: What can be known of a tensor by a name alone.
+FACTS = frozenset({"rows", "columns", "ndim", "size"})
+
+FUNCTIONS = frozenset({*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, "grad", "named"})
 
 BINARY = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from optdsl.language import syntax
-from optdsl.model.expressions import Kind
+from optdsl.model.expressions import Fact, Kind
 from optdsl.model.gradients import Point
 
 
@@ -27,6 +27,7 @@ class Names:
     lags: dict[tuple[str, int], str] = field(default_factory=dict)
     ahead: dict[str, str] = field(default_factory=dict)
     fixed: dict[tuple[str, int], str] = field(default_factory=dict)
+    facts: dict[Fact, str] = field(default_factory=dict)
     past: set[str] = field(default_factory=set)
 
     @property
@@ -38,6 +39,7 @@ class Names:
     def fresh(self, name: str) -> str:
         """Return `name`, or a longer one where it is taken."""
         taken = self.readable | {*self.lags.values(), *self.ahead.values(), *self.fixed.values()}
+        taken |= set(self.facts.values())
         while name in taken:
             name += "_"
         return name

@@ -14,6 +14,7 @@ from optdsl.model.expressions import (
     Clock,
     Constant,
     Expression,
+    Fact,
     Kind,
     Number,
     Reduce,
@@ -181,6 +182,8 @@ class Translator:
         name = call.function
         if name == "grad":
             return self._gradient(call)
+        if name == "named":
+            return self._named(call)
         if name in functions.LATER_FUNCTIONS:
             return self._later(functions.LATER_FUNCTIONS[name], call.span)
         scopes = [a for a in call.arguments if isinstance(a, syntax.Scope)]
@@ -264,12 +267,34 @@ class Translator:
             )
         return Value(name, Kind.ENTRY)
 
+    def _named(self, call: syntax.Call) -> Expression:
+        match call.arguments:
+            case (syntax.String(pattern),):
+                return apply("ne", self._fact(Fact("named", pattern), call), ZERO)
+        return self._wrong(
+            "bad-arguments",
+            "`named` takes one text to hold the name of a tensor against",
+            call,
+            'write `named("*.bias")`',
+        )
+
+    def _fact(self, fact: Fact, node: syntax.Node) -> Expression:
+        if self.names.family == "schedule":
+            return self._wrong(
+                "undefined-name", f"a schedule sees no tensor, so `{fact.name}` means nothing", node
+            )
+        if fact not in self.names.facts:
+            self.names.facts[fact] = self.names.fresh(f"tensor_{fact.name}")
+        return Value(self.names.facts[fact], Kind.TENSOR, -1)
+
     # ----------------------------------------------------------------- names
 
     def _name(self, node: syntax.Name) -> Expression:
         name = node.name
         if name == "t" and not node.indices:
             return Clock()
+        if name in functions.FACTS and name not in self.names.readable and not node.indices:
+            return self._fact(Fact(name), node)
         if name in functions.LATER_NAMES and name not in self.names.readable:
             return self._later(functions.LATER_NAMES[name], node.span)
         if name not in self.names.readable:

@@ -128,6 +128,7 @@ def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Str
         raise CheckpointError("this is not a state of a transform") from error
     structure = Structure([Part(names, len(labels), "")])
     engine.tensors.labels = structure.labels
+    engine.tensors.names = structure.names
     return structure
 
 
@@ -170,7 +171,7 @@ def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
     new = Tensors(holder.engine.layout)
     if now.dtype is not None:
         new.add(now.shapes, now.dtype)
-    new.labels, new.extents = now.labels, now.extents
+    new.labels, new.names, new.extents = now.labels, now.names, now.extents
     new.put("theta", now.stream("theta"))
     for slot in new.entry_states:
         stream = new.stream(slot.name)

@@ -73,7 +73,8 @@ class HyperparameterSlot:
 class StateSlot:
     """A state. `start(theta, hyper)` gives its value before the first step, an
     array of theta's shape or a number to fill one with; `storage` is a dtype name or None
-    for that of the parameters. For kinds other than "entry", theta is None.
+    for that of the parameters. For kind "tensor", theta is the `Facts` of the tensor
+    (`runtime/facts.py`); for "all" and "step" it is None.
     """
 
     name: str

@@ -110,7 +110,8 @@ class Optimizer:
                 self._engine.add(len(self._groups), shapes, new[0].dtype, settings)
             self._groups.append(Group(settings, parameters))
         tensors = self._engine.tensors
-        tensors.labels, tensors.extents = structure.labels, extents
+        tensors.labels, tensors.names = structure.labels, structure.names
+        tensors.extents = extents
         tensors.put("theta", arrays)
         self._structure = structure
 

@@ -110,6 +110,11 @@ class Structure:
         self.labels = [
             part.tensor_label(index) for part in self.parts for index in range(part.count)
         ]
+        self.names = [
+            part.names[index] if part.names is not None else str(index)
+            for part in self.parts
+            for index in range(part.count)
+        ]
         names = [name for part in self.parts for name in part.names or ()]
         named = all(part.names is not None for part in self.parts)
         distinct = len(set(names)) == len(names)

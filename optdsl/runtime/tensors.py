@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from optdsl.runtime.arrays import Array, Extents
+from optdsl.runtime.facts import Facts
 from optdsl.runtime.layout import Layout, Numbers, StateSlot
 
 
@@ -25,6 +26,7 @@ class Tensors:
         self.all_states = tuple(s for s in layout.states if s.kind == "all")
         self.shapes: list[tuple[int, ...]] = []
         self.labels: list[str] = []
+        self.names: list[str] = []
         self.extents: Extents | None = None
         self.dtype: np.dtype[Any] | None = None
         self.streams: dict[str, list[Array | None]] = {}
@@ -78,8 +80,10 @@ class Tensors:
                 array = np.empty(self.shapes[index], dtype=self.state_dtype(slot))
             array[...] = value
             stream[index] = array
-        for column, slot in enumerate(self.tensor_states):
-            self.tensor[index, column] = slot.start(None, hyper)
+        if self.tensor_states:
+            facts = Facts(self.shapes[index], self.names[index])
+            for column, slot in enumerate(self.tensor_states):
+                self.tensor[index, column] = slot.start(facts, hyper)
         self.started[index] = True
 
     def start_everything(self, hyper: Numbers) -> None:

@@ -102,6 +102,7 @@ class Transform:
             shapes = [array.shape for array in arrays]
             self._engine.add(0, shapes, arrays[0].dtype, self._settings)
         self._engine.tensors.labels = structure.labels
+        self._engine.tensors.names = structure.names
         self._structure = structure
         return structure
 

@@ -33,6 +33,7 @@ from optdsl.model.expressions import (
     Clock,
     Constant,
     Expression,
+    Fact,
     Kind,
     Number,
     Reduce,
@@ -90,6 +91,8 @@ class Reader:
                 return self.time(expression)
             case Value():
                 return put(self.name(expression), self.context)
+            case Fact():
+                return of_atom(self.functions.table.atom("fact", str(expression), kind=Kind.TENSOR))
             case Reduce():
                 return self._reduction(expression)
             case Apply("select", (condition, value, otherwise)):

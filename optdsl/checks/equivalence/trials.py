@@ -12,7 +12,7 @@ from fractions import Fraction
 from random import Random
 
 from optdsl.checks.equivalence.question import Question
-from optdsl.model.expressions import Constant, Reduce, walk
+from optdsl.model.expressions import Constant, Fact, Reduce, walk
 from optdsl.model.system import Domain, System
 
 F = Fraction
@@ -62,13 +62,14 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
     random = Random(seed)
     entries = entries_needed(question.ours, question.theirs)
     asks = max(1, len(question.ours.gradients), len(question.theirs.gradients))
+    facts = facts_read(question.ours) | facts_read(question.theirs)
     shapes = list(_SHAPES)
     for number in range(count):
         shape = shapes[number % len(shapes)]
         yield Trial(
             hypers=tuple(
                 (name, _series(question, name, steps, random, number))
-                for name in [*question.our_hypers, *question.ours.inputs]
+                for name in [*question.our_hypers, *question.ours.inputs, *facts]
             ),
             theta=tuple(random.choice(_SIGNED) for _ in range(entries)),
             gradients=tuple(
@@ -76,6 +77,15 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
                 for t in range(1, steps + 1)
             ),
         )
+
+
+_FACTS: dict[str, tuple[Fraction, ...]] = {
+    "rows": (F(1), F(2), F(3), F(8)),
+    "columns": (F(1), F(2), F(3), F(8)),
+    "size": (F(1), F(2), F(6), F(24)),
+    "ndim": (F(2), F(1), F(0), F(3), F(4)),
+    "named": (F(0), F(1)),
+}
 
 
 def _generic(random: Random, t: int) -> Fraction:
@@ -104,7 +114,8 @@ def _series(
     inner = [c for c in choices if c not in (0, True, False)] or choices
     if number % 3 == 0:  # every third trial keeps away from the ends of domains
         choices = inner
-    if question.is_constant(name) or number % 7 == 6:
+    facts = facts_read(question.ours) | facts_read(question.theirs)
+    if name in facts or question.is_constant(name) or number % 7 == 6:
         return (random.choice(choices),) * (steps + 1)
     return tuple(random.choice(choices) for _ in range(steps + 1))
 
@@ -113,10 +124,17 @@ def choices_for(question: Question, name: str) -> list[Fraction | bool]:
     """Return numbers of the domain of a hyperparameter, the simplest first."""
     if name in question.ours.inputs:
         return list(_SIGNED)
+    if name in facts_read(question.ours) | facts_read(question.theirs):
+        return list(_FACTS["named" if name.startswith("named") else name])
     hyper = question.ours.hyperparameter(name)
     if isinstance(hyper.default, Constant) and hyper.default.name in ("true", "false"):
         return [True, False]
     return list(numbers_in(hyper.domain or Domain()))
+
+
+def facts_read(system: System) -> dict[str, None]:
+    """Return the facts about tensors that a system reads."""
+    return {str(state.start): None for state in system.states if isinstance(state.start, Fact)}
 
 
 def numbers_in(domain: Domain) -> list[Fraction]:
