@@ -54,7 +54,7 @@ def describe(what: str) -> dict[str, Any]:
             for part in parts(definition, lookup)
         ],
         "hyperparameters": [_hyperparameter(item, system) for item in system.hyperparameters],
-        "states": [{"name": s.name, "per": s.kind.name.lower()} for s in system.states],
+        "states": [{"name": s.name, "per": s.kind.name.lower()} for s in system.memory],
         "state_bytes_per_parameter": state_bytes(system),
         "passes": None if program is None else len(program.passes),
         "bytes_moved_per_parameter": None if program is None else bytes_per_parameter(program),

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from optdsl.diagnostics import Span
 from optdsl.language.syntax import Alias, Definition, Family
-from optdsl.model.expressions import Expression, Kind
+from optdsl.model.expressions import Expression, Fact, Kind
 
 INFINITY = float("inf")
 
@@ -158,6 +158,11 @@ class System:
     def equation(self, name: str) -> Equation:
         """Return the equation that defines `name`; KeyError where there is none."""
         return _named(self.equations, name)
+
+    @property
+    def memory(self) -> tuple[State, ...]:
+        """The states that steps change; the others hold facts about a tensor."""
+        return tuple(state for state in self.states if not isinstance(state.start, Fact))
 
     @property
     def parts(self) -> int:
