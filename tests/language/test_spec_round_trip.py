@@ -4,7 +4,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
-from strategies import OPERATORS, expressions, files
 
 from optdsl.diagnostics import DiagnosticError
 from optdsl.language import (
@@ -15,6 +14,7 @@ from optdsl.language import (
     parse_expression,
     syntax,
 )
+from tests.language.strategies import OPERATORS, expressions, files
 
 quick = settings(
     max_examples=150,

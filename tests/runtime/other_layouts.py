@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from layouts import layout, slot, squares, zeros
 
 from optdsl.runtime.layout import Combine, Guard, Pass, Scalars, StateSlot
+from tests.runtime.layouts import layout, slot, squares, zeros
 
 
 def clip():

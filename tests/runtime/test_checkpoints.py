@@ -3,14 +3,13 @@
 import json
 import os
 
-import layouts
 import numpy as np
-import other_layouts
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optdsl.runtime import CheckpointError, from_layout
+from tests.runtime import layouts, other_layouts
 
 Adam = from_layout(layouts.adam())
 Momentum = from_layout(layouts.momentum())

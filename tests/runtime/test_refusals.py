@@ -3,9 +3,7 @@
 import inspect
 import re
 
-import layouts
 import numpy as np
-import other_layouts
 import pytest
 
 from optdsl.runtime import (
@@ -17,6 +15,7 @@ from optdsl.runtime import (
     ParameterTypeError,
     from_layout,
 )
+from tests.runtime import layouts, other_layouts
 
 Adam = from_layout(layouts.adam())
 Momentum = from_layout(layouts.momentum())

@@ -1,12 +1,11 @@
 """Transforms used by themselves."""
 
-import layouts
 import numpy as np
-import other_layouts
 import pytest
 import torch
 
 from optdsl.runtime import CheckpointError, GradientError, GradientTypeError, StepError, from_layout
+from tests.runtime import layouts, other_layouts
 
 Momentum = from_layout(layouts.momentum())
 Clip = from_layout(other_layouts.clip())

@@ -1,13 +1,12 @@
 """Tensors that sit out: their clocks, states and schedules stand still."""
 
-import layouts
 import numpy as np
-import other_layouts
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optdsl.runtime import from_layout
+from tests.runtime import layouts, other_layouts
 
 Adam = from_layout(layouts.adam())
 Counted = from_layout(layouts.counted())

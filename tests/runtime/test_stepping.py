@@ -1,11 +1,11 @@
 """Steps with gradients handed in, and with a function of gradients."""
 
-import layouts
 import numpy as np
 import pytest
 import torch
 
 from optdsl.runtime import GradientError, StepError, StepResult, from_layout
+from tests.runtime import layouts
 
 Adam = from_layout(layouts.adam())
 Momentum = from_layout(layouts.momentum())

@@ -4,11 +4,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import layouts
 import numpy as np
 import pytest
 
 from optdsl.runtime import StepError, from_layout
+from tests.runtime import layouts
 
 Momentum = from_layout(layouts.momentum())
 

@@ -2,13 +2,12 @@
 
 import itertools
 
-import layouts
 import numpy as np
-import other_layouts
 import pytest
 import torch
 
 from optdsl.runtime import StepError, from_layout
+from tests.runtime import layouts, other_layouts
 
 Adam = from_layout(layouts.adam())
 Momentum = from_layout(layouts.momentum())
