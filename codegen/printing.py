@@ -16,6 +16,7 @@ from optdsl.model.expressions import (
     Clock,
     Constant,
     Expression,
+    Fact,
     Number,
     Reduce,
     Value,
@@ -84,8 +85,8 @@ class _Printer:
                 return self.dialect.value(expression), _ATOM
             case Apply(operator, arguments):
                 return self._apply(operator, arguments)
-            case Reduce():
-                raise AssertionError("a reduction stands inside an expression")
+            case Reduce() | Fact():
+                raise AssertionError(f"{expression} stands inside an expression")
 
     def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> tuple[str, float]:
         if operator == "select":

@@ -9,6 +9,7 @@ from optdsl.model.expressions import (
     Clock,
     Constant,
     Expression,
+    Fact,
     Kind,
     Number,
     Reduce,
@@ -60,6 +61,8 @@ def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:
             return f"{operator}({inside}{_SCOPES.get(kind, '')})", _ATOM
         case Apply(operator, arguments):
             return _operation(operator, arguments, indexed)
+        case Fact(name, pattern):
+            return name if pattern is None else f'{name}("{pattern}")', _ATOM
 
 
 def _value(name: str, offset: int, indexed: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from optdsl.runtime import layout as stages
+from optdsl.runtime.facts import Facts
 
 
 class Driver:
@@ -18,7 +19,8 @@ class Driver:
         self.everything = np.zeros(layout.everything)
         self.scalars = np.zeros((1, layout.scalars))
         for slot, state in enumerate(self.of("tensor")):
-            self.tensor[:, slot] = state.start(None, self.row(1))
+            facts = [Facts(theta.shape, f"w{i}") for i, theta in enumerate(thetas)]
+            self.tensor[:, slot] = [state.start(each, self.row(1)) for each in facts]
         for slot, state in enumerate(self.of("all")):
             self.everything[slot] = state.start(None, self.row(1))
         self.streams = {"theta": thetas}

@@ -112,6 +112,18 @@ def test_a_guard_leaves_everything_untouched(target, mode):
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_tensor_is_known_by_its_shape_and_name(target):
+    shapes = [(6, 2), (2, 6), (3,), (0, 4), (6, 2), (2, 3, 2)]
+    factors = [np.sqrt(3), 1, 3, 1, 12, 12]
+    thetas = [np.ones(shape) for shape in shapes]
+    driver = Driver(compile_system(system("shaped"), target), thetas)
+    for _ in range(2):
+        driver.step(lambda name, points: [np.ones(shape) for shape in shapes])
+    for theta, factor in zip(thetas, factors, strict=True):
+        np.testing.assert_allclose(theta, 1 - 2 * 0.1 * factor, rtol=1e-13)
+
+
 @pytest.mark.parametrize("name", ["clip", "accumulate", "finite"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_transform_gives_its_output(target, name):

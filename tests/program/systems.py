@@ -128,6 +128,12 @@ transform Finite gives u
   u = g[t]
   skip when any(not finite(g[t]), all)
 """,
+    "shaped": """
+optimizer Shaped
+  hyper eta = 0.1 in [0, inf)
+  k = sqrt(max(1, rows/columns)) if ndim == 2 and not named("w4") else size
+  theta[t] = theta[t-1] - eta*k*g[t]
+""",
     "clipped": "optimizer Clipped = Clip | Adam",
     "accumulated": "optimizer Accumulated = Accumulate | Momentum",
     "guarded": "optimizer Guarded = Finite | Nesterov",
