@@ -14,31 +14,30 @@ mpl.use("agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 INK, QUIET, PAPER = "#22252b", "#8a9099", "#ffffff"
 # Okabe and Ito's palette, which the colour-blind can tell apart; its yellow, too pale, is darkened.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b59a00", "#56b4e9", "#e69f00", "#22252b")
+STYLES = ("-", "--", ":", "-.")
 
 
 def draw(losses: Mapping[str, Sequence[float]], window: int, path: Path) -> None:
     """Draw one curve an optimizer, each the mean loss of the last `window` steps, into `path`."""
     with plt.rc_context({"font.family": "DejaVu Sans", "font.size": 11, "text.color": INK}):
-        figure, axes = plt.subplots(figsize=(10, 6), dpi=160, facecolor=PAPER)
+        # The names stand below one another, so that many curves need a higher picture.
+        height = max(6.0, 1.5 + 0.2 * len(losses))
+        figure, axes = plt.subplots(figsize=(10, height), dpi=160, facecolor=PAPER)
         curves = {name: _smooth(values, window) for name, values in losses.items()}
-        for (name, (steps, values)), colour in zip(
-            curves.items(), _cycle(len(curves)), strict=True
-        ):
-            axes.plot(steps, values, color=colour, linewidth=1.8, label=name)
+        for number, (name, (steps, values)) in enumerate(curves.items()):
+            round_, place = divmod(number, len(COLOURS))
+            style = STYLES[round_ % len(STYLES)]
+            axes.plot(steps, values, style, color=COLOURS[place], linewidth=1.8, label=name)
         _frame(axes, window, max(len(values) for values in losses.values()))
-        _label_ends(axes, curves)
+        _label_ends(axes, curves, apart=0.25 / height)
         figure.tight_layout()
         _save(path)
         plt.close(figure)
-
-
-def _cycle(count: int) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(count)]
 
 
 def _smooth(values: Sequence[float], window: int) -> tuple[npt.NDArray[np.float64], ...]:
@@ -50,15 +49,17 @@ def _smooth(values: Sequence[float], window: int) -> tuple[npt.NDArray[np.float6
 def _frame(axes: Axes, window: int, steps: int) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(0, steps)
     axes.set_xlabel("step", color=INK)
     axes.set_title(
         "Training loss on handwritten digits",
         loc="left", fontsize=15, fontweight="bold", color=INK, pad=26,
     )  # fmt: skip
-    axes.text(
-        0, 1.02, f"cross-entropy, mean of the last {window} steps; a 64-64-10 network",
-        transform=axes.transAxes, color=QUIET,
+    axes.annotate(
+        f"cross-entropy, mean of the last {window} steps; a 64-64-10 network",
+        xy=(0, 1), xytext=(0, 8), xycoords="axes fraction", textcoords="offset points",
+        color=QUIET,
     )  # fmt: skip
     axes.grid(axis="y", which="major", color="#e4e6ea", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -69,7 +70,7 @@ def _frame(axes: Axes, window: int, steps: int) -> None:
 
 
 def _label_ends(
-    axes: Axes, curves: Mapping[str, tuple[npt.NDArray[np.float64], ...]], apart: float = 0.042
+    axes: Axes, curves: Mapping[str, tuple[npt.NDArray[np.float64], ...]], apart: float
 ) -> None:
     """Write each name at the end of its curve, pushed apart where ends lie close."""
     low, high = np.log(axes.get_ylim())
@@ -99,11 +100,12 @@ def _spread(wanted: Sequence[float], apart: float) -> list[float]:
 
 
 def _bottom(group: Sequence[float], apart: float) -> float:
-    return float(np.mean(group)) - apart * (len(group) - 1) / 2
+    length = apart * (len(group) - 1)
+    return max(0.0, min(1 - length, float(np.mean(group)) - length / 2))
 
 
 def _top(group: Sequence[float], apart: float) -> float:
-    return float(np.mean(group)) + apart * (len(group) - 1) / 2
+    return _bottom(group, apart) + apart * (len(group) - 1)
 
 
 def _save(path: Path) -> None:

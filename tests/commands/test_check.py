@@ -95,13 +95,13 @@ def test_errors_of_all_files_are_shown_at_once(optdsl, spec, tmp_path):
 
 
 def test_an_unknown_rule_is_misuse_with_a_suggestion(optdsl):
-    refused = optdsl("check", "Adan")
+    refused = optdsl("check", "Momentun")
     assert refused.status == 2
-    assert "did you mean `Adam`?" in refused.err
+    assert "did you mean `Momentum`?" in refused.err
 
 
 def test_nothing_is_checked_before_all_names_are_known(optdsl):
-    refused = optdsl("check", "SGD", "Adan")
+    refused = optdsl("check", "SGD", "Momentun")
     assert (refused.status, refused.out) == (2, "")
 
 

@@ -91,9 +91,9 @@ def test_formulas_and_missing_defaults(optdsl, tmp_path):
 
 
 def test_an_unknown_name_is_misuse_with_a_suggestion(optdsl):
-    refused = optdsl("info", "Adan")
+    refused = optdsl("info", "Momentun")
     assert refused.status == 2
-    assert "did you mean `Adam`?" in refused.err
+    assert "did you mean `Momentum`?" in refused.err
 
 
 @pytest.mark.parametrize("stage", ["equations", "latex", "program", "source", "assembly"])
