@@ -154,6 +154,7 @@ def test_a_module_cut_short_is_never_seen(folder):
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_two_processes_compile_the_same_rule_at_once(folder):
     command = [sys.executable, "-c", USE.format(root=str(ROOT))]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]

@@ -95,7 +95,7 @@ HARD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ["reference", pytest.param("numba-cpu", marks=pytest.mark.slow)])
 def test_names_of_the_author_never_clash_with_names_of_the_module(target):
     names = [name for name in HARD if name != "g"]
     hypers = [Hyperparameter(f"{n}'", "Hard", f"{n}'", default=number(2)) for n in names]

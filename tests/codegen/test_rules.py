@@ -30,9 +30,18 @@ def in_time(t):
     return {"eta": 0.02 / t, "gamma": 0.9 - 0.1 / t, "beta1": 0.8 + 0.1 / t}
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("target", TARGETS)
+def cases():
+    """Yield every rule on every target; what compiles a second time is slow."""
+    for name in OPTIMIZERS:
+        for target in TARGETS:
+            for dtype in (np.float32, np.float64):
+                again = target == "numba-cpu" and dtype is np.float64 and name != "adam"
+                marks = [pytest.mark.slow] if again else []
+                label = f"{target}-{name}-{dtype.__name__}"
+                yield pytest.param(target, name, dtype, id=label, marks=marks)
+
+
+@pytest.mark.parametrize(("target", "name", "dtype"), cases())
 def test_a_rule_does_what_its_equations_say(target, name, dtype):
     of = system(name)
     driver = Driver(compile_system(of, target), start(dtype), in_time)
