@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
@@ -20,6 +20,7 @@ from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
 from optdsl.model.starts import starts_needed
 from optdsl.model.system import Skip, State, System
+from optdsl.model.wrapping import hand_in
 
 
 def build(
@@ -27,6 +28,7 @@ def build(
     lookup: Lookup | Callable[[str], syntax.Definition | None],
     *,
     allow_unused: bool = False,
+    rules: Mapping[str, System] | None = None,
 ) -> System:
     """Return the system that `definition` means.
 
@@ -34,6 +36,8 @@ def build(
         definition: an optimizer, a schedule or a transform, as parsed.
         lookup: gives the definition of a name, or None.
         allow_unused: accept names that nothing reads, as documents have them.
+        rules: those that are handed to a definition with parameters, by parameter. SGD
+            stands in for one that is not given, so that such a definition can be checked.
 
     Raises:
         DiagnosticError: with everything that is wrong with the definition.
@@ -55,7 +59,21 @@ def build(
     typed = type_equations(declared, gradients, problems, inline)
     system = _assemble(declared, typed, problems, allow_unused)
     problems.raise_if_any()
-    return with_schedules(system, inlined)
+    system = with_schedules(system, inlined)
+    system = hand_in(system, _handed_in(definition, lookup, rules), definition.span, problems)
+    problems.raise_if_any()
+    return system
+
+
+def _handed_in(
+    definition: syntax.Definition, lookup: Lookup, rules: Mapping[str, System] | None
+) -> dict[str, System]:
+    given = dict(rules or {})
+    for parameter in definition.parameters:
+        stand_in = None if parameter in given else lookup("SGD")
+        if stand_in is not None:
+            given[parameter] = build(stand_in, lookup)
+    return given
 
 
 def _assemble(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from optdsl.language import syntax
 from optdsl.model.arguments import with_defaults
@@ -16,11 +17,19 @@ from optdsl.model.problems import Problems
 from optdsl.model.system import System
 from optdsl.model.translation import Inline
 
+Arguments: TypeAlias = tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...]
+
 
 class Build(Protocol):
     """How the parts of a composition are built."""
 
-    def __call__(self, definition: syntax.Definition, lookup: Lookup) -> System:
+    def __call__(
+        self,
+        definition: syntax.Definition,
+        lookup: Lookup,
+        *,
+        rules: Mapping[str, System] | None = None,
+    ) -> System:
         """Return the system of `definition`."""
         ...
 
@@ -31,7 +40,11 @@ def compose(
     """Return the system of a definition that is made of others."""
     assert definition.value is not None
     if definition.parameters:
-        not_yet(problems, "rules that take a rule", definition.span)
+        problems.error(
+            "bad-parameters",
+            "a composition names its rules; only a definition with equations takes them",
+            definition.span,
+        )
         return None
     system = _Composer(definition, lookup, problems, build).rule(definition.value)
     if system is None:
@@ -91,7 +104,7 @@ class _Composer:
     def named(
         self,
         name: str,
-        arguments: tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...],
+        arguments: Arguments,
         node: syntax.Node,
     ) -> System | None:
         definition = self.lookup(name)
@@ -104,7 +117,42 @@ class _Composer:
             )
             return None
         definition, rest = with_tuples(definition, arguments)
-        return with_defaults(self.build(definition, self.lookup), rest, self.problems)
+        rules, rest = self.handed_in(definition, rest, node)
+        if rules is None:
+            return None
+        system = self.build(definition, self.lookup, rules=rules)
+        return with_defaults(system, rest, self.problems)
+
+    def handed_in(
+        self, definition: syntax.Definition, arguments: Arguments, node: syntax.Node
+    ) -> tuple[dict[str, System] | None, Arguments]:
+        """Return the rules that are handed to a definition, and the other arguments."""
+        given = [a for a in arguments if not isinstance(a, syntax.Keyword | syntax.Scope)]
+        rest = tuple(a for a in arguments if isinstance(a, syntax.Keyword | syntax.Scope))
+        if not definition.parameters:
+            return {}, arguments
+        if len(given) != len(definition.parameters):
+            names = ", ".join(definition.parameters)
+            self.problems.error(
+                "rule-needed",
+                f"`{definition.name}` takes {len(definition.parameters)} rule ({names}), "
+                f"and is given {len(given)}",
+                node.span,
+                f"write `{definition.name}(Adam)`",
+            )
+            return None, rest
+        rules = {}
+        for parameter, argument in zip(definition.parameters, given, strict=True):
+            rule = self.rule(argument)
+            if rule is not None and rule.family != "optimizer":
+                self.problems.error(
+                    "wrong-family",
+                    f"`{definition.name}` takes optimizers; `{rule.name}` is {a(rule.family)}",
+                    argument.span,
+                )
+            elif rule is not None:
+                rules[parameter] = rule
+        return (rules if len(rules) == len(given) else None), rest
 
     def piped(self, left: syntax.Expression, right: syntax.Expression) -> System | None:
         first, second = self.rule(left), self.rule(right)

@@ -74,8 +74,6 @@ def unknown_index(name: syntax.Name, problems: Problems) -> None:
 def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
     """Collect the names of `definition`; repeated and malformed ones are problems."""
     declared = Declarations(definition)
-    if definition.parameters:
-        not_yet(problems, "rules that take a rule", definition.span)
     for statement in definition.statements:
         match statement:
             case syntax.Hyper():

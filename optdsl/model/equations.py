@@ -71,6 +71,7 @@ def _first_names(declared: Declarations, gradients: dict[Point, str]) -> Names:
         equations=set(declared.rules),
         gradients=gradients,
         kinds=kinds,
+        rules=frozenset(declared.definition.parameters),
     )
 
 

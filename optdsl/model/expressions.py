@@ -134,7 +134,25 @@ class Fact:
         return self.name if self.pattern is None else f'{self.name}("{self.pattern}")'
 
 
-Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce | Fact
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The point that the rule called `rule` steps to from `point`.
+
+    `gradient` is handed to it, or None where it asks for its own. Systems that are
+    built hold no such node: the rule is written out in its place.
+    """
+
+    rule: str
+    point: Expression
+    gradient: Expression | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """It is a point."""
+        return Kind.ENTRY
+
+
+Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce | Fact | Step
 
 #: Operators and how many arguments each takes (None: two or more).
 OPERATORS: dict[str, int | None] = {
@@ -172,6 +190,8 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return arguments
         case Reduce(_, argument, _, other):
             return (argument,) if other is None else (argument, other)
+        case Step(_, point, gradient):
+            return (point,) if gradient is None else (point, gradient)
     return ()
 
 
@@ -203,6 +223,12 @@ def transform(
                 expression,
                 argument=transform(argument, change),
                 other=None if other is None else transform(other, change),
+            )
+        case Step(_, point, gradient):
+            return replace(
+                expression,
+                point=transform(point, change),
+                gradient=None if gradient is None else transform(gradient, change),
             )
     return expression
 

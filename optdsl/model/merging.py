@@ -20,7 +20,7 @@ def rename(system: System, names: Mapping[str, str]) -> System:
             return replace(node, name=names[node.name])
         return None
 
-    system = _everywhere(system, change)
+    system = everywhere(system, change)
     return replace(
         system,
         hyperparameters=tuple(_renamed(h, names) for h in system.hyperparameters),
@@ -35,7 +35,7 @@ def _renamed(item: _Item, names: Mapping[str, str]) -> _Item:
     return replace(item, name=names.get(item.name, item.name))
 
 
-def _everywhere(system: System, change: Callable[[Expression], Expression | None]) -> System:
+def everywhere(system: System, change: Callable[[Expression], Expression | None]) -> System:
     """Rebuild every expression of `system`."""
 
     def some(expression: Expression | None) -> Expression | None:
@@ -60,7 +60,7 @@ def _later(system: System, parts: int) -> System:
     def change(node: Expression) -> Expression | None:
         return replace(node, part=node.part + parts) if isinstance(node, Clock) else None
 
-    system = _everywhere(system, change)
+    system = everywhere(system, change)
     return replace(
         system,
         hyperparameters=tuple(replace(h, part=h.part + parts) for h in system.hyperparameters),
@@ -130,11 +130,12 @@ def pipe(first: System, second: System) -> System:
         equations = _reading(equations, gradient.name, given)
         gradients = tuple(_point_reading(g, gradient.name, given) for g in gradients)
         equations = (*through.equations, *equations)
+    ordered, asked = in_order(equations, gradients)
     return replace(
         system,
         hyperparameters=(*(hyperparameters or ()), *second.hyperparameters),
-        equations=in_order(equations, gradients),
-        gradients=gradients,
+        equations=ordered,
+        gradients=asked,
         source="\n\n".join(dict.fromkeys((first.source, second.source))),
     )
 
@@ -162,8 +163,8 @@ def _swap(expression: Expression, old: str, new: str) -> Expression:
 
 def in_order(
     equations: tuple[Equation, ...], gradients: tuple[Gradient, ...]
-) -> tuple[Equation, ...]:
-    """Return `equations` with each after what it reads, in their order where that can be."""
+) -> tuple[tuple[Equation, ...], tuple[Gradient, ...]]:
+    """Return both with each after what it reads, in their order where that can be."""
     bodies: dict[str, Expression | None] = {e.name: e.value for e in equations}
     bodies |= {g.name: g.point for g in gradients}
     done: set[str] = set()
@@ -174,8 +175,10 @@ def in_order(
         waiting.remove(ready)
         done.add(ready)
         ordered.append(ready)
-    by_name = {e.name: e for e in equations}
-    return tuple(by_name[name] for name in ordered if name in by_name)
+    return (
+        tuple(sorted(equations, key=lambda equation: ordered.index(equation.name))),
+        tuple(sorted(gradients, key=lambda gradient: ordered.index(gradient.name))),
+    )
 
 
 def needs_now(body: Expression | None, bodies: Mapping[str, object]) -> set[str]:

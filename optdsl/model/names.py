@@ -28,6 +28,7 @@ class Names:
     ahead: dict[str, str] = field(default_factory=dict)
     fixed: dict[tuple[str, int], str] = field(default_factory=dict)
     facts: dict[Fact, str] = field(default_factory=dict)
+    rules: frozenset[str] = frozenset()
     past: set[str] = field(default_factory=set)
 
     @property

@@ -1,0 +1,209 @@
+"""Rules handed to rules: `inner(x)` is the point that a rule steps to from x."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from optdsl.diagnostics import Span, did_you_mean
+from optdsl.model.expressions import Expression, Kind, Step, Value, transform, values, walk
+from optdsl.model.merging import everywhere, in_order, names_of, rename
+from optdsl.model.problems import Problems
+from optdsl.model.system import Equation, Gradient, System
+
+THETA_BEFORE = Value("theta", Kind.ENTRY, -1)
+
+
+def hand_in(
+    system: System, rules: Mapping[str, System], span: Span | None, problems: Problems
+) -> System:
+    """Return `system` with the steps of the rules handed to it written out.
+
+    Each rule becomes equations of the whole: its theta[t-1] is the point it steps
+    from, its gradients are taken relative to that point or, where one is handed
+    to it, are that one.
+    """
+    for parameter, rule in rules.items():
+        steps = list(dict.fromkeys(_steps(system, parameter)))
+        if len(steps) > 1:
+            problems.error(
+                "stepped-twice",
+                f"`{parameter}` steps twice within a step, from or with different values",
+                span,
+                "a rule has one state, so it takes one step: name its result and read that twice",
+            )
+        elif _fits(system, rule, parameter, steps, span, problems):
+            system = _written_out(system, parameter, rule, steps)
+    return system
+
+
+def _steps(system: System, parameter: str) -> list[Step]:
+    bodies: list[Expression] = [equation.value for equation in system.equations]
+    bodies += [gradient.point for gradient in system.gradients if gradient.point is not None]
+    return [
+        node
+        for body in bodies
+        for node in walk(body)
+        if isinstance(node, Step) and node.rule == parameter
+    ]
+
+
+def _hyperparameters_read(system: System, parameter: str) -> set[str]:
+    start = f"{parameter}."
+    bodies = [equation.value for equation in system.equations]
+    bodies += [gradient.point for gradient in system.gradients if gradient.point is not None]
+    read = {value.name for body in bodies for value in values(body)}
+    return {name.removeprefix(start) for name in read if name.startswith(start)}
+
+
+def _fits(
+    system: System,
+    rule: System,
+    parameter: str,
+    steps: list[Step],
+    span: Span | None,
+    problems: Problems,
+) -> bool:
+    if rule.skips:
+        problems.error(
+            "not-yet-compiled",
+            f"`{rule.name}` skips steps; such rules are not compiled within another yet",
+            span,
+        )
+        return False
+    known = {h.local_name for h in rule.hyperparameters}
+    for name in _hyperparameters_read(system, parameter) - known:
+        problems.error(
+            "unknown-hyperparameter",
+            f"`{rule.name}`, handed in as `{parameter}`, has no hyperparameter `{name}`",
+            span,
+            did_you_mean(name, known),
+        )
+        return False
+    handed = any(step.gradient is not None for step in steps)
+    points = [gradient.point for gradient in rule.gradients]
+    if handed and points != [THETA_BEFORE] and points:
+        problems.error(
+            "gradient-handed-in",
+            f"`{parameter}` is handed its gradient, but `{rule.name}` says where its own is taken",
+            span,
+            "hand in a rule that takes one gradient, at theta[t-1]",
+        )
+        return False
+    return True
+
+
+def _written_out(system: System, parameter: str, rule: System, steps: list[Step]) -> System:
+    rule = _apart(rule, system, parameter)
+    names = {f"{parameter}.{h.local_name}": h.name for h in rule.hyperparameters}
+    system = rename(system, names)
+    if not steps:
+        return replace(system, hyperparameters=(*system.hyperparameters, *rule.hyperparameters))
+    step = _with_names(steps[0], names)
+    assert isinstance(step, Step)
+    step, arguments = _named_arguments(step, names_of(system) | names_of(rule))
+    rule = _stepping_from(rule, step)
+    reached = Value(rule.outputs[0], Kind.ENTRY)
+    system = everywhere(
+        system, lambda node: reached if isinstance(node, Step) and node.rule == parameter else None
+    )
+    gradients, same = _joined(system.gradients, rule.gradients)
+    equations = rename(replace(rule, gradients=()), same).equations
+    ordered, asked = in_order((*system.equations, *arguments, *equations), gradients)
+    return replace(
+        system,
+        hyperparameters=(*system.hyperparameters, *rule.hyperparameters),
+        states=(*system.states, *rename(rule, same).states),
+        equations=ordered,
+        gradients=asked,
+        source="\n\n".join(dict.fromkeys((system.source, rule.source))),
+    )
+
+
+def _named_arguments(step: Step, taken: set[str]) -> tuple[Step, tuple[Equation, ...]]:
+    """Give what a rule steps from and is handed names of their own, where they have none."""
+    equations = []
+
+    def named(argument: Expression, what: str) -> Expression:
+        if isinstance(argument, Value):
+            return argument
+        name = f"{step.rule}_{what}"
+        while name in taken:
+            name += "_"
+        equations.append(Equation(name, argument))
+        return Value(name, argument.kind)
+
+    point = named(step.point, "from")
+    gradient = None if step.gradient is None else named(step.gradient, "gradient")
+    return replace(step, point=point, gradient=gradient), tuple(equations)
+
+
+def _with_names(expression: Expression, names: Mapping[str, str]) -> Expression:
+    """Return `expression` with values renamed."""
+
+    def change(node: Expression) -> Expression | None:
+        if isinstance(node, Value) and node.name in names:
+            return replace(node, name=names[node.name])
+        return None
+
+    return transform(expression, change)
+
+
+def _apart(rule: System, system: System, parameter: str) -> System:
+    """Rename what `rule` shares with `system`, its gradients and its theta[t]."""
+    taken = names_of(system) | names_of(rule)
+    changes = {}
+    for name in sorted(names_of(rule) & (names_of(system) | {"theta", "g"})):
+        new = f"{parameter}_{name}"
+        while new in taken:
+            new += "_"
+        taken.add(new)
+        changes[name] = new
+    apart = everywhere(rule, lambda node: _FROM if node == THETA_BEFORE else None)
+    return rename(apart, changes)
+
+
+#: Stands for theta[t-1] of the inner rule until the point that it steps from is put there.
+_FROM = Value("theta before the inner step", Kind.ENTRY, -1)
+
+
+def _stepping_from(rule: System, step: Step) -> System:
+    """Return `rule` with the point it steps from, and with the gradient it is handed."""
+    given = {gradient.name for gradient in rule.gradients} if step.gradient is not None else set()
+
+    def change(node: Expression) -> Expression | None:
+        if node == _FROM:
+            return step.point
+        if isinstance(node, Value) and node.name in given and node.offset == 0:
+            return step.gradient
+        return None
+
+    starts = {state.name: state.start for state in rule.states}
+    moved = everywhere(rule, change)
+    states = tuple(replace(state, start=_at_start(starts[state.name])) for state in moved.states)
+    gradients = () if step.gradient is not None else moved.gradients
+    return replace(moved, states=states, gradients=gradients)
+
+
+def _at_start(start: Expression | None) -> Expression | None:
+    if start is None:
+        return None
+    return transform(start, lambda node: THETA_BEFORE if node == _FROM else None)
+
+
+def _joined(
+    ours: tuple[Gradient, ...], theirs: tuple[Gradient, ...]
+) -> tuple[tuple[Gradient, ...], dict[str, str]]:
+    """Join gradients; those at the same point are one. Returns them, and new names for `theirs`."""
+    joined = list(ours)
+    same: dict[str, str] = {}
+    for gradient in theirs:
+        twin = next((known for known in joined if known.point == gradient.point), None)
+        if twin is not None:
+            same[gradient.name] = twin.name
+        elif not joined:
+            same[gradient.name] = "g"
+            joined.append(replace(gradient, name="g"))
+        else:
+            joined.append(gradient)
+    return tuple(joined), same
