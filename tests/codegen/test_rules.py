@@ -11,7 +11,7 @@ from tests.program.systems import system
 SHAPES = [(), (3, 5), (0,), (1,), (17_001,), (2, 3, 4), (0, 2)]
 OPTIMIZERS = [
     "sgd", "momentum", "adam", "nesterov", "lamb", "late", "rprop", "trust", "anchored",
-    "extragradient", "clipped",
+    "extragradient", "clipped", "chained", "recalled",
 ]  # fmt: skip
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
 
@@ -41,7 +41,7 @@ def cases():
                 yield pytest.param(target, name, dtype, id=label, marks=marks)
 
 
-@pytest.mark.parametrize(("target", "name", "dtype"), cases())
+@pytest.mark.parametrize(("target", "name", "dtype"), list(cases()))
 def test_a_rule_does_what_its_equations_say(target, name, dtype):
     of = system(name)
     driver = Driver(compile_system(of, target), start(dtype), in_time)

@@ -128,6 +128,27 @@ transform Finite gives u
   u = g[t]
   skip when any(not finite(g[t]), all)
 """,
+    "chained": """
+optimizer Chained
+  "Reductions of what other reductions are needed for: four passes."
+  hyper eta = 0.1 in [0, inf)
+  m[0] = 0
+  m[t] = 0.9*m[t-1] + norm(g[t])*g[t]
+  k = dot(m[t], g[t])/(norm(m[t]) + 1)
+  j = mean(m[t] - k*g[t], all)
+  theta[t] = theta[t-1] - eta*(m[t] - k*g[t] - j)
+""",
+    "recalled": """
+optimizer Recalled
+  "Numbers of every kind that are remembered."
+  hyper eta = 0.1 in [0, inf)
+  e[0] = 0.1
+  e[t] = 0.99*e[t-1]
+  s[0] = 0
+  s[t] = max(s[t-1], norm(g[t], all))
+  eta[0] = 0
+  theta[t] = theta[t-1] - e[t-1]*g[t]/(1 + s[t]) + s[t-1]*eta[t-1]
+""",
     "shaped": """
 optimizer Shaped
   hyper eta = 0.1 in [0, inf)
