@@ -19,6 +19,7 @@ from optdsl.model.expressions import (
     Fact,
     Number,
     Reduce,
+    Step,
     Value,
     is_predicate,
 )
@@ -85,7 +86,7 @@ class _Printer:
                 return self.dialect.value(expression), _ATOM
             case Apply(operator, arguments):
                 return self._apply(operator, arguments)
-            case Reduce() | Fact():
+            case Reduce() | Fact() | Step():
                 raise AssertionError(f"{expression} stands inside an expression")
 
     def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> tuple[str, float]:

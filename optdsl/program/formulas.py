@@ -13,6 +13,7 @@ from optdsl.model.expressions import (
     Kind,
     Number,
     Reduce,
+    Step,
     Value,
 )
 from optdsl.model.system import System
@@ -63,6 +64,10 @@ def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:
             return _operation(operator, arguments, indexed)
         case Fact(name, pattern):
             return name if pattern is None else f'{name}("{pattern}")', _ATOM
+        case Step(rule, point, gradient):
+            arguments = [point] if gradient is None else [point, gradient]
+            inside = ", ".join(formula(each, indexed) for each in arguments)
+            return f"{rule}({inside})", _ATOM
 
 
 def _value(name: str, offset: int, indexed: Collection[str]) -> str:
