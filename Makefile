@@ -32,7 +32,7 @@ types: .venv/.test
 	cd build/types/optdsl && ln -s ../../../optdsl/* ../../../codegen ../../../specs .
 	cd build/types && ln -s ../../cli.py $(patsubst %,../../%,$(wildcard examples/*.py)) .
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml \
-		--cache-dir ../../.mypy_cache -p optdsl -m cli -m digits
+		--cache-dir ../../.mypy_cache -p optdsl -m cli -m digits -m around_training
 
 # Some systems ship Python without the part that puts pip into a new environment.
 $(BIN)/python:

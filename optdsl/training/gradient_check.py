@@ -42,7 +42,9 @@ class ParameterCheck:
     faint: int
 
     def __str__(self) -> str:
-        text = f"{self.name}: {self.checked} of {self.size} entries, {self.wrong} wrong"
+        text = f"{self.name}: {self.wrong} of {self.checked} entries wrong"
+        if self.checked < self.size:
+            text += f" (of {self.size} in all)"
         text += "".join(
             f", {count} {what}"
             for count, what in ((self.faint, "faint"), (self.kinks, "at a kink"))
@@ -51,10 +53,10 @@ class ParameterCheck:
         if self.entry is None:
             return text
         place = f"{self.name}[{', '.join(map(str, self.entry))}]" if self.entry else self.name
-        text += f"; largest relative error {self.relative_error:.1e} at {place}"
+        text += f"; worst {place}, relative error {self.relative_error:.1e}"
         if not self.wrong:
             return text
-        return f"{text}: gradient {self.gradient:.8g}, difference {self.difference:.8g}"
+        return f"{text}: gradient {self.gradient:.6g}, difference {self.difference:.6g}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ class GradientCheck:
     def __str__(self) -> str:
         verdict = "agree" if self.passed else "do not agree"
         head = f"gradients {verdict} to a relative error of {self.tolerance:g}"
-        return "\n  ".join([head, *map(str, self.parameters)])
+        lines = [head, *map(str, self.parameters)]
+        if any(each.faint for each in self.parameters):
+            lines.append("faint: so small that rounding of the loss hides the relative error")
+        return "\n  ".join(lines)
 
 
 def check_gradients(
@@ -121,7 +126,7 @@ def check_gradients(
     >>> check.passed, check.worst.name, check.worst.entry
     (False, 'b', (1,))
     >>> print(check.worst)
-    b: 2 of 2 entries, 1 wrong; largest relative error 9.1e-02 at b[1]: gradient 1.1, difference 1
+    b: 1 of 2 entries wrong; worst b[1], relative error 9.1e-02: gradient 1.1, difference 1
 
     Source: Ruder 2016, section 2.1, footnote 6; the relative error is that of the notes to
     Stanford's course CS231n, with r added.

@@ -60,7 +60,7 @@ def test_an_error_in_one_entry_is_found_and_named(name, entry):
     assert check.worst.wrong == 1
     assert check.worst.gradient == pytest.approx(1.001 * check.worst.difference, rel=1e-7)
     place = f"{name}[{', '.join(map(str, entry))}]" if entry else name
-    assert f"at {place}: gradient" in str(check)
+    assert f"worst {place}, relative error" in str(check)
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.0, 2.0, np.nan, np.inf])
@@ -144,6 +144,7 @@ def test_a_gradient_that_rounding_hides_is_called_faint():
     check = check_gradients(lost, np.array([0.1, 0.2]))
     assert check.worst.faint == 2
     assert "2 faint" in str(check)
+    assert "faint: so small that rounding" in str(check)
     assert check_gradients(regression, start()).worst.faint == 0
 
 
@@ -157,7 +158,7 @@ def test_some_entries_can_be_checked_for_all():
 
     check = check_gradients(function, big, entries=20)
     assert [(each.size, each.checked) for each in check.parameters] == [(1000, 20), (3, 3)]
-    assert "x: 20 of 1000 entries" in str(check)
+    assert "x: 0 of 20 entries wrong (of 1000 in all)" in str(check)
 
     def touched(seed):
         entries = set()
