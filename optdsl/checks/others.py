@@ -124,9 +124,17 @@ def _read(
 ) -> Reading:
     equations = load_document(cited.name).equations(cited.tags, declared)
     if ours.family == "optimizer":
-        return to_definition(equations, declared, name="Source")
+        return to_definition(equations, declared, name="Source", parameter=_parameter(symbols))
     equations, gives = _outputs(equations, ours, symbols)
     return to_definition(equations, declared, name="Source", family=ours.family, gives=gives)
+
+
+def _parameter(symbols: Mapping[str, syntax.Where]) -> str | None:
+    """Return what they call theta, where the claim says it."""
+    for name, where in symbols.items():
+        if isinstance(where.value, syntax.Name) and where.value.name == "theta":
+            return name
+    return None
 
 
 def _outputs(
@@ -134,9 +142,12 @@ def _outputs(
 ) -> tuple[tuple[SourceEquation, ...], tuple[str, ...]]:
     """Return the equations and what they give.
 
-    A transform may set g itself: then g is the gradient that it hands on, and the
-    gradient of the loss is the one it is given.
+    A lone expression is what is given. A transform may set g itself: then g is the gradient
+    that it hands on, and the gradient of the loss is the one it is given.
     """
+    if len(equations) == 1 and not equations[0].targets and len(ours.outputs) == 1:
+        named = syntax.Name(ours.outputs[0], span=equations[0].span)
+        equations = (replace(equations[0], targets=(named,)),)
     gives = tuple(_their_name(output, equations, symbols) for output in ours.outputs)
     if ours.family == "transform" and gives == ("g",):
         return tuple(_with_handed_on(e, ours.outputs[0]) for e in equations), ours.outputs

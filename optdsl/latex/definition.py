@@ -118,12 +118,16 @@ def _is_clock(equation: SourceEquation) -> bool:
 
 
 def _parameter(equations: list[SourceEquation]) -> str:
-    """What the document calls the parameter: theta, or what its gradients are taken at."""
+    """What the document calls the parameter: theta, or what its gradients are taken at.
+
+    That is a name which the equations set, or one which they read nowhere else.
+    """
     names = [pair for equation in equations for pair in trees.names_in(equation.value)]
     targets = {target.name for equation in equations for target in equation.targets}
     if "theta" in targets or any(name.name == "theta" for name, _ in names):
         return "theta"
-    points = {name.name for name, in_gradient in names if in_gradient and name.name in targets}
+    inside = {name.name for name, in_gradient in names if in_gradient}
+    points = inside & targets or inside - {name.name for name, within in names if not within}
     return points.pop() if len(points) == 1 else "theta"
 
 
@@ -215,7 +219,7 @@ def _missing_starts(
         name.name: None
         for statement in statements
         for name, _ in trees.names_in(statement.value)
-        if (trees.offset_of(name) or 0) < 0 and name.name in {*equations, "g"} - said
+        if (trees.offset_of(name) or 0) < 0 and name.name not in said
     }
     found = []
     for name in missing:
@@ -232,7 +236,12 @@ def _missing_starts(
 def _unknown(statements: Iterable[syntax.Equation]) -> list[syntax.Name]:
     """Return the names that are read and not defined, in the order of their first reading."""
     whole = tuple(statements)
-    defined = {target.name for equation in whole for target in equation.targets}
+    defined = {
+        target.name
+        for equation in whole
+        for target in equation.targets
+        if trees.number_of(target) is None
+    }
     found: dict[str, syntax.Name] = {}
     for equation in whole:
         for name, _ in trees.names_in(equation.value):
