@@ -197,7 +197,9 @@ def _joined(
     """Join gradients; those at the same point are one. Returns them, and new names for `theirs`."""
     joined = list(ours)
     same: dict[str, str] = {}
-    for gradient in theirs:
+    for asked in theirs:
+        point = None if asked.point is None else _with_names(asked.point, same)
+        gradient = replace(asked, point=point)
         twin = next((known for known in joined if known.point == gradient.point), None)
         if twin is not None:
             same[gradient.name] = twin.name

@@ -52,6 +52,13 @@ def test_wrappers_nest() -> None:
     assert [s.name for s in built.states] == ["slow", "m", "v"]
 
 
+def test_a_wrapper_of_a_rule_with_several_gradients() -> None:
+    built = system(WRAPPERS + "\noptimizer Made = Lookahead(SAM(Momentum), k=2)\n")
+    assert [g.name for g in built.gradients][0] == "g"
+    assert len(built.gradients) == 2
+    assert lower(built, "function") is not None
+
+
 def test_a_wrapper_reads_the_hyperparameters_of_its_rule() -> None:
     built = system(WRAPPERS + "\noptimizer Made = Rate(Momentum)\n")
     assert "eta" in {h.name for h in built.hyperparameters}
