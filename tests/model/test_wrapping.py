@@ -54,7 +54,7 @@ def test_wrappers_nest() -> None:
 
 def test_a_wrapper_of_a_rule_with_several_gradients() -> None:
     built = system(WRAPPERS + "\noptimizer Made = Lookahead(SAM(Momentum), k=2)\n")
-    assert [g.name for g in built.gradients][0] == "g"
+    assert built.gradients[0].name == "g"
     assert len(built.gradients) == 2
     assert lower(built, "function") is not None
 
