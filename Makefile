@@ -18,7 +18,7 @@ test: lint types
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
 
 test-slow: .venv/.test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n $(WORKERS)
 
 lint: .venv/.test
 	$(BIN)/ruff check .
