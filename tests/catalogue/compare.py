@@ -1,7 +1,8 @@
 """Walks of shipped rules beside those of others: 50 steps, three shapes, float64 and float32.
 
 How to use it. Write the comparisons of a group of rules into `tests/catalogue/of_GROUP.py`, as a
-tuple `CASES`; the table of the docs and `test_rules.py` find every file of that name:
+tuple `CASES`, and a test file that checks them; the table of the docs finds every file of
+that name:
 
     CASES = (
         Case("Adam", {"lr": 0.01}, "torch.optim.Adam", torch(lambda p: Adam(p, lr=0.01))),
@@ -31,6 +32,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch as pytorch
 
 import optdsl
 from tests.numerics.walks import Gap, Landscape, with_optax, with_torch
@@ -63,7 +65,22 @@ class Case:
 
 def torch(make: Callable[[list[Any]], Any]) -> Peer:
     """Walk with an optimizer of PyTorch."""
-    return lambda land: with_torch(make, land)
+
+    def walk(land: Landscape) -> Walk:
+        steps = with_torch(make, land)
+        while True:
+            # Some keep numbers beside their tensors, in the default format.
+            before = pytorch.get_default_dtype()
+            pytorch.set_default_dtype(getattr(pytorch, land.dtype.name))
+            try:
+                point = next(steps, None)
+            finally:
+                pytorch.set_default_dtype(before)
+            if point is None:
+                return
+            yield point
+
+    return walk
 
 
 def optax(make: Callable[[], Any]) -> Peer:

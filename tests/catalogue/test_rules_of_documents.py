@@ -1,0 +1,14 @@
+"""The rules of the source documents walk like implementations that none of us wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.catalogue.compare import BOUNDS, check
+from tests.catalogue.of_documents import CASES
+
+
+@pytest.mark.parametrize("dtype", list(BOUNDS))
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_walks_like_the_other(case, dtype):
+    check(case, dtype)
