@@ -2,7 +2,8 @@
 
 The rules, once for all:
 - `t`, `t-1`, `t+1` as a subscript, or in brackets as a superscript, is the time;
-- a number or a word as a subscript belongs to the name: `\\beta_1` is beta1, `\\eta_{min}` eta_min;
+- a number, a word or infinity as a subscript belongs to the name: `\\beta_1` is beta1,
+  `\\eta_{min}` eta_min, `\\rho_\\infty` rho_inf;
   on a name that has a past (`m_{t-1}`), or on theta, a lone number is the time: `m_0` is m[0];
 - `i`, `j`, `ii`, `i,j` beside a time, or on a name that has a time elsewhere, mean "elementwise"
   and are dropped; on a name without any time they belong to the name: `T_i` is T_i;
@@ -168,7 +169,7 @@ def _add_index(named: Named, item: Raw, script: Script) -> Named:
                 message = f"`{name}` is neither a time nor a component"
                 raise refuse("latex-script", message, item.span, "write `t,i`")
             return replace(named, words=(*named.words, name))
-        case Operator(name, "function"):
+        case Operator(name, "function") | Sign("inf" as name):
             return replace(named, words=(*named.words, name))
     hint = "a subscript is a time, a component `i` or `j`, a number or a word"
     raise refuse("latex-script", "this subscript is not understood", item.span, hint)

@@ -82,7 +82,8 @@ def _target(target: syntax.Name, order: int, equation: SourceEquation) -> Target
 def start(equation: SourceEquation, targets: Mapping[str, Target]) -> syntax.Equation:
     """Return a starting value; a name that is defined at t+1 starts at 1, or at 0."""
     set_at = tuple(_numbered(target, targets) for target in equation.targets)
-    return syntax.Equation(set_at, equation.value, span=equation.span)
+    value = trees.rewrite(equation.value, lambda name, _: _numbered(name, targets))
+    return syntax.Equation(set_at, value, span=equation.span)
 
 
 def _numbered(name: syntax.Name, targets: Mapping[str, Target]) -> syntax.Name:

@@ -175,6 +175,15 @@ def test_x_1_is_the_start_of_what_is_defined_at_t_plus_1() -> None:
     ]
 
 
+def test_a_start_is_read_at_the_times_of_what_it_sets() -> None:
+    found = read(r"z_1 = x_1 \\ z_{t+1} = z_t - g_t \\ x_{t+1} = x_t + z_{t+1}")
+    assert equations(to_definition(found, parameter="x")) == [
+        "z[0] = theta[0]",
+        "z[t] = z[t-1] - g[t]",
+        "theta[t] = theta[t-1] + z[t]",
+    ]
+
+
 NOT_ONE_RULE = [
     (r"\theta_t = \theta_t + \Delta\theta_t", r"\theta_t", "same time"),
     (r"g_{t,i} = g_{t,i} + n_t", "g_{t,i}", "same time"),

@@ -69,6 +69,7 @@ EXPRESSIONS = {
     r"\exp(-k t)": "exp(-(k*t))",
     r"\frac{T_{cur}}{T} \pi": "T_cur/T*pi",
     r"\beta^\infty": "beta^inf",
+    r"\rho_\infty": "rho_inf",
     # functions
     r"\max\{a, b\}": "max(a, b)",
     r"\max(a, b)": "max(a, b)",

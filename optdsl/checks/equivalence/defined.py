@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from optdsl.checks.equivalence.polynomials import Polynomial
+from optdsl.checks.equivalence.polynomials import Polynomial, variable
 from optdsl.checks.equivalence.rationals import Condition, Rational, of_factors
 from optdsl.checks.equivalence.reading import condition_holds
 from optdsl.checks.equivalence.roots import sign_of
@@ -92,7 +92,7 @@ def canonical(condition: Condition, case: Context) -> Conditions:
             if case.sign(polynomial) == {0}:
                 return frozenset({_NEVER})
             powers = Rational(polynomial).factored()[1]
-            return frozenset(("nonzero", p) for p in powers if 0 in case.sign(p))
+            return frozenset().union(*(_nonzero(p, case) for p in powers if 0 in case.sign(p)))
         case ("nonneg" | "positive" as wanted, Fraction() as content, frozenset() as factors):
             if sign_of(of_factors(content, dict(factors)), case) == {-1}:
                 return frozenset({_NEVER})
@@ -102,6 +102,14 @@ def canonical(condition: Condition, case: Context) -> Conditions:
             found = canonical(inner, case.for_all(kind))
             return frozenset(("all", kind, item) for item in found)
     return frozenset({condition})
+
+
+def _nonzero(factor: Polynomial, case: Context) -> Conditions:
+    """An irreducible factor is not zero; a root is zero where what is below it is."""
+    atom = next(iter(factor.atoms))
+    if atom.below is not None and factor == variable(atom):
+        return canonical(("nonzero", atom.below), case)
+    return frozenset({("nonzero", factor)})
 
 
 @dataclass
