@@ -53,7 +53,7 @@ class Real:
     @property
     def exact(self) -> bool:
         """Is the value known without rounding?"""
-        return isinstance(self.value, Fraction)
+        return type(self.value) is Fraction
 
     def __repr__(self) -> str:
         return str(self.value) if self.exact else mpmath.nstr(self.value, 12)
@@ -69,7 +69,7 @@ def real(value: int | float | Fraction) -> Real:
     >>> real(0.5)
     1/2
     """
-    exact = Fraction(value)
+    exact = value if type(value) is Fraction else Fraction(value)
     return Real(exact, _float(abs(exact)))
 
 
@@ -129,7 +129,7 @@ class Arithmetic:
             return False
         known: list[_Known] = []
         for argument in arguments:
-            if isinstance(argument, Undefined):
+            if argument is UNDEFINED:
                 return UNDEFINED
             known.append(argument)
         if operator in ("and", "or", "not"):
@@ -175,14 +175,14 @@ class Arithmetic:
         return real(int(value)) if isinstance(value, bool) else value
 
     def _rounded(self, x: Real) -> Any:
-        if isinstance(x.value, Fraction):
+        if type(x.value) is Fraction:
             return self._context.mpf(x.value.numerator) / x.value.denominator
         return x.value
 
     def _checked(self, x: Scalar) -> Scalar:
         if not isinstance(x, Real):
             return x
-        if isinstance(x.value, Fraction):
+        if type(x.value) is Fraction:
             size = max(x.value.numerator.bit_length(), x.value.denominator.bit_length())
             return x if size < _LARGEST_FRACTION else Real(self._rounded(x), x.magnitude)
         return UNDEFINED if self._context.isnan(x.value) else x
@@ -235,7 +235,7 @@ class Arithmetic:
     def _sqrt(self, x: Real) -> Scalar:
         if self._sign(x) < 0:
             return UNDEFINED
-        if isinstance(x.value, Fraction):
+        if type(x.value) is Fraction:
             top, bottom = isqrt(x.value.numerator), isqrt(x.value.denominator)
             if top * top == x.value.numerator and bottom * bottom == x.value.denominator:
                 return real(Fraction(top, bottom))
@@ -269,7 +269,7 @@ class Arithmetic:
         return Real(self._context.cos(self._rounded(x)), max(1.0, x.magnitude))
 
     def _floor(self, x: Real) -> Scalar:
-        if isinstance(x.value, Fraction):
+        if type(x.value) is Fraction:
             return real(x.value.__floor__())
         if self._infinite(x):
             return x
@@ -288,7 +288,7 @@ class Arithmetic:
         return self._add(a, Real(-product.value, product.magnitude))
 
     def _power(self, x: Real, y: Real) -> Scalar:
-        if isinstance(y.value, Fraction) and y.value.denominator == 1:
+        if type(y.value) is Fraction and y.value.denominator == 1:
             return self._whole_power(x, int(y.value))
         if y.exact and y.value == Fraction(1, 2):
             return self._sqrt(x)
@@ -307,7 +307,7 @@ class Arithmetic:
             return self._divide(real(1), below) if isinstance(below, Real) else UNDEFINED
         if n == 0:
             return real(1)
-        if isinstance(x.value, Fraction):
+        if type(x.value) is Fraction:
             size = max(x.value.numerator.bit_length(), x.value.denominator.bit_length())
             if size * n > _LARGEST_FRACTION:
                 return Real(self._rounded(x) ** n, _power_float(x.magnitude, n))

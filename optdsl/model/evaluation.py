@@ -79,6 +79,18 @@ class Machine:
     steps: int = 0
     _last: _Evaluation | None = None
 
+    def __post_init__(self) -> None:
+        self.points = {asked.name: asked.point for asked in self.system.gradients}
+        self.equations = {equation.name: equation.value for equation in self.system.equations}
+        self._numbers: dict[Fraction, Real] = {}
+
+    def number(self, exact: Fraction) -> Real:
+        """Return a number of an equation; each is made once."""
+        found = self._numbers.get(exact)
+        if found is None:
+            found = self._numbers[exact] = real(exact)
+        return found
+
     def start(self, theta: tuple[Scalar, ...]) -> None:
         """Set every state to its start; `theta` is the starting point."""
         self.clocks = [0] * self.system.parts
@@ -168,7 +180,7 @@ class _Evaluation:
         arithmetic = self.machine.arithmetic
         match expression:
             case Number(exact):
-                return real(exact)
+                return self.machine.number(exact)
             case Constant(name):
                 return arithmetic.constant(name)
             case Clock(part, offset):
@@ -200,13 +212,11 @@ class _Evaluation:
         return found
 
     def _find(self, value: Value) -> Entries:
-        system, name = self.machine.system, value.name
-        for asked in system.gradients:
-            if asked.name == name:
-                return self._ask(name, asked.point)
-        for equation in system.equations:
-            if equation.name == name:
-                return self.value(equation.value)
+        name = value.name
+        if name in self.machine.points:
+            return self._ask(name, self.machine.points[name])
+        if name in self.machine.equations:
+            return self.value(self.machine.equations[name])
         if name == "theta":
             return self.states[name]
         return self.machine.hyper(name, self.machine.steps + value.offset)

@@ -20,7 +20,7 @@ from optdsl.model.expressions import (
     children,
     number,
 )
-from optdsl.model.system import System
+from optdsl.model.system import Domain, System
 
 _OTHERS = {
     "add": ["sub", "max", "mul"],
@@ -134,7 +134,7 @@ _SCALES = [Fraction(1), Fraction(1, 10**9), Fraction(10**9), Fraction(1, 1000), 
 
 def run(system: System, random: Random, steps: int, fixed: dict[str, Fraction] | None = None):
     """Run a system on random inputs of very different sizes; return points and outputs."""
-    hypers = {h.name: _hyper(random, h.domain.high == 1, steps) for h in system.hyperparameters}
+    hypers = {h.name: _hyper(random, h.domain or Domain(), steps) for h in system.hyperparameters}
     for name, value in (fixed or {}).items():
         hypers[name] = [value] * (steps + 2)
     scale = random.choice(_SCALES[:-1])
@@ -153,13 +153,24 @@ def _real(value: Fraction) -> Real:
     return Real(value, float(abs(value)))
 
 
-def _hyper(random: Random, share: bool, steps: int) -> list[Fraction]:
+def _hyper(random: Random, domain: Domain, steps: int) -> list[Fraction]:
     def draw() -> Fraction:
-        if share:
-            return random.choice([Fraction(random.randint(0, 99), 100), Fraction(0)])
-        return random.choice([Fraction(random.randint(1, 99), 37), Fraction(1, 10**8), Fraction(0)])
+        return random.choice(
+            [
+                Fraction(random.randint(0, 99), 100),
+                Fraction(random.randint(1, 99), 37),
+                Fraction(random.randint(1, 6)),
+                Fraction(1, 10**8),
+                Fraction(0),
+            ]
+        )
 
-    return [draw() for _ in range(steps + 2)]
+    found: list[Fraction] = []
+    while len(found) < steps + 2:
+        value = draw()
+        if value in domain:
+            found.append(value)
+    return found
 
 
 def _gradient(random: Random, scale: Fraction) -> tuple[Fraction, Fraction]:

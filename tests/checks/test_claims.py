@@ -32,6 +32,8 @@ MINE = {
     "Adadelta": "optimizer Mine extends Adadelta",
     "AdamW": "optimizer Mine extends AdamW",
     "SGD": "optimizer Mine extends SGD",
+    "RAdam": "optimizer Mine extends RAdam",
+    "ScheduleFreeSGD": "optimizer Mine extends ScheduleFreeSGD",
     "outside": """
 optimizer Mine extends Momentum
   v[t] = gamma*v[t-1] + g[t]
@@ -121,6 +123,15 @@ PASS = [
     ("AMSGrad", "source ruder2017-highlights eq amsgrad"),
     ("AMSGrad", "source ruder2016-blog eq amsgrad"),
     ("AdaMax", "source kingma2015 eq algorithm-2"),
+    (
+        "RAdam",
+        "source liu2020 eq algorithm-2 where $\\alpha_t$ = eta when epsilon = 0, threshold = 4",
+    ),
+    (
+        "ScheduleFreeSGD",
+        "source defazio2024 eq sgd, running-sum "
+        "where $\\gamma_t$ = eta, $x_t$ = theta, $z_t$ = theta + d",
+    ),
     ("Adadelta", "unreadable ruder2016 eq 11-14, 17"),
     ("SGD", "unreadable ruder2017-highlights eq addsign"),
 ]
@@ -176,12 +187,19 @@ def test_a_verdict_reports_the_starts_that_no_one_states():
 
 
 def test_no_proof_is_a_warning_and_an_error_when_strict():
-    skipping = "transform Mine extends SkipNonfinite\n  equals SkipNonfinite\n"
-    (loose,) = findings(skipping)
+    hermite = """
+optimizer Other extends SGD
+  theta[t] = theta[t-1] - eta*floor(2*g[t])
+
+optimizer Mine extends SGD
+  theta[t] = theta[t-1] - eta*(floor(g[t]) + floor(g[t] + 1/2))
+  equals Other
+"""
+    (loose,) = findings(hermite)
     assert loose.verdict.kind == "agrees"
     assert loose.passed
     assert loose.warning
-    (strict,) = findings(skipping, strict=True)
+    (strict,) = findings(hermite, strict=True)
     assert not strict.passed
 
 
@@ -202,6 +220,7 @@ def test_a_verdict_is_remembered(tmp_path, monkeypatch):
         findings(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(shipped()))
 def test_shipped_claims_hold(name):
     definition, lookup = find(name)

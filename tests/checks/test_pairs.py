@@ -354,6 +354,24 @@ optimizer Other extends Adagrad
     assert compare(load_system("Adagrad"), other).kind == "proved"
 
 
+def test_a_gradient_asked_for_twice_at_a_point_counts_once():
+    twice = system("""
+optimizer Twice extends SGD
+  a = grad(theta[t-1])
+  b = grad(theta[t-1] + 0*eta)
+  theta[t] = theta[t-1] - eta*(a + b)/2
+""")
+    assert compare(SGD, twice).kind == "proved"
+    assert compare(twice, SGD).kind == "proved"
+    apart = system("""
+optimizer Apart extends SGD
+  a = grad(theta[t-1])
+  b = grad(theta[t-1] + eta)
+  theta[t] = theta[t-1] - eta*(a + b)/2
+""")
+    assert compare(apart, SGD).kind == "differs"
+
+
 NORMS = {
     "norm of a multiple": ("norm(2*g[t])", "2*norm(g[t])", "proved"),
     "norm of a shrunk gradient": ("norm((1 - gamma)*g[t])", "(1 - gamma)*norm(g[t])", "proved"),

@@ -5,11 +5,10 @@ from fractions import Fraction
 import pytest
 
 from optdsl.checks.equivalence.functions import Functions
-from optdsl.checks.equivalence.induction import equal
 from optdsl.checks.equivalence.polynomials import Table
 from optdsl.checks.equivalence.rationals import constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
-from optdsl.checks.equivalence.roots import NeedSign
+from optdsl.checks.equivalence.roots import NeedSign, equal
 from optdsl.checks.equivalence.signs import REALS, Context, Range
 from optdsl.checks.translate import translate
 from optdsl.language import parse_expression

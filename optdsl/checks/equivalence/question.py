@@ -48,8 +48,9 @@ class Question:
     def strangers(self) -> list[str]:
         """Hyperparameters and inputs of theirs that have no meaning on our side."""
         ours = {h.name for h in self.ours.hyperparameters}
-        known = {*self.mapping, *ours}
-        return [h.name for h in self.theirs.hyperparameters if h.name not in known]
+        known = {*self.mapping, *ours, *self.ours.inputs}
+        theirs = [*(h.name for h in self.theirs.hyperparameters), *self.theirs.inputs]
+        return [name for name in theirs if name not in known]
 
     def domain(self, name: str) -> Domain:
         """Return the domain of a hyperparameter of ours."""

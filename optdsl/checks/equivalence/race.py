@@ -21,6 +21,14 @@ class Difference:
     theirs: Entries | None
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A point at which a gradient was asked for, None where it is handed in, and the answer."""
+
+    point: tuple[Scalar, ...] | None
+    gradient: tuple[Scalar, ...]
+
+
 class _Parted(Exception):
     def __init__(self, difference: Difference) -> None:
         super().__init__()
@@ -88,32 +96,49 @@ class Race:
     # ------------------------------------------------------------------ steps
 
     def _step(self, t: int) -> None:
-        asked: list[tuple[Entries, tuple[Scalar, ...]]] = []
+        asked: list[_Asked] = []
 
         def answer(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
-            gradient = tuple(real(x) for x in self.trial.gradients[t - 1][len(asked)])
-            asked.append((point or (), gradient))
-            return gradient
+            again = self._again(asked, point)
+            if again is None:
+                gradient = tuple(real(x) for x in self.trial.gradients[t - 1][len(asked)])
+                again = _Asked(point, gradient)
+                asked.append(again)
+            return again.gradient
 
         self.ours.append(self._left.step(answer))
-        served = 0
+        served: list[_Asked] = []
 
         def repeat(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
-            nonlocal served
-            if served >= len(asked):
-                raise _Parted(Difference(t, "the number of gradients asked for", None, point))
-            first, gradient = asked[served]
-            served += 1
-            self._same(t, f"the point of gradient {served}", first, point or ())
-            return gradient
+            again = self._again(served, point)
+            if again is None:
+                if len(served) >= len(asked):
+                    raise _Parted(Difference(t, "the number of gradients asked for", None, point))
+                first = asked[len(served)]
+                self._same(t, f"the point of gradient {len(served) + 1}", first.point, point)
+                again = _Asked(point, first.gradient)
+                served.append(again)
+            return again.gradient
 
         self.theirs.append(self._right.step(repeat))
-        if served < len(asked):
-            left = asked[served][0]
+        if len(served) < len(asked):
+            left = asked[len(served)].point
             raise _Parted(Difference(t, "the number of gradients asked for", left, None))
         self._compare_outputs(t)
         if self.broken_hint is None:
             self._compare_hints(t)
+
+    def _again(self, asked: list[_Asked], point: tuple[Scalar, ...] | None) -> _Asked | None:
+        """Return the same request of this step: a gradient is a function of the point."""
+        for other in asked:
+            if point is None or other.point is None:
+                same = point is other.point
+            else:
+                pairs = zip(point, other.point, strict=True)
+                same = all(self.arithmetic.same(x, y) for x, y in pairs)
+            if same:
+                return other
+        return None
 
     def _compare_outputs(self, t: int) -> None:
         question = self.question

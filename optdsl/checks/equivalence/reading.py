@@ -32,12 +32,14 @@ from optdsl.model.expressions import (
     Apply,
     Clock,
     Constant,
+    Draw,
     Expression,
     Fact,
     Kind,
     Number,
     Reduce,
     Value,
+    walk,
 )
 
 _ONE = Fraction(1)
@@ -93,6 +95,8 @@ class Reader:
                 return put(self.name(expression), self.context)
             case Fact():
                 return of_atom(self.functions.table.atom("fact", str(expression), kind=Kind.TENSOR))
+            case Draw():
+                return self._draw(expression)
             case Reduce():
                 return self._reduction(expression)
             case Apply("select", (condition, value, otherwise)):
@@ -100,6 +104,13 @@ class Reader:
             case Apply(operator, arguments):
                 return self._apply(operator, [self.value(a) for a in arguments])
         raise Unreadable(str(expression))
+
+    def _draw(self, draw: Draw) -> Rational:
+        """A draw equals that of the same number, distribution, step and part, and no other."""
+        parts = frozenset(node.part for node in walk(draw.step) if isinstance(node, Clock))
+        step = self.value(draw.step).key()
+        form = (draw.distribution, draw.number, parts, step)
+        return of_atom(self.functions.table.atom("draw", *form, kind=Kind.ENTRY))
 
     def _apply(self, operator: str, given: list[Rational]) -> Rational:
         functions, context = self.functions, self.context

@@ -9,7 +9,7 @@ from time import monotonic
 
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
-from optdsl.checks.equivalence.trials import Trial, choices_for, trials
+from optdsl.checks.equivalence.trials import Trial, choices_for, entries_needed, trials
 from optdsl.model.arithmetic import Arithmetic
 
 DIGITS = 50
@@ -29,17 +29,25 @@ class Refutation:
 
 
 def refute(
-    question: Question, *, short: int = 5, count: int = 66, long: int = 24, long_count: int = 4
+    question: Question,
+    *,
+    short: int = 5,
+    count: int | None = None,
+    long: int = 24,
+    long_count: int | None = None,
 ) -> Refutation:
     """Run the systems side by side on many inputs; report the earliest difference.
 
     Args:
         question: the two systems.
         short: steps of most trials.
-        count: how many of these.
+        count: how many of these; fewer where a tensor needs several entries.
         long: steps of the few long ones.
         long_count: how many of these.
     """
+    several = entries_needed(question.ours, question.theirs) > 1
+    count = count or (33 if several else 66)
+    long_count = long_count or (2 if several else 4)
     races: list[Race] = []
     best: tuple[Trial, Difference] | None = None
     planned = [*trials(question, short, count), *trials(question, long, long_count, seed=2)]

@@ -21,7 +21,7 @@ from optdsl.checks.equivalence.rationals import (
     of_atom,
     of_factors,
 )
-from optdsl.checks.equivalence.signs import Context, negated, powered, substitute, times
+from optdsl.checks.equivalence.signs import NULL, Context, negated, powered, substitute, times
 
 
 class NeedSign(Exception):
@@ -48,6 +48,12 @@ def put(value: Rational, context: Context) -> Rational:
         inverse = Rational(replaced).inverse()
         result = result * Rational(inverse.numerator, inverse.denominator) ** n
     return result
+
+
+def equal(a: Rational, b: Rational, context: Context) -> bool:
+    """Are two quotients shown to be equal wherever both are defined?"""
+    difference = put((a - b).bare(), context).numerator
+    return not difference or context.sign(difference) == NULL
 
 
 def sign_of(value: Rational, context: Context) -> frozenset[int]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
-from optdsl.checks.equivalence.roots import Unreadable
+from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Apply, Clock, Expression, Kind, Reduce, Value, values
-from optdsl.model.system import System
+from optdsl.model.system import Gradient, System
 
 #: The value of a hyperparameter, by name and offset from this step.
 Hyper = Callable[[str, int], Rational]
@@ -42,6 +42,7 @@ class Side:
     hyper: Hyper
     answer: Answer
     _known: dict[str, Rational] = field(default_factory=dict)
+    _points: list[Rational | None] = field(default_factory=list)
     _equations: dict[str, Expression] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,21 +59,45 @@ class Side:
         """Return the value of an expression in this step."""
         return self._reader.value(expression)
 
-    def point(self, index: int) -> Rational | None:
-        """Return the point at which the gradient number `index` is asked for."""
-        point = self.system.gradients[index].point
-        return None if point is None else self.value(point)
+    def points(self) -> list[Rational | None]:
+        """Return the points at which gradients are asked for, each once; None is handed in."""
+        for asked in self.system.gradients:
+            self.named(asked.name)
+        return list(self._points)
+
+    def _gradient(self, asked: Gradient) -> Rational:
+        """Return a gradient; one that is asked for again at the same point is the same."""
+        point = None if asked.point is None else self.value(asked.point)
+        for number, known in enumerate(self._points):
+            if point is None or known is None:
+                same = point is known
+            else:
+                same = equal(point, known, self.context)
+            if same:
+                return self._answered(number, point)
+        self._points.append(point)
+        return self._answered(len(self._points) - 1, point)
+
+    def _ask_before(self, asked: Gradient) -> None:
+        """Ask for gradients in their order, whichever is read first."""
+        for earlier in self.system.gradients:
+            if earlier is asked:
+                return
+            self.named(earlier.name)
+
+    def _answered(self, number: int, point: Rational | None) -> Rational:
+        answer = self.answer(number, point)
+        return answer if point is None else answer.under(*point.conditions)
 
     def output(self, name: str) -> Rational:
         """Return what the system gives under this name."""
         return self.named(name)
 
     def _find(self, name: str) -> Rational:
-        for index, asked in enumerate(self.system.gradients):
+        for asked in self.system.gradients:
             if asked.name == name:
-                point = self.point(index)
-                answer = self.answer(index, point)
-                return answer if point is None else answer.under(*point.conditions)
+                self._ask_before(asked)
+                return self._gradient(asked)
         if name in self._equations:
             return self.value(self._equations[name])
         if name == "theta":

@@ -7,7 +7,17 @@ from fractions import Fraction
 
 from optdsl.model.arithmetic import UNDEFINED, Real
 from optdsl.model.evaluation import Entries
-from optdsl.model.expressions import Apply, Clock, Constant, Expression, Kind, Number, Reduce, Value
+from optdsl.model.expressions import (
+    Apply,
+    Clock,
+    Constant,
+    Draw,
+    Expression,
+    Kind,
+    Number,
+    Reduce,
+    Value,
+)
 
 _INFIX = {
     "or": (1, " or "), "and": (2, " and "),
@@ -50,6 +60,8 @@ def _text(expression: Expression, states: frozenset[str]) -> tuple[str, int]:
             return _within(left, level, states) + sign + _within(right, level + 1, states), level
         case Apply(operator, arguments):
             return f"{operator}({', '.join(_text(a, states)[0] for a in arguments)})", _ATOM
+        case Draw(distribution, number):
+            return f"{distribution}{number + 1 if number else ''}(0, 1)", _ATOM
     return str(expression), 0
 
 
