@@ -18,6 +18,7 @@ UNREADABLE = {
     ("raschka2021-l12", "gain"): (r"\text{If gradient is consistent}", "words"),
     ("raschka2021-l12", "adabelief-adam"): (r"\Pi", "not understood"),
     ("raschka2021-l12", "adabelief"): (r"\Pi", "not understood"),
+    ("defazio2024", "weighted-average"): (r"\sum", "not understood"),
 }
 EVERY = [(name, tag) for name in document_names() for tag in load_document(name).tags]
 READABLE = [pair for pair in EVERY if pair not in UNREADABLE]

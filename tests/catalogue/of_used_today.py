@@ -1,0 +1,183 @@
+"""The rules that people use today, beside others at the same equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import dadaptation
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax as ox
+import prodigyopt
+import pytorch_optimizer as po
+import torch
+from optax import contrib
+from pytorch_optimizer.optimizer.grokfast import gradfilter_ema
+
+from tests.catalogue.compare import Case, Peer, Walk, numpy, optax
+from tests.catalogue.compare import torch as pytorch
+from tests.numerics.walks import Landscape
+
+Array = Any
+Loop = Generator[Array, Array, None]
+
+
+def adan(theta: Array) -> Loop:
+    """Adan by its paper: the first averages are the first values."""
+    m = v = n = before = None
+    while True:
+        g = yield theta
+        if m is None:
+            m, v, n = g, 0 * g, g**2
+        else:
+            m = 0.98 * m + 0.02 * g
+            v = 0.92 * v + 0.08 * (g - before)
+            n = 0.99 * n + 0.01 * (g + 0.92 * (g - before)) ** 2
+        before = g
+        theta = (theta - 0.02 / (np.sqrt(n) + 1e-8) * (m + 0.92 * v)) / (1 + 0.1 * 0.02)
+
+
+def yogi(theta: Array) -> Loop:
+    """Yogi by its paper: nothing is corrected."""
+    m = v = np.zeros_like(theta)
+    while True:
+        g = yield theta
+        m = 0.9 * m + 0.1 * g
+        v = v - 0.001 * np.sign(v - g**2) * g**2
+        theta = theta - 0.01 * m / (np.sqrt(v) + 1e-3)
+
+
+def schedule_free_adamw(land: Landscape) -> Walk:
+    """Schedule-free AdamW by Algorithm 1 of its paper, at constant gamma; yield its averages x."""
+    x = [array.copy() for array in land.start]
+    z = [array.copy() for array in land.start]
+    v = [np.zeros_like(array) for array in land.start]
+    squares = 0.0
+    for t, gradient in enumerate(land.steps(), 1):
+        y = [0.1 * a + 0.9 * b for a, b in zip(z, x, strict=True)]
+        gamma = 0.02 * float(np.sqrt(1 - 0.99**t))
+        squares += gamma**2
+        c = gamma**2 / squares
+        for i, g in enumerate(gradient(y)):
+            v[i] = 0.99 * v[i] + 0.01 * g**2
+            z[i] = z[i] - gamma * g / (np.sqrt(v[i]) + 1e-8) - gamma * 0.1 * y[i]
+            x[i] = (1 - c) * x[i] + c * z[i]
+        yield x
+
+
+class Named:
+    """Parameters under names, as a filter of gradients asks a module for them."""
+
+    def __init__(self, parameters: list[Any]) -> None:
+        self._parameters = parameters
+
+    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+        return ((str(place), each) for place, each in enumerate(self._parameters))
+
+
+class BehindGrokfast(torch.optim.SGD):
+    """Plain descent behind the filter of pytorch_optimizer."""
+
+    averages: Any = None
+
+    def step(self, closure: Any = None) -> Any:
+        (group,) = self.param_groups
+        named: Any = Named(group["params"])
+        self.averages = gradfilter_ema(named, self.averages, alpha=0.9, lamb=2.0)
+        return super().step(closure)
+
+
+def sharpness_aware(land: Landscape) -> Walk:
+    """Walk with SAM of Optax around plain descent: one step of it is two updates."""
+    with jax.enable_x64(True):
+        climb = ox.chain(contrib.normalize(), ox.sgd(0.1))
+        transformation = contrib.sam(ox.sgd(0.05), climb, sync_period=2)
+        point = [jnp.asarray(array) for array in land.start]
+        state = transformation.init(point)
+        for gradient in land.steps():
+            for _ in range(2):
+                g = gradient([np.asarray(each) for each in point])
+                updates, state = transformation.update(g, state, point)
+                point = ox.apply_updates(point, updates)
+            yield [np.asarray(each, land.dtype) for each in point]
+
+
+def schedule_free(make: Callable[[], Any]) -> Peer:
+    """Walk with a schedule-free transformation of Optax; yield its averages x."""
+
+    def walk(land: Landscape) -> Walk:
+        with jax.enable_x64(True):
+            transformation = make()
+            y = [jnp.asarray(array) for array in land.start]
+            state = transformation.init(y)
+            for gradient in land.steps():
+                g = gradient([np.asarray(each) for each in y])
+                updates, state = transformation.update(g, state, y)
+                y = ox.apply_updates(y, updates)
+                x = contrib.schedule_free_eval_params(state, y)
+                yield [np.asarray(each, land.dtype) for each in x]
+
+    return walk
+
+
+def corrected(t: int) -> float:
+    """The correction of Adam's moments, for the betas 0.9 and 0.99, as a factor of eta."""
+    return float(np.sqrt(1 - 0.99**t) / (1 - 0.9**t))
+
+
+_BETAS = {"betas": (0.9, 0.99)}
+_ADAN = {"lr": 0.02, "weight_decay": 0.1}
+_ESTIMATED = "epsilon next to 0: the paper scales it by the last d, libraries by the new one"
+
+CASES = (
+    Case("RAdam", {"lr": 0.02, **_BETAS, "threshold": 5}, "optax.radam",
+         optax(lambda: ox.radam(0.02, b1=0.9, b2=0.99)), note="threshold 5"),
+    Case("RAdamTorch", {"lr": 0.02, **_BETAS, "eps": 1e-3}, "torch.optim.RAdam",
+         pytorch(lambda p: torch.optim.RAdam(p, lr=0.02, betas=(0.9, 0.99), eps=1e-3))),
+    Case("LAMB", {"lr": 0.02, **_BETAS, "weight_decay": 0.1}, "optax.lamb",
+         optax(lambda: ox.lamb(0.02, b1=0.9, b2=0.99, weight_decay=0.1))),
+    Case("Lion", {"lr": 0.02, "weight_decay": 0.1}, "optax.lion",
+         optax(lambda: ox.lion(0.02, b1=0.9, b2=0.99, weight_decay=0.1))),
+    Case("SignSGD", {"lr": 0.02}, "optax.sign_sgd", optax(lambda: ox.sign_sgd(0.02))),
+    Case("Signum", {"lr": 0.02}, "optax.signum", optax(lambda: ox.signum(0.02, beta=0.9))),
+    Case("Tiger", {"lr": 0.02}, "pytorch_optimizer.Tiger",
+         pytorch(lambda p: po.Tiger(p, lr=0.02, beta=0.965, weight_decay=0.01))),
+    Case("Yogi", {}, "NumPy", numpy(yogi)),
+    Case("YogiCorrected", {"lr": 0.02}, "optax.yogi", optax(lambda: ox.yogi(0.02))),
+    Case("Adan", _ADAN, "NumPy", numpy(adan)),
+    Case("AdanCorrected", _ADAN, "pytorch_optimizer.Adan", pytorch(lambda p: po.Adan(p, **_ADAN))),
+    Case("NovoGrad", {"lr": 0.02, "betas": (0.9, 0.25), "weight_decay": 0.1}, "optax.novograd",
+         optax(lambda: ox.novograd(0.02, eps=1e-8, weight_decay=0.1))),
+    Case("AdEMAMix", {"lr": 0.01, "betas": (0.9, 0.99, 0.95), "weight_decay": 0.1},
+         "optax.contrib.ademamix",
+         optax(lambda: contrib.ademamix(0.01, b2=0.99, b3=0.95, weight_decay=0.1))),
+    Case("MADGRAD", {"lr": 0.02 + 1e-6}, "pytorch_optimizer.MADGRAD",
+         pytorch(lambda p: po.MADGRAD(p, lr=0.02)), note="it adds epsilon to eta"),
+    Case("Prodigy", {**_BETAS, "eps": 1e-30, "d0": 0.01}, "prodigyopt.Prodigy",
+         pytorch(lambda p: prodigyopt.Prodigy(p, betas=(0.9, 0.99), eps=1e-30, d0=0.01)),
+         note=_ESTIMATED),
+    Case("Prodigy", {"lr": corrected, **_BETAS, "eps": 0.0, "d0": 0.01}, "optax.contrib.prodigy",
+         optax(lambda: contrib.prodigy(betas=(0.9, 0.99), eps=0.0, estim_lr0=0.01)),
+         note="Optax corrects the moments; " + _ESTIMATED),
+    Case("DAdaptAdamLagged", {**_BETAS, "d0": 0.01}, "dadaptation.DAdaptAdam",
+         pytorch(lambda p: dadaptation.DAdaptAdam(p, betas=(0.9, 0.99), d0=0.01))),
+    Case("DAdaptAdamLagged", {"lr": corrected, **_BETAS, "d0": 0.01}, "optax.contrib.dadapt_adamw",
+         optax(lambda: contrib.dadapt_adamw(betas=(0.9, 0.99), estim_lr0=0.01)),
+         note="Optax corrects the moments"),
+    Case("DAdaptSGD", {"d0": 0.01}, "dadaptation.DAdaptSGD",
+         pytorch(lambda p: dadaptation.DAdaptSGD(p, momentum=0.9, d0=0.01))),
+    Case("ScheduleFreeSGD", {"lr": 0.1}, "optax.contrib.schedule_free_sgd",
+         schedule_free(lambda: contrib.schedule_free_sgd(0.1)), function=True),
+    Case("ScheduleFreeAdamW", {"lr": 0.02, "betas": (0.9, 0.99), "weight_decay": 0.1}, "NumPy",
+         schedule_free_adamw, function=True),
+    Case("ScheduleFreeAdamWCorrected", {"lr": 0.02, "betas": (0.9, 0.99), "weight_decay": 0.1},
+         "optax.contrib.schedule_free_adamw",
+         schedule_free(lambda: contrib.schedule_free_adamw(0.02, b2=0.99, weight_decay=0.1)),
+         function=True),
+    Case("SharpnessAwareSGD", {"lr": 0.05, "rho": 0.1}, "optax.contrib.sam", sharpness_aware,
+         function=True),
+    Case("Grokfast | SGD", {"alpha": 0.9, "lr": 0.02}, "pytorch_optimizer.gradfilter_ema",
+         pytorch(lambda p: BehindGrokfast(p, lr=0.02))),
+)  # fmt: skip
