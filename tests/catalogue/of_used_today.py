@@ -89,19 +89,23 @@ class BehindGrokfast(torch.optim.SGD):
         return super().step(closure)
 
 
-def sharpness_aware(land: Landscape) -> Walk:
-    """Walk with SAM of Optax around plain descent: one step of it is two updates."""
-    with jax.enable_x64(True):
-        climb = ox.chain(contrib.normalize(), ox.sgd(0.1))
-        transformation = contrib.sam(ox.sgd(0.05), climb, sync_period=2)
-        point = [jnp.asarray(array) for array in land.start]
-        state = transformation.init(point)
-        for gradient in land.steps():
-            for _ in range(2):
-                g = gradient([np.asarray(each) for each in point])
-                updates, state = transformation.update(g, state, point)
-                point = ox.apply_updates(point, updates)
-            yield [np.asarray(each, land.dtype) for each in point]
+def sharpness_aware(make: Callable[[], Any]) -> Peer:
+    """Walk with SAM of Optax around another: one step of it is two updates."""
+
+    def walk(land: Landscape) -> Walk:
+        with jax.enable_x64(True):
+            climb = ox.chain(contrib.normalize(), ox.sgd(0.1))
+            transformation = contrib.sam(make(), climb, sync_period=2)
+            point = [jnp.asarray(array) for array in land.start]
+            state = transformation.init(point)
+            for gradient in land.steps():
+                for _ in range(2):
+                    g = gradient([np.asarray(each) for each in point])
+                    updates, state = transformation.update(g, state, point)
+                    point = ox.apply_updates(point, updates)
+                yield [np.asarray(each, land.dtype) for each in point]
+
+    return walk
 
 
 def schedule_free(make: Callable[[], Any]) -> Peer:
@@ -176,8 +180,12 @@ CASES = (
          "optax.contrib.schedule_free_adamw",
          schedule_free(lambda: contrib.schedule_free_adamw(0.02, b2=0.99, weight_decay=0.1)),
          function=True),
-    Case("SharpnessAwareSGD", {"lr": 0.05, "rho": 0.1}, "optax.contrib.sam", sharpness_aware,
-         function=True),
+    Case("SharpnessAwareSGD", {"lr": 0.05, "rho": 0.1}, "optax.contrib.sam",
+         sharpness_aware(lambda: ox.sgd(0.05)), function=True),
+    Case("SAM(Adam)", {"lr": 0.05, "rho": 0.1}, "optax.contrib.sam",
+         sharpness_aware(lambda: ox.adam(0.05)), function=True),
+    Case("Lookahead(Adam)", {"lr": 0.05, "k": 6}, "pytorch_optimizer.Lookahead",
+         pytorch(lambda p: po.Lookahead(torch.optim.Adam(p, lr=0.05), k=6, alpha=0.5))),
     Case("Grokfast | SGD", {"alpha": 0.9, "lr": 0.02}, "pytorch_optimizer.gradfilter_ema",
          pytorch(lambda p: BehindGrokfast(p, lr=0.02))),
 )  # fmt: skip
