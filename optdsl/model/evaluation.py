@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from random import Random
 from typing import TypeAlias
 
 from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Real, Scalar, real
@@ -17,6 +18,7 @@ from optdsl.model.expressions import (
     Apply,
     Clock,
     Constant,
+    Draw,
     Expression,
     Fact,
     Kind,
@@ -96,12 +98,12 @@ class Machine:
         self.clocks = [0] * self.system.parts
         self.steps = 0
         self.states = {"theta": theta}
-        self._last = _Evaluation(self, self.states, {}, None)
+        self._last = _Evaluation(self, self.states, {"theta": theta}, None)
         for state in self.system.states:
             value: Entries = UNDEFINED if state.start is None else self._last.value(state.start)
             if state.kind in _WIDE and not isinstance(value, tuple):
                 value = (value,) * len(theta)
-            self.states[state.name] = value
+            self.states[state.name] = self._last.computed[state.name] = value
 
     def step(self, gradient: Oracle) -> Step:
         """Take one step."""
@@ -190,6 +192,8 @@ class _Evaluation:
                 return self.named(expression)
             case Fact():
                 return self.machine.hyper(str(expression), 0)
+            case Draw():
+                return self._drawn(expression)
             case Reduce():
                 return self._reduction(expression)
             case Apply("select", (condition, value, otherwise)):
@@ -198,6 +202,14 @@ class _Evaluation:
                 given = [self.value(argument) for argument in arguments]
                 return self._spread(operator, given)
         raise TypeError(expression)
+
+    def _drawn(self, draw: Draw) -> Entries:
+        """Return any number an entry: the same wherever the same draw stands, in any system."""
+        step = self.value(draw.step)
+        assert isinstance(step, Real)
+        place = (draw.distribution, draw.number, int(step.value))
+        width = len(self.machine._theta())
+        return tuple(real(_any_number(*place, index)) for index in range(width))
 
     def named(self, value: Value) -> Entries:
         """Return a named value."""
@@ -294,6 +306,14 @@ class _Evaluation:
 
 def _spread(value: Entries, width: int) -> tuple[Scalar, ...]:
     return value if isinstance(value, tuple) else (value,) * width
+
+
+def _any_number(distribution: str, number: int, step: int, index: int) -> Fraction:
+    """Return a simple number that the distribution can give, as if at random."""
+    random = Random(f"{distribution} {number} {step} {index}")
+    return Fraction(random.randint(1, 15), 16) * (
+        1 if distribution == "uniform" else random.choice((-2, -1, 1, 2))
+    )
 
 
 def _entry(value: Entries, index: int) -> Scalar:

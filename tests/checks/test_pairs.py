@@ -408,3 +408,19 @@ optimizer Reducing extends Momentum
         for text in (left, right)
     )
     assert compare(ours, theirs).kind == kind
+
+
+def test_a_start_may_be_a_state_of_ours():
+    shifted = system("""
+optimizer Shifted
+  hyper eta in [0, inf)
+  hyper gamma in [0, 1)
+  hyper before
+  v[0] = before
+  v[t] = gamma*v[t-1] + eta*g[t]
+  theta[t] = theta[t-1] - v[t]
+""")
+    assert compare(MOMENTUM, shifted, mapping=over(MOMENTUM, before="0")).kind == "proved"
+    assert compare(MOMENTUM, shifted, mapping=over(MOMENTUM, before="v[t]")).kind == "proved"
+    different = compare(MOMENTUM, shifted, mapping=over(MOMENTUM, before="1"))
+    assert different.kind == "differs"
