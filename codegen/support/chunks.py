@@ -16,8 +16,9 @@ import numpy.typing as npt
 from optdsl.codegen.support.tables import Array, Indices, Table
 from optdsl.runtime.arrays import address
 
-#: Entries a chunk: small enough to balance threads and stay in cache, and many enough to vectorise.
-CHUNK = 16384
+#: Entries a chunk: few enough to balance threads, and that the rounding errors of a chunk's
+#: sum stay small, since they grow with the number of its terms; enough to vectorise.
+CHUNK = 4096
 
 #: Entries that one thread is done with before others would have woken up; on a busy machine
 #: waiting for them takes milliseconds.
@@ -32,7 +33,8 @@ class Chunks:
     """The chunks of the tensors whose streams share their dtypes.
 
     `addresses` has one row a chunk and one column a stream; `formats` one zero of its dtype
-    a stream; `place` says which rows of `partials` belong to these chunks.
+    a stream; `place` says which rows of `partials` belong to these chunks, `begins` which
+    entry of its tensor a chunk begins with.
     """
 
     formats: tuple[Any, ...]
@@ -40,6 +42,7 @@ class Chunks:
     counts: Indices
     rows: Indices
     place: slice
+    begins: Indices
 
     @cached_property
     def entries(self) -> int:
@@ -89,6 +92,7 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
                 counts=count,
                 rows=rows[owner],
                 place=slice(start, start + len(owner)),
+                begins=begin,
             )
         )
         owners.append(owner)
@@ -137,8 +141,11 @@ def _few_threads(group: Chunks) -> Iterator[None]:
         numba.set_num_threads(threads)
 
 
-def over_chunks(kernel: Callable[..., None]) -> Callable[..., None]:
-    """Return the function that runs `kernel` over every chunk of a table, one launch at a time."""
+def over_chunks(kernel: Callable[..., None], draws: bool = False) -> Callable[..., None]:
+    """Return the function that runs `kernel` over every chunk of a table, one launch at a time.
+
+    One that draws random numbers is also told where in its tensor each chunk begins.
+    """
 
     def run(
         table: ChunkedTensors,
@@ -153,7 +160,9 @@ def over_chunks(kernel: Callable[..., None]) -> Callable[..., None]:
                 kernel(
                     group.formats, group.addresses, group.counts, group.rows, cohort,
                     scalars, tensor, everything, partials[group.place],
+                    *((group.begins,) if draws else ()),
                 )  # fmt: skip
 
     run.kernel = kernel  # type: ignore[attr-defined]
+    run.draws = draws  # type: ignore[attr-defined]
     return run
