@@ -18,6 +18,7 @@ from optdsl.model.expressions import (
     Constant,
     Draw,
     Expression,
+    Fact,
     Kind,
     Number,
     Reduce,
@@ -98,6 +99,8 @@ class _Side:
             case Reduce(operator, argument, kind, other):
                 second = None if other is None else self.term(other)
                 return terms.of(operator, kind, self.term(argument), second)
+            case Fact(name, pattern):
+                return terms.of("fact", name, pattern)
             case Draw(distribution, number, step):
                 return terms.of("draw", distribution, number, self.term(step))
             case Apply(operator, arguments):
