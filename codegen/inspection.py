@@ -42,6 +42,7 @@ def _compiled(stage: Pass, kernel: Any, dtype: str) -> tuple[Any, Any]:
     fresh(
         formats, np.zeros((0, len(formats)), np.int64), nothing, nothing, nothing,
         np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), np.zeros((0, stage.reductions)),
+        *((nothing,) if stage.function.draws else ()),  # type: ignore[attr-defined]
     )  # fmt: skip
     return fresh, fresh.signatures[0]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, condition, python
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Clock, Expression, Kind, Value
+from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value
 from optdsl.program.program import Accumulate, Assignment, Pass
 
 
@@ -15,20 +15,32 @@ class Loop:
     """The names and the lines of one pass.
 
     `real` wraps the text of a number so that it has the type of the entries;
-    `prefix` stands before the names of functions.
+    `prefix` stands before the names of functions; `place` is the first argument of a random
+    number, the array itself where a target computes on arrays.
     """
 
-    def __init__(self, unit: Unit, stage: Pass, real: Callable[[str], str], prefix: str) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        stage: Pass,
+        real: Callable[[str], str],
+        prefix: str,
+        place: str | None = None,
+    ) -> None:
         self.unit = unit
         self.stage = stage
         self.real = real
         self.names = Identifiers(unit.indexed | set(unit.buffers))
         self.streams = pass_streams(unit, stage)
         self.arrays = {stream: self.names.stream(stream) for stream in self.streams}
+        self.place = self.arrays[self.streams[0]] if place is None else place
         self.entries = {load.value for load in stage.loads}
         self.entries |= {Value(each.name, Kind.ENTRY) for each in stage.body}
-        self.dialect = Dialect(self._value, self._clock, real, unit.predicates, prefix=prefix)
+        self.dialect = Dialect(
+            self._value, self._clock, real, unit.predicates, prefix=prefix, draw=self._draw
+        )
         self._heads: dict[str, str] = {}
+        self.draws = False
         self.body = [self._assigned(each) for each in stage.body]
 
     @property
@@ -36,6 +48,7 @@ class Loop:
         """The arrays of numbers that the entries read or that a reduction writes."""
         places = " ".join(self._heads.values())
         read = [name for name in ("numbers", "tensor", "everything") if f"{name}[" in places]
+        read += ["begin", "identity"] if self.draws else []
         return [*read, "partials"] if self.stage.reductions else read
 
     @property
@@ -100,6 +113,19 @@ class Loop:
     def _clock(self, clock: Clock) -> str:
         self._heads["t"] = self.real(f"numbers[{self.unit.slots.scalars[clock]}]")
         return "t"
+
+    def _draw(self, draw: Draw) -> str:
+        """Return the text of a random number; the counter of its entry is exact, never rounded."""
+        seed = self.unit.slots.seed
+        assert seed is not None
+        assert isinstance(draw.step, Value)
+        self.draws = True
+        name = self.names.value(Value(f"{draw.step.name} exactly", Kind.STEP))
+        self._heads[name] = f"numbers[{self.unit.slots.scalars[draw.step]}]"
+        self._heads["seed_low"] = f"everything[{seed}]"
+        self._heads["seed_high"] = f"everything[{seed + 1}]"
+        counter = f"begin, identity, {name}, {draw.number}, seed_low, seed_high"
+        return f"standard_{draw.distribution}({self.place}, {counter})"
 
 
 def described(item: Assignment | Accumulate) -> str:

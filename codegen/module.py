@@ -115,7 +115,7 @@ class _Writer:
             *_tuple("states", [self._state(each) for each in system.states]),
             f"scalars={len(unit.slots.scalars)},",
             f"tensor={len(unit.slots.tensor)},",
-            f"everything={len(unit.slots.everything)},",
+            f"everything={len(unit.slots.everything) + 2 * (unit.slots.seed is not None)},",
             f"parts={system.parts},",
             *(line for mode, lines in stages.items() for line in _stages_text(mode, lines)),
             f"bind={self.target.BIND if unit.has_passes else None},",
@@ -123,6 +123,7 @@ class _Writer:
             f"result={result!r},",
             f"output={output!r},",
             f"uniform={tuple(uniform_hyperparameters(unit.programs))!r},",
+            *([] if unit.slots.seed is None else [f"seed={unit.slots.seed},"]),
             f"fingerprint={fingerprint(system)!r},",
             f"target={self.target.NAME!r},",
         ]

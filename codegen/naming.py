@@ -10,14 +10,16 @@ from optdsl.model.expressions import Value
 
 #: Names that generated modules use themselves.
 _LOCAL = (
-    "addresses", "arrays", "chunk", "cohort", "counts", "everything", "formats", "hyper", "i",
-    "numbers", "partials", "real", "row", "rows", "scalars", "step_state", "t", "table", "tensor",
+    "addresses", "arrays", "begin", "begins", "chunk", "cohort", "counts", "everything", "formats",
+    "hyper", "i", "identity", "numbers", "partials", "real", "row", "rows", "scalars", "seed_high",
+    "seed_low", "step_state", "t", "table", "tensor",
 )  # fmt: skip
 _CALLED = (
     "LAYOUT", "abs", "add", "bind_chunks", "bind_whole", "cos", "cube", "entrywise", "enumerate",
     "exp", "float64", "floor", "from_layout", "greatest", "inf", "isfinite", "kernel", "layout",
     "least", "log", "logical_not", "maximum", "minimum", "mod", "np", "over_all", "over_chunks",
-    "partial", "per_tensor", "pi", "prange", "quiet", "range", "sign", "sqrt", "square", "view",
+    "partial", "per_tensor", "pi", "prange", "quiet", "range", "sign", "sqrt", "square",
+    "standard_normal", "standard_uniform", "view",
     "where", "zip",
 )  # fmt: skip
 RESERVED = frozenset(_LOCAL + _CALLED)

@@ -14,6 +14,7 @@ BIND = "bind_chunks"
 IMPORTS = {
     "numba": ("prange",),
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
+    "optdsl.codegen.support.kernel_draws": ("standard_normal", "standard_uniform"),
     "optdsl.codegen.support.kernels": (
         "add", "cos", "cube", "entrywise", "exp", "float64", "floor", "greatest", "inf", "isfinite",
         "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi", "sign",
@@ -27,10 +28,10 @@ _STARTS = {"min": "inf", "max": "-inf", "any": "False"}
 
 def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     """Add the kernel of one pass; return the name of the function that runs it over a table."""
-    loop = Loop(unit, stage, real=lambda text: f"real({text})", prefix="")
+    loop = Loop(unit, stage, real=lambda text: f"real({text})", prefix="", place="real(0.0), i")
     update = functions.add("update", _update(loop, stage))
     kernel = functions.add("kernel", _kernel(loop, update))
-    return f"over_chunks({kernel})"
+    return f"over_chunks({kernel}, draws=True)" if loop.draws else f"over_chunks({kernel})"
 
 
 def _update(loop: Loop, stage: Pass) -> list[str]:
@@ -62,6 +63,8 @@ def _kernel(loop: Loop, update: str) -> list[str]:
         "tensor": "tensor[row]",
         "everything": "everything",
         "partials": "partials[chunk]",
+        "begin": "begins[chunk]",
+        "identity": "row",
     }
     arguments = [*loop.arrays.values(), *(given[name] for name in loop.shared)]
     body = [
@@ -69,9 +72,10 @@ def _kernel(loop: Loop, update: str) -> list[str]:
         for column, array in enumerate(loop.arrays.values())
     ]
     body.append(f"{update}({', '.join(arguments)})")
-    if any("[row]" in argument for argument in arguments):
+    if any("[row]" in argument or argument == "row" for argument in arguments):
         body.insert(0, "row = rows[chunk]")
     parameters = "formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials"
+    parameters += ", begins" if loop.draws else ""
     loops = ["for chunk in prange(counts.size):", *indent(body)]
     return ["@kernel", f"def NAME({parameters}):", *indent(loops)]
 

@@ -15,6 +15,7 @@ from optdsl.model.expressions import (
     Apply,
     Clock,
     Constant,
+    Draw,
     Expression,
     Fact,
     Number,
@@ -41,7 +42,8 @@ class Dialect:
 
     `value` and `clock` give the text of what is read; `literal` wraps a number's
     text; `predicates` are the names whose value is true or false. `lazy` says
-    that a choice is written as Python's own; `prefix` stands before a function's name.
+    that a choice is written as Python's own; `prefix` stands before a function's name;
+    `draw` gives the text of a random number, where entries are.
     """
 
     value: Callable[[Value], str]
@@ -50,6 +52,7 @@ class Dialect:
     predicates: Collection[str] = ()
     lazy: bool = False
     prefix: str = "np."
+    draw: Callable[[Draw], str] | None = None
 
 
 def python(expression: Expression, dialect: Dialect) -> str:
@@ -86,7 +89,9 @@ class _Printer:
                 return self.dialect.value(expression), _ATOM
             case Apply(operator, arguments):
                 return self._apply(operator, arguments)
-            case Reduce() | Fact() | Step():
+            case Draw() if self.dialect.draw is not None:
+                return self.dialect.draw(expression), _ATOM
+            case Reduce() | Fact() | Step() | Draw():
                 raise AssertionError(f"{expression} stands inside an expression")
 
     def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> tuple[str, float]:

@@ -12,6 +12,7 @@ from optdsl.program.program import Accumulate, Pass
 NAME = "reference"
 BIND = "bind_whole"
 IMPORTS = {
+    "optdsl.codegen.support.draws": ("standard_normal", "standard_uniform"),
     "optdsl.codegen.support.folding": ("over_all", "partial", "per_tensor"),
     "optdsl.codegen.support.tables": ("bind_whole",),
 }
@@ -28,7 +29,8 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     work += loop.stored(lambda array: f"{array}[...]")
     header = f"def NAME({', '.join([arrays, *loop.shared])}):"
     given = {"numbers": "scalars[cohort[row]]", "tensor": "tensor[row]",
-             "everything": "everything", "partials": "partials[chunk]"}  # fmt: skip
+             "everything": "everything", "partials": "partials[chunk]",
+             "begin": "0", "identity": "row"}  # fmt: skip
     call = ", ".join(["*arrays", *(given[name] for name in loop.shared)])
     update = functions.add("update", [header, *indent([*loop.head, *work])])
     run = [

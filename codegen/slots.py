@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from optdsl.model.expressions import Apply, Clock, Expression, Kind, Value, is_predicate, walk
+from optdsl.model.expressions import Apply, Clock, Draw, Expression, Kind, Value, is_predicate, walk
 from optdsl.model.system import System
 from optdsl.program.arranging import expressions
 from optdsl.program.program import Accumulate, Assignment, Combine, Pass, Program, Scalars
@@ -21,6 +21,7 @@ class Slots:
     scalars: dict[Number, int] = field(default_factory=dict)
     tensor: dict[str, int] = field(default_factory=dict)
     everything: dict[str, int] = field(default_factory=dict)
+    seed: int | None = None  # where `everything` holds the low and the high word of the seed
 
 
 def assign_slots(system: System, programs: list[Program]) -> Slots:
@@ -41,7 +42,14 @@ def assign_slots(system: System, programs: list[Program]) -> Slots:
             for number in exported(program, part):
                 slots.scalars.setdefault(number, len(slots.scalars))
         _combined(program, slots)
+    if any(_draws(program) for program in programs):
+        slots.seed = len(slots.everything)
     return slots
+
+
+def _draws(program: Program) -> bool:
+    trees = (tree for stage in program.stages for tree in expressions(stage))
+    return any(isinstance(node, Draw) for tree in trees for node in walk(tree))
 
 
 def _combined(program: Program, slots: Slots) -> None:

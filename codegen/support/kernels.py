@@ -24,8 +24,8 @@ from numpy import float64, inf, pi
 
 __all__ = [
     "add", "cos", "cube", "entrywise", "exp", "float64", "floor", "greatest", "inf", "isfinite",
-    "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi", "sign", "sqrt",
-    "square", "view", "where",
+    "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi", "sign", "sine",
+    "sqrt", "square", "view", "where",
 ]  # fmt: skip
 
 _FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -38,8 +38,12 @@ _Compiler: Any = compiler.Compiler
 _Build = Callable[..., Any]
 
 
+_DRAWS = "kernel_draws.py"
+
+
 def _fingerprint() -> str:
-    text = Path(__file__).read_bytes() + numba.__version__.encode()
+    files = (Path(__file__).with_name(name) for name in ("kernels.py", "draws.py", _DRAWS))
+    text = b"".join(file.read_bytes() for file in files) + numba.__version__.encode()
     return hashlib.sha256(text).hexdigest()[:12]
 
 
@@ -211,6 +215,7 @@ def _not(builder: Any, test: Any) -> Any:
 
 #: The smaller or the larger of two; NaN where either is.
 minimum, maximum = _of_two(_extreme("<")), _of_two(_extreme(">"))
+sine = _of_one(_llvm("sin"))
 #: -1, 0 or 1; NaN for NaN.
 sign = _of_one(_sign)
 #: What remains of the first after whole multiples of the second, with the sign of the second.

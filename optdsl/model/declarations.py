@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
@@ -12,7 +12,6 @@ from optdsl.model.problems import Problems
 #: Statements and what is to be said of them until they are carried through to kernels.
 _LATER = {
     syntax.Input: "inputs",
-    syntax.Draw: "random draws",
     syntax.Evaluate: "evaluation points",
     syntax.Storage: "storage formats",
 }
@@ -20,11 +19,15 @@ _LATER = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The right-hand side of one target."""
+    """The right-hand side of one target.
+
+    `drawn` counts the draws of its distribution, from 0, where numbers are drawn.
+    """
 
     target: syntax.Name
     value: syntax.Expression
     doc: str | None = None
+    drawn: int | None = None
 
     @property
     def span(self) -> Span | None:
@@ -81,6 +84,8 @@ def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
             case syntax.Equation():
                 for target in statement.targets:
                     _declare_target(target, statement, declared, problems)
+            case syntax.Draw():
+                _declare_draw(statement, declared, problems)
             case syntax.SkipWhen():
                 _declare_skip(statement, declared, problems)
             case syntax.Claim():
@@ -145,6 +150,30 @@ def _declare_target(
         problems.error("defined-twice", f"`{target.name}` has two equations", target.span)
     else:
         declared.rules[target.name] = rule
+
+
+def _declare_draw(draw: syntax.Draw, declared: Declarations, problems: Problems) -> None:
+    name = draw.target.name
+    if draw.target.indices and time_index(draw.target.indices[0]) != ("t", 0):
+        problems.error(
+            "bad-draw",
+            "a number is drawn at every step",
+            draw.target.span,
+            f"write `{name} ~ ...` or `{name}[t] ~ ...`",
+        )
+        return
+    same = [r for r in declared.rules.values() if r.drawn is not None and _distribution(r) ==
+            draw.distribution.function]  # fmt: skip
+    before = declared.rules.get(name)
+    equation = syntax.Equation((draw.target,), draw.distribution, draw.doc, span=draw.span)
+    _declare_target(draw.target, equation, declared, problems)
+    if before is None and name in declared.rules:
+        declared.rules[name] = replace(declared.rules[name], drawn=len(same))
+
+
+def _distribution(rule: Rule) -> str:
+    assert isinstance(rule.value, syntax.Call)
+    return rule.value.function
 
 
 def _declare_skip(skip: syntax.SkipWhen, declared: Declarations, problems: Problems) -> None:

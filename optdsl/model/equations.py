@@ -84,7 +84,10 @@ def _translate(declared: Declarations, names: Names, problems: Problems, inline:
     }
     rules = {}
     for name, rule in declared.rules.items():
-        value = translator.right_hand_side(name, rule.value)
+        if rule.drawn is None:
+            value = translator.right_hand_side(name, rule.value)
+        else:
+            value = translator.draw(rule.value, rule.drawn)
         if 1 in starts.get(name, {}):
             value = apply("select", apply("eq", Clock(), number(1)), starts[name][1], value)
         rules[name] = value

@@ -7,7 +7,7 @@ numbers it stands for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
 from typing import TypeAlias
@@ -152,7 +152,25 @@ class Step:
         return Kind.ENTRY
 
 
-Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce | Fact | Step
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One random number an entry: of `normal` with mean 0 and deviation 1, or `uniform` in (0, 1).
+
+    It is a function of the seed, the tensor, the entry, `step` (the t of its part) and
+    `number`, which counts the draws of one distribution in a rule, and of nothing else.
+    """
+
+    distribution: str
+    number: int
+    step: Expression = field(default_factory=Clock)
+
+    @property
+    def kind(self) -> Kind:
+        """Every entry has its own."""
+        return Kind.ENTRY
+
+
+Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce | Fact | Step | Draw
 
 #: Operators and how many arguments each takes (None: two or more).
 OPERATORS: dict[str, int | None] = {
@@ -192,6 +210,8 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return (argument,) if other is None else (argument, other)
         case Step(_, point, gradient):
             return (point,) if gradient is None else (point, gradient)
+        case Draw(_, _, step):
+            return (step,)
     return ()
 
 
@@ -230,6 +250,8 @@ def transform(
                 point=transform(point, change),
                 gradient=None if gradient is None else transform(gradient, change),
             )
+        case Draw(_, _, step):
+            return replace(expression, step=transform(step, change))
     return expression
 
 

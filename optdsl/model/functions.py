@@ -27,8 +27,6 @@ LATER_FUNCTIONS = {
     "matpow": "matrices",
     "eye": "matrices",
     "given": "inputs",
-    "normal": "random draws",
-    "uniform": "random draws",
 }
 LATER_NAMES = {
     "loss": "rules that read the loss",
@@ -37,7 +35,12 @@ LATER_NAMES = {
 #: What can be known of a tensor by a name alone.
 FACTS = frozenset({"rows", "columns", "ndim", "size"})
 
-FUNCTIONS = frozenset({*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, "grad", "named"})
+#: What `~` draws from.
+DISTRIBUTIONS = frozenset({"normal", "uniform"})
+
+FUNCTIONS = frozenset(
+    {*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, *DISTRIBUTIONS, "grad", "named"}
+)
 
 BINARY = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow",

@@ -143,6 +143,10 @@ def _indexed_names(definition: syntax.Definition, ranges: dict[str, range]) -> d
                     count = sum(1 for index in target.indices if _reads(index, ranges))
                     if count:
                         names[target.name] = count
+            case syntax.Draw(target=target):
+                count = sum(1 for index in target.indices if _reads(index, ranges))
+                if count:
+                    names[target.name] = count
     return names
 
 
@@ -163,6 +167,9 @@ class _Writer:
                 yield from self._hyper(statement)
             case syntax.Equation(targets=targets):
                 for values in self._bindings(targets):
+                    yield self._bound(statement, values)
+            case syntax.Draw(target=target):
+                for values in self._bindings((target,)):
                     yield self._bound(statement, values)
             case _:
                 yield self._bound(statement, {})

@@ -164,6 +164,8 @@ def _key(statement: syntax.Statement) -> object:
         case syntax.Equation(targets=(target,)):
             time = target.indices or (syntax.Name("t"),)
             return target.name if time == (syntax.Name("t"),) else (target.name, time)
+        case syntax.Draw(target=target):
+            return target.name
         case syntax.SkipWhen():
             return syntax.SkipWhen
     return id(statement)
@@ -181,15 +183,20 @@ def _drop_unread(
         kept = tuple(
             s
             for s in inherited
-            if not isinstance(s, (syntax.Hyper, syntax.Equation)) or _name(s) in read
+            if not isinstance(s, (syntax.Hyper, syntax.Equation, syntax.Draw)) or _name(s) in read
         )
         if kept == inherited:
             return _hypers_first((*inherited, *own))
         inherited = kept
 
 
-def _name(statement: syntax.Hyper | syntax.Equation) -> str:
-    return statement.name if isinstance(statement, syntax.Hyper) else statement.targets[0].name
+def _name(statement: syntax.Hyper | syntax.Equation | syntax.Draw) -> str:
+    match statement:
+        case syntax.Hyper(name=name):
+            return name
+        case syntax.Draw(target=target):
+            return target.name
+    return statement.targets[0].name
 
 
 def _hypers_first(statements: tuple[syntax.Statement, ...]) -> tuple[syntax.Statement, ...]:

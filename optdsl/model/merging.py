@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from optdsl.model.expressions import Clock, Expression, Kind, Value, transform, values
+from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value, transform, values, walk
+from optdsl.model.functions import DISTRIBUTIONS
 from optdsl.model.system import Equation, Gradient, Hyperparameter, State, System
 
 _Item = TypeVar("_Item", Hyperparameter, State, Equation, Gradient)
@@ -52,6 +53,29 @@ def everywhere(system: System, change: Callable[[Expression], Expression | None]
     )
 
 
+def draws_behind(system: System, other: System) -> System:
+    """Return `system` with its draws numbered behind those of `other`, so that none is the same."""
+    taken = dict.fromkeys(DISTRIBUTIONS, 0)
+    for drawn in draws_of(other):
+        taken[drawn.distribution] = max(taken[drawn.distribution], drawn.number + 1)
+
+    def change(node: Expression) -> Expression | None:
+        if isinstance(node, Draw):
+            return replace(node, number=node.number + taken[node.distribution])
+        return None
+
+    return everywhere(system, change) if any(taken.values()) else system
+
+
+def draws_of(system: System) -> list[Draw]:
+    """Return the random numbers that `system` draws, each once."""
+    expressions = [equation.value for equation in system.equations]
+    expressions += [gradient.point for gradient in system.gradients if gradient.point is not None]
+    expressions += [skip.condition for skip in system.skips]
+    nodes = (node for expression in expressions for node in walk(expression))
+    return list(dict.fromkeys(node for node in nodes if isinstance(node, Draw)))
+
+
 def _later(system: System, parts: int) -> System:
     """Return `system` as what follows `parts` skips."""
     if parts == 0:
@@ -89,7 +113,7 @@ def _apart(system: System, other: System) -> System:
             new += "_"
         taken.add(new)
         changes[name] = new
-    return rename(system, changes)
+    return draws_behind(rename(system, changes), other)
 
 
 def in_front(first: System, second: System) -> System:

@@ -31,6 +31,9 @@ def names_read(statement: syntax.Statement) -> set[str]:
         case syntax.Equation(targets=targets, value=value):
             read = {node.name for node in nodes(value) if isinstance(node, syntax.Name)}
             return read - {target.name for target in targets}
+        case syntax.Draw(target=target, distribution=distribution):
+            read = {node.name for node in nodes(distribution) if isinstance(node, syntax.Name)}
+            return read - {target.name}
         case syntax.Claim():
             return _names_of_claim(statement)
     return {node.name for node in nodes(statement) if isinstance(node, syntax.Name)}

@@ -12,6 +12,7 @@ from optdsl.model.expressions import (
     Apply,
     Clock,
     Constant,
+    Draw,
     Expression,
     Kind,
     Number,
@@ -53,6 +54,8 @@ def to_sympy(expression: Expression, system: System | None = None) -> Any:
             return _operators()[operator](*given)
         case Reduce():
             raise ValueError("a reduction has no form for a single entry")
+        case Draw(distribution, number):
+            return sympy.Symbol(f"{distribution}{number + 1}[t]", real=True)
 
 
 def _symbol(value: Value, system: System | None) -> Any:

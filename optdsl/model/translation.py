@@ -9,7 +9,9 @@ from optdsl.diagnostics import did_you_mean
 from optdsl.language import syntax
 from optdsl.model import functions
 from optdsl.model.expressions import (
+    Apply,
     Constant,
+    Draw,
     Expression,
     Fact,
     Kind,
@@ -27,6 +29,7 @@ from optdsl.model.reference import ZERO, References
 Inline: TypeAlias = Callable[[syntax.Call], "Expression | None"]
 
 _CONDITIONS = frozenset({"and", "or", "not"})
+_DISTRIBUTIONS = "write `normal(mean, deviation)` or `uniform(low, high)`"
 
 
 class Translator(References):
@@ -167,6 +170,44 @@ class Translator(References):
             )
         return apply("select", self.condition(expression.condition), value, otherwise)
 
+    # ----------------------------------------------------------------- draws
+
+    def draw(self, distribution: syntax.Expression, number: int) -> Expression:
+        """Translate what `~` draws from, as a shifted and scaled draw of its standard form."""
+        assert isinstance(distribution, syntax.Call)
+        name = distribution.function
+        if name not in functions.DISTRIBUTIONS:
+            return self._wrong(
+                "bad-draw", f"there is no distribution `{name}`", distribution, _DISTRIBUTIONS
+            )
+        plain = self._plain_arguments(distribution)
+        if len(plain) != 2 or len(plain) != len(distribution.arguments):
+            wanted = "a mean and a deviation" if name == "normal" else "a lower and an upper bound"
+            return self._arity(distribution, len(distribution.arguments), wanted)
+        if self.names.family == "schedule":
+            return self._wrong(
+                "misplaced-draw", "a schedule has no entries to draw numbers for", distribution
+            )
+        first, second = (self.number(argument) for argument in plain)
+        return self._scaled(Draw(name, number), first, second, distribution)
+
+    def _scaled(
+        self, drawn: Draw, first: Expression, second: Expression, call: syntax.Call
+    ) -> Expression:
+        """Return `mean + deviation*z`, or `low + (high - low)*u`, without what changes nothing."""
+        scale = second
+        if drawn.distribution == "uniform" and not _is(first, 0):
+            scale = apply("sub", second, first)
+        if drawn.distribution == "normal" and _is_negative(second):
+            return self._wrong(
+                "bad-draw",
+                "a deviation is not negative",
+                call.arguments[1],
+                "the second argument of `normal` is the deviation, the root of the variance",
+            )
+        spread = drawn if _is(scale, 1) else apply("mul", scale, drawn)
+        return spread if _is(first, 0) else apply("add", first, spread)
+
     # ----------------------------------------------------------------- calls
 
     def _call(self, call: syntax.Call) -> Expression:
@@ -175,6 +216,13 @@ class Translator(References):
             return self._gradient(call)
         if name == "named":
             return self._named(call)
+        if name in functions.DISTRIBUTIONS:
+            return self._wrong(
+                "misplaced-draw",
+                "numbers are drawn by `~`, and stand alone",
+                call,
+                f"write `xi ~ {name}(...)` on a line of its own, and read `xi`",
+            )
         if name in self.names.rules:
             return self._step(call)
         if name in functions.LATER_FUNCTIONS:
@@ -282,3 +330,14 @@ class Translator(References):
             call,
             'write `named("*.bias")`',
         )
+
+
+def _is(expression: Expression, value: int) -> bool:
+    return isinstance(expression, Number) and expression.value == value
+
+
+def _is_negative(expression: Expression) -> bool:
+    match expression:
+        case Apply("neg", (Number(value),)):
+            return value > 0
+    return False

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from optdsl.diagnostics import Span, did_you_mean
 from optdsl.model.expressions import Expression, Kind, Step, Value, transform, values, walk
-from optdsl.model.merging import everywhere, in_order, names_of, rename
+from optdsl.model.merging import draws_behind, everywhere, in_order, names_of, rename
 from optdsl.model.problems import Problems
 from optdsl.model.system import Equation, Gradient, System
 
@@ -160,7 +160,7 @@ def _apart(rule: System, system: System, parameter: str) -> System:
         taken.add(new)
         changes[name] = new
     apart = everywhere(rule, lambda node: _FROM if node == THETA_BEFORE else None)
-    return rename(apart, changes)
+    return draws_behind(rename(apart, changes), system)
 
 
 #: Stands for theta[t-1] of the inner rule until the point that it steps from is put there.

@@ -8,6 +8,7 @@ from optdsl.model.expressions import (
     Apply,
     Clock,
     Constant,
+    Draw,
     Expression,
     Fact,
     Kind,
@@ -68,6 +69,10 @@ def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:
             arguments = [point] if gradient is None else [point, gradient]
             inside = ", ".join(formula(each, indexed) for each in arguments)
             return f"{rule}({inside})", _ATOM
+        case Draw(distribution, number, step):
+            which = f"{distribution}{number + 1}" if number else distribution
+            later = step.offset if isinstance(step, Clock) else 0
+            return f"{which}(0, 1)" + (f"[t{later:+d}]" if later else ""), _ATOM
 
 
 def _value(name: str, offset: int, indexed: Collection[str]) -> str:

@@ -15,6 +15,7 @@ from optdsl.model.expressions import (
     Apply,
     Clock,
     Constant,
+    Draw,
     Expression,
     Kind,
     Number,
@@ -111,6 +112,8 @@ class _Hoist:
 
     def _extract(self, node: Expression) -> Expression | None:
         """Return the name of a number that stands inside another expression, or None to go on."""
+        if isinstance(node, Draw):
+            return replace(node, step=self._name(node.step))
         if node.kind is Kind.ENTRY:
             return None
         if node.kind is Kind.STEP:

@@ -14,6 +14,7 @@ from optdsl.runtime.errors import CheckpointError, RuntimeRefusal
 from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.layout import Numbers
 from optdsl.runtime.reading import Reading
+from optdsl.runtime.seeds import checked_seed
 from optdsl.runtime.sources import dump_sources, restored_sources
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.tensors import Tensors
@@ -52,6 +53,7 @@ def dump(holder: Holder, mode: str | None, copy: bool) -> dict[str, Any]:
         "tensor": tensors.tensor[:, : len(tensors.tensor_states)].copy(),
         "everything": tensors.everything[: len(tensors.all_states)].copy(),
         "all_started": int(tensors.all_started),
+        **({} if engine.layout.seed is None else {"seed": tensors.seed}),
     }
 
 
@@ -187,6 +189,8 @@ def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
     _fill(new.tensor[:, : len(new.tensor_states)], state["tensor"])
     _fill(new.everything[: len(new.all_states)], state["everything"])
     new.all_started = bool(state["all_started"])
+    if new.layout.seed is not None:
+        new.sow(checked_seed(state["seed"]))
     return new
 
 

@@ -67,6 +67,8 @@ def _signature(layout: Layout, names: Names) -> inspect.Signature:
             parameters.append(
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
             )
+    if layout.seed is not None:
+        parameters.append(inspect.Parameter("seed", inspect.Parameter.KEYWORD_ONLY, default=0))
     parameters.append(inspect.Parameter("hyperparameters", inspect.Parameter.VAR_KEYWORD))
     return inspect.Signature(parameters)
 
@@ -95,6 +97,8 @@ def _docstring(layout: Layout, names: Names, base: type[Any]) -> str:
         owners = {slot.owner for slot in names.slots}
         lines += [_line(slot, len(owners) > 1) for slot in names.slots]
         lines.append("")
+    if layout.seed is not None:
+        lines += ["    seed: fixes the random numbers (default 0, in 0..2^64-1)", ""]
     lines.append(f"See `{base.__name__}` for how it is used.")
     return "\n".join(lines)
 

@@ -11,7 +11,8 @@ Arrays that the functions share, all float64 unless they hold tensors:
     step_state  one number a state of kind "step", in order; one row a cohort
     scalars     one row a cohort: what `Scalars` functions write
     tensor      one row a tensor: states of kind "tensor", then what `Combine` writes for each
-    everything  states of kind "all", then what `Combine` writes for all tensors together
+    everything  states of kind "all", then what `Combine` writes for all tensors together,
+                then, in a rule that draws random numbers, the lower and upper 32 bits of its seed
     cohort      int64, one a tensor: its row in `scalars`
 
 A cohort is the tensors of one group that have taken the same steps.
@@ -177,5 +178,6 @@ class Layout:
     result: int | None = None
     output: str | None = None
     uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
+    seed: int | None = None  # for a rule that draws: where `everything` holds the seed's words
     fingerprint: str = ""
     target: str = "reference"

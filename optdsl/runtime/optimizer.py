@@ -18,6 +18,7 @@ from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.plan import make_plan
+from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.turns import Turns
 
@@ -58,6 +59,9 @@ class Optimizer:
             or a Python function of the step, counted from 1 by the part that reads it; a
             function may be called more than once for a step, and must give the same value then.
             `**{"AdamW.eta": 3e-4}` reaches one part of a composition, and goes before `eta`.
+        seed: in rules that draw random numbers, a whole number in [0, 2^64) that fixes them; 0
+            if it is not given. The numbers depend on it, the place of a parameter among all,
+            the entry and the step, and on nothing else.
 
     Subclasses are made by `from_layout`.
 
@@ -82,6 +86,7 @@ class Optimizer:
         self._iterate = None if layout.iterate is None else make_plan(layout, layout.iterate)
         self._intake = Intake(self._engine, "g")
         self._asker = Asker(self._engine, self._function)
+        self._engine.tensors.sow(taken_seed(layout, hyperparameters))
         groups = as_groups(parameters)
         if groups is None:
             self._defaults = Settings.of(self.names, hyperparameters)
@@ -131,6 +136,11 @@ class Optimizer:
             check_group(group, "the new group")
             self._add([self._read_group(group)], nested=True)
             return self._groups[-1]
+
+    @property
+    def seed(self) -> int:
+        """What fixes the random numbers; 0 in a rule that draws none."""
+        return self._engine.tensors.seed
 
     @property
     def groups(self) -> tuple[Group, ...]:

@@ -32,9 +32,17 @@ class Tensors:
         self.streams: dict[str, list[Array | None]] = {}
         self.tensor: Numbers = np.zeros((0, layout.tensor))
         self.everything: Numbers = np.zeros(layout.everything)
+        self.seed = 0
         self._buffer_extents: dict[str, Extents] = {}
         self.started: list[bool] = []
         self.all_started = False
+
+    def sow(self, seed: int) -> None:
+        """Let random numbers come from `seed`, which has 64 bits."""
+        self.seed = seed
+        if self.layout.seed is not None:
+            words = (seed % 2**32, seed // 2**32)
+            self.everything[self.layout.seed : self.layout.seed + 2] = words
 
     def add(self, shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> None:
         """Make room for more tensors."""

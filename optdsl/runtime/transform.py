@@ -15,6 +15,7 @@ from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.plan import make_plan
+from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.turns import Turns
 
@@ -29,7 +30,8 @@ class Transform:
 
     What it returns may be given to the `step` of an optimizer. `"ClipByGlobalNorm(c=5) | Adam"`
     compiles both into one and saves passes over memory.
-    Hyperparameters are given as for an optimizer. Subclasses are made by `from_layout`.
+    Hyperparameters, and a seed where numbers are drawn, are given as for an optimizer.
+    Subclasses are made by `from_layout`.
 
     Raises:
         HyperparameterError: an unknown, missing or repeated name, or a value outside its domain.
@@ -45,6 +47,7 @@ class Transform:
             raise StepError(f"{layout.name} hands on no gradient that is given to it")
         self._turns = Turns()
         self._engine = Engine(layout)
+        self._engine.tensors.sow(taken_seed(layout, hyperparameters))
         self._settings = Settings.of(self.names, hyperparameters)
         # The output is new with every update: its tables move like those of gradients.
         self._output = layout.output
@@ -52,6 +55,11 @@ class Transform:
         self._reads_theta = _reads_theta(layout)
         self._intake = Intake(self._engine, "g")
         self._structure: Structure | None = None
+
+    @property
+    def seed(self) -> int:
+        """What fixes the random numbers; 0 in a rule that draws none."""
+        return self._engine.tensors.seed
 
     def __getitem__(self, name: str) -> Any:
         return self._settings[name]
