@@ -123,7 +123,8 @@ class Algebra:
 
     def given(self, array: Array) -> Carried:
         """Return numbers that are inputs, known exactly to whoever computes with them."""
-        value = self.numbers.lift(array)
+        with np.errstate(invalid="ignore"):
+            value = self.numbers.lift(array)
         if np.can_cast(np.asarray(array).dtype, self.dtype):
             return Carried(value, np.zeros(len(value)))
         return self._held(value)

@@ -43,16 +43,18 @@ class Reading:
 
 
 def ulps(got: Array, expected: Array, magnitude: Array, dtype: Any) -> float:
-    """Return the largest error; infinite where one side is finite and the other is not."""
+    """Return the largest error; infinite where only one side is finite, or a NaN."""
     got = np.asarray(got).ravel()
     if not len(got):
         return 0.0
     expected, magnitude = np.broadcast_arrays(expected, magnitude)
-    if expected.dtype == object:
-        got = _DIGITS.lift(got)
     with np.errstate(all="ignore"):
+        if expected.dtype == object:
+            got = _DIGITS.lift(got)
         unit = np.spacing(magnitude.astype(dtype)).astype(np.float64)
         error = np.abs(got - expected).astype(np.float64) / unit
+        undefined = (got != got) & (expected != expected)
+    error = np.where(undefined.astype(bool), 0.0, error)
     worst = float(np.max(error))
     return worst if worst == worst else float("inf")
 
@@ -61,6 +63,7 @@ def ulps(got: Array, expected: Array, magnitude: Array, dtype: Any) -> float:
 class Moment:
     """A step that was taken: what it started from, and the optimizer after it."""
 
+    t: int
     inputs: Inputs
     stored: dict[str, Any]
     points: dict[str, list[Array]]
@@ -90,20 +93,23 @@ class Run:
             if t not in checkpoints:
                 take(self.optimizer, given, self.mode)
                 continue
-            inputs = self._inputs(t, given)
             stored = self.optimizer.state_dict()
+            inputs = self._inputs(stored, given)
             points = take(self.optimizer, given, self.mode)
-            yield Moment(inputs, stored, points, self.optimizer)
+            yield Moment(t, inputs, stored, points, self.optimizer)
 
-    def _inputs(self, t: int, given: dict[str, list[Array]]) -> Inputs:
+    def _inputs(self, stored: dict[str, Any], given: dict[str, list[Array]]) -> Inputs:
         settings = self.subject.settings()
+        (cohort,) = stored["cohorts"]
+        clocks = [clock + 1 for clock in cohort["clocks"]]
+        counted = {each.name: clocks[each.part] for each in self.subject.system.hyperparameters}
         return Inputs(
-            t=t,
+            clocks=clocks,
             arrays=[array.copy() for array in self.arrays],
             gradients=given,
-            hyper={name: value(t) for name, value in settings.items()},
+            hyper={name: value(counted[name]) for name, value in settings.items()},
             states=states_of(self.optimizer),
-            ahead={name: value(t + 1) for name, value in settings.items()},
+            ahead={name: value(counted[name] + 1) for name, value in settings.items()},
         )
 
 
@@ -129,14 +135,14 @@ def again(subject: Subject, moment: Moment, mode: str) -> Moment:
     """Take the same step on the reference target."""
     arrays = [array.astype(np.float64) for array in moment.inputs.arrays]
     optimizer = subject.reference(arrays, **subject.settings())
-    if moment.inputs.t > 1:
+    if moment.t > 1:
         optimizer.load_state_dict(in_double(moment.stored))
     given = {
         name: [array.astype(np.float64) for array in each]
         for name, each in moment.inputs.gradients.items()
     }
     points = take(optimizer, given, mode)
-    return Moment(moment.inputs, moment.stored, points, optimizer)
+    return Moment(moment.t, moment.inputs, moment.stored, points, optimizer)
 
 
 def held(moment: Moment) -> dict[str, list[Array]]:
@@ -180,7 +186,7 @@ def judge_single(subject: Subject, mode: str, shapes: Shapes) -> Iterator[Readin
                 value = np.asarray(expected[name][tensor], np.float64).ravel()
                 magnitude = oracle_value(step, name, tensor, EVERYTHING).magnitude
                 error = ulps(got, value, magnitude, np.float32)
-                yield Reading(error, name, moment.inputs.t, tensor, f"{subject.rule}, {mode}")
+                yield Reading(error, name, moment.t, tensor, f"{subject.rule}, {mode}")
 
 
 def judge_double(
@@ -207,4 +213,4 @@ def judge_double(
                     got = got[entries] if got.size == array.size else got
                     error = ulps(got, *value, np.float64)
                     who = f"{subject.rule}, {mode}, {target}"
-                    yield target, Reading(error, name, moment.inputs.t, tensor, who)
+                    yield target, Reading(error, name, moment.t, tensor, who)

@@ -36,12 +36,13 @@ NOWHERE: Place = (-1, EVERYTHING)
 class Inputs:
     """All that a step depends on.
 
-    `arrays` are what the optimizer was given to step, one a tensor. `states` has for each state of
-    kind ENTRY one array a tensor, of kind TENSOR one number a tensor, else one number; it is None
-    before the first step. `ahead` are the hyperparameters of the step to come.
+    `clocks` are the numbers of this step, as each part of the rule counts; `arrays` are what the
+    optimizer was given to step, one a tensor. `states` has for each state of kind ENTRY one array a
+    tensor, of kind TENSOR one number a tensor, else one number; it is None before the first step.
+    `ahead` are the hyperparameters of the step to come.
     """
 
-    t: int
+    clocks: Sequence[int]
     arrays: Sequence[Array]
     gradients: Mapping[str, Sequence[Array]]
     hyper: Mapping[str, float]
@@ -72,7 +73,7 @@ class OneStep:
         self.algebra = Algebra(numbers, dtype)
         self.stored = stored
         self.host_is_exact = host_is_exact
-        self._equations = {each.name: each for each in system.equations}
+        self.equations = {each.name: each for each in system.equations}
         self._states = {each.name: each for each in system.states}
         self._gradients = {each.name: each for each in system.gradients}
         self._known: dict[Any, tuple[Any, Carried]] = {}  # entries are kept, for their id
@@ -100,7 +101,7 @@ class OneStep:
         return self._after(name, self._states[name].kind, (tensor, entries))
 
     def _after(self, name: str, kind: Kind, place: Place) -> Carried:
-        equation = self._equations[name]
+        equation = self.equations[name]
         if equation.part > self._live:
             return self._before(name, kind, place)
         return self.value(Value(name, kind), place)
@@ -129,12 +130,15 @@ class OneStep:
                 return self.algebra.number(exact)
             case Constant(name):
                 return self.algebra.constant(name)
-            case Clock(_, offset):
-                return self.algebra.given([float(self.inputs.t + offset)])
+            case Clock(part, offset):
+                return self.algebra.given([float(self.inputs.clocks[part] + offset)])
             case Value():
                 return self._named(expression, place)
             case Reduce():
                 return self._reduced(expression, place)
+            case Apply("select", (condition, value, otherwise)) if condition.kind is Kind.STEP:
+                held = bool(self.value(condition, place).value[0])
+                return self.value(value if held else otherwise, place)
             case Apply(operator, arguments):
                 carried = [self.value(each, place) for each in arguments]
                 return self.algebra.apply(operator, carried)
@@ -159,8 +163,8 @@ class OneStep:
             return self.algebra.given([inputs.ahead[name]])
         if name in self._gradients:
             return self._entries(inputs.gradients[name], place)
-        if name in self._equations:
-            return self.value(self._equations[name].value, place)
+        if name in self.equations:
+            return self.value(self.equations[name].value, place)
         return self.algebra.given([inputs.hyper[name]])
 
     def _before(self, name: str, kind: Kind, place: Place) -> Carried:
@@ -183,8 +187,8 @@ class OneStep:
 
     def _start(self, name: str, place: Place) -> Carried:
         start = self._states[name].start
-        assert start is not None, f"{name} has no start, but is read"
-        value = self.value(start, place)
+        # Where there is no start, only a branch that is not taken reads it.
+        value = self.value(start, place) if start else self.algebra.given([np.nan])
         if self._states[name].kind is Kind.ENTRY and len(value.value) == 1 and place[0] >= 0:
             count = len(self._entries(self.inputs.arrays, place).value)
             return Carried(np.repeat(value.value, count), np.repeat(value.magnitude, count))
@@ -211,7 +215,15 @@ class _Elsewhere:
         self.place = place
 
     def of(self, expression: Expression) -> Carried:
+        result = self._of(expression)
+        if self.step.host_is_exact and expression.kind is Kind.STEP:
+            return self.step.algebra.held(result)
+        return result
+
+    def _of(self, expression: Expression) -> Carried:
         match expression:
+            case Value(name, _, 0) if name in self.step.equations:
+                return self.of(self.step.equations[name].value)
             case Value(name, kind, offset):
                 return self.read(name, kind, offset)
             case Apply(operator, arguments):

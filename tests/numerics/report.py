@@ -29,6 +29,8 @@ def _steps(shapes: Any, checkpoints: tuple[int, ...]) -> Table:
         table.add_column(column)
     for rule in rules():
         chosen = subject(rule)
+        if chosen.draws:
+            continue
         for mode in chosen.modes:
             single = list(judge_single(chosen, mode, shapes))
             double = list(judge_double(chosen, mode, shapes, checkpoints=checkpoints))

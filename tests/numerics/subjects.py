@@ -16,16 +16,23 @@ import numpy as np
 
 import optdsl
 from optdsl.library import load_system, shipped
-from optdsl.model.expressions import Kind, Number, Value
+from optdsl.model.expressions import Apply, Kind, Number, Value, walk
 from optdsl.model.system import Hyperparameter, System
 
 SHAPES = ((0,), (3, 0), (), (1,), (7,), (33,), (17, 19), (3, 5, 7))
-FEW = (*SHAPES, (20_001,))  # two chunks
+FEW = (*SHAPES, (20_001,))  # several chunks
 MANY = (*SHAPES, (1000, 1001))
 STEPS = 200
 CHECKPOINTS = (1, 2, 3, 10, 50, 200)
 
 Array = Any
+
+
+#: Measured in every run of the tests; the others take their turn with the slow ones.
+QUICK = (
+    "SGD", "Momentum", "Nesterov", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW",
+    "ClipByGlobalNorm | Adam", "SkipNonfinite | Adam", "WeightDecay | Momentum",
+)  # fmt: skip
 
 
 def rules() -> tuple[str, ...]:
@@ -58,6 +65,12 @@ class Subject:
         here = (None, Value("theta", Kind.ENTRY, -1))
         return any(gradient.point not in here for gradient in self.system.gradients)
 
+    @property
+    def draws(self) -> bool:
+        """Does the rule draw random numbers? The oracle has none."""
+        equations = (each.value for each in self.system.equations)
+        return any(type(node).__name__ == "Draw" for value in equations for node in walk(value))
+
     def settings(self) -> dict[str, Callable[[int], float]]:
         """Return hyperparameters by name, each as a function of the step."""
         return {each.name: _moving(each, self.system) for each in self.system.hyperparameters}
@@ -70,14 +83,22 @@ def subject(rule: str) -> Subject:
 
 def _moving(hyper: Hyperparameter, system: System) -> Callable[[int], float]:
     """Return a hyperparameter that moves between its default and 0.8 of it."""
-    assert isinstance(hyper.default, Number), (
-        f"say here which {hyper.name} of {system.name} to take"
-    )
-    default = float(hyper.default.value)
+    default = _default(hyper, system)
     domain = hyper.domain
     if domain is not None and (domain.whole or 0.8 * default not in domain):
         return lambda t: default
     return lambda t: default * (0.9 + 0.1 * math.cos(t))
+
+
+def _default(hyper: Hyperparameter, system: System) -> float:
+    match hyper.default:
+        case Number(value):
+            return float(value)
+        case Apply("neg", (Number(value),)):
+            return -float(value)
+        case Value(name):
+            return _default(system.hyperparameter(name), system)
+    raise AssertionError(f"say here which {hyper.name} to take for {system.name}")
 
 
 def parameters(shapes: tuple[tuple[int, ...], ...], dtype: Any, seed: int = 0) -> list[Array]:

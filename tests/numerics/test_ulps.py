@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import optdsl
+from optdsl.codegen.support.chunks import CHUNK
 from optdsl.library import load_system
 from tests.numerics.judge import BAR, judge_double, judge_single, ulps
 from tests.numerics.subjects import FEW, MANY, QUICK, Subject, rules, subject
@@ -15,19 +16,26 @@ def test_what_is_quick_is_shipped():
     assert set(QUICK) <= set(rules())
 
 
+def measured(rule):
+    chosen = subject(rule)
+    if chosen.draws:
+        pytest.skip("the oracle draws no numbers")
+    return chosen
+
+
 def worst(readings):
     return max(readings, key=lambda reading: reading.ulps)
 
 
 def test_a_float32_step_is_that_of_the_float64_reference(rule):
-    chosen = subject(rule)
+    chosen = measured(rule)
     for mode in chosen.modes:
         found = worst(judge_single(chosen, mode, FEW))
         assert found.ulps <= BAR, found
 
 
 def test_a_float64_step_is_that_of_fifty_digits(rule):
-    chosen = subject(rule)
+    chosen = measured(rule)
     for mode in chosen.modes:
         found = worst(reading for _, reading in judge_double(chosen, mode, FEW))
         assert found.ulps <= BAR, found
@@ -37,15 +45,15 @@ def test_a_float64_norm_of_a_whole_chunk():
     chosen = subject("ClipByGlobalNorm | Adam")
     seen = [
         reading
-        for seed in range(20)
-        for _, reading in judge_double(chosen, "ready", ((16_384,),), 20, (1,), seed)
+        for seed in range(12)
+        for _, reading in judge_double(chosen, "ready", ((CHUNK,),), 20, (1,), seed)
     ]
     assert worst(seen).ulps <= BAR, worst(seen)
 
 
 @pytest.mark.slow
 def test_with_a_million_entries(rule):
-    chosen = subject(rule)
+    chosen = measured(rule)
     for mode in chosen.modes:
         found = worst(judge_single(chosen, mode, MANY))
         assert found.ulps <= BAR, found
