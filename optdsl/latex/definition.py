@@ -215,9 +215,11 @@ def _missing_starts(
     equations = {
         target.name: statement.value for statement in statements for target in statement.targets
     }
+    replaced = {target.name for start in starts for target in start.targets if _in_step_1(target)}
     missing = {
         name.name: None
         for statement in statements
+        if not {target.name for target in statement.targets} <= replaced
         for name, _ in trees.names_in(statement.value)
         if (trees.offset_of(name) or 0) < 0 and name.name not in said
     }
@@ -231,6 +233,11 @@ def _missing_starts(
             value = starting_value(name, equations, values)
         found.append(syntax.Equation((target,), value))
     return found
+
+
+def _in_step_1(target: syntax.Name) -> bool:
+    """Is this the value of step 1, in place of what the equation gives?"""
+    return trees.number_of(target) == 1
 
 
 def _unknown(statements: Iterable[syntax.Equation]) -> list[syntax.Name]:

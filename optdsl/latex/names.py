@@ -4,7 +4,7 @@ The rules, once for all:
 - `t`, `t-1`, `t+1` as a subscript, or in brackets as a superscript, is the time;
 - a number, a word or infinity as a subscript belongs to the name: `\\beta_1` is beta1,
   `\\eta_{min}` eta_min, `\\rho_\\infty` rho_inf;
-  on a name that has a past (`m_{t-1}`), or on theta, a lone number is the time: `m_0` is m[0];
+  on a name that has a past (`m_{t-1}`), on theta or g, a lone number is the time: `m_0` is m[0];
 - `i`, `j`, `ii`, `i,j` beside a time, or on a name that has a time elsewhere, mean "elementwise"
   and are dropped; on a name without any time they belong to the name: `T_i` is T_i;
 - a superscript is a power, but `i` or `j` belongs to the name where that letter is an index of
@@ -93,7 +93,8 @@ class Evidence:
         """Is a lone number on it a time?"""
         times = self.times.get(name, set())
         several = len(times) > 1 or any(time < 0 for time in times)
-        return name == "theta" or several or (name in self.starts and bool(times))
+        timed = bool(times) and (name == "g" or name in self.starts)
+        return name == "theta" or several or timed
 
 
 def sort_scripts(raw: Raw, evidence: Evidence) -> Named:

@@ -80,10 +80,19 @@ def _target(target: syntax.Name, order: int, equation: SourceEquation) -> Target
 
 
 def start(equation: SourceEquation, targets: Mapping[str, Target]) -> syntax.Equation:
-    """Return a starting value; a name that is defined at t+1 starts at 1, or at 0."""
+    """Return a starting value; a name that is defined at t+1 starts at 1, or at 0.
+
+    What is set in step 1, as by `m_1 = g_1`, reads what that step reads: g[t].
+    """
     set_at = tuple(_numbered(target, targets) for target in equation.targets)
-    value = trees.rewrite(equation.value, lambda name, _: _numbered(name, targets))
-    return syntax.Equation(set_at, value, span=equation.span)
+    within = any(trees.number_of(target) == 1 for target in set_at)
+
+    def change(name: syntax.Name, _: bool) -> syntax.Expression:
+        read = _numbered(name, targets)
+        number = trees.number_of(read)
+        return trees.at(read, number - 1) if within and number is not None else read
+
+    return syntax.Equation(set_at, trees.rewrite(equation.value, change), span=equation.span)
 
 
 def _numbered(name: syntax.Name, targets: Mapping[str, Target]) -> syntax.Name:

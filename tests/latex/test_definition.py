@@ -184,6 +184,17 @@ def test_a_start_is_read_at_the_times_of_what_it_sets() -> None:
     ]
 
 
+def test_what_is_set_in_step_1_reads_what_that_step_reads() -> None:
+    text = r"m_1 = g_1 + w_1 \\ m_t = m_{t-1} + g_t - g_{t-1} \\ w_{t+1} = w_t - m_t"
+    found = to_definition(read(text), parameter="w")
+    assert equations(found) == [
+        "m[1] = g[t] + theta[t-1]",
+        "m[t] = m[t-1] + g[t] - g[t-1]",
+        "theta[t] = theta[t-1] - m[t]",
+    ]
+    assert found.assumed_starts == ()
+
+
 NOT_ONE_RULE = [
     (r"\theta_t = \theta_t + \Delta\theta_t", r"\theta_t", "same time"),
     (r"g_{t,i} = g_{t,i} + n_t", "g_{t,i}", "same time"),
