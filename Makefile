@@ -1,4 +1,4 @@
-# make demo       check, compile and race every shipped optimizer on handwritten digits
+# make demo       check all shipped specs, then race eight optimizers on handwritten digits
 # make test       lint, types and the quick tests
 # make test-slow  the tests that take longer
 # make clean      remove what the targets above made
