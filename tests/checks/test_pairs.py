@@ -323,6 +323,13 @@ def test_likely_cause(name, words):
     assert words in cause
 
 
+def test_no_cause_is_named_where_the_inputs_hardly_tell():
+    """The first steps of both are the same: few inputs part them, whatever is changed."""
+    verdict = compare(load_system("RAdamTorch"), load_system("RAdam"))
+    assert verdict.kind == "differs"
+    assert verdict.counterexample.cause is None
+
+
 def test_a_counterexample_is_simple():
     example = ask(*DIFFERS["look-ahead"][:3]).counterexample
     assert example.what == "the point of gradient 1"
