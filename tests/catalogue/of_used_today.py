@@ -15,10 +15,11 @@ import pytorch_optimizer as po
 import torch
 from optax import contrib
 from pytorch_optimizer.optimizer.grokfast import gradfilter_ema
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tests.catalogue.compare import Case, Peer, Walk, numpy, optax
 from tests.catalogue.compare import torch as pytorch
-from tests.numerics.walks import Landscape
+from tests.numerics.walks import Landscape, with_torch
 
 Array = Any
 Loop = Generator[Array, Array, None]
@@ -108,6 +109,37 @@ def sharpness_aware(make: Callable[[], Any]) -> Peer:
     return walk
 
 
+def averaged_sgd(land: Landscape) -> Walk:
+    """Walk with ASGD of PyTorch; yield its averages."""
+    made: list[Any] = []
+
+    def make(parameters: list[Any]) -> Any:
+        made.append(torch.optim.ASGD(parameters, lr=0.05, lambd=0.01, t0=20))
+        return made[0]
+
+    for _ in with_torch(make, land):
+        (group,) = made[0].param_groups
+        yield [made[0].state[each]["ax"].numpy() for each in group["params"]]
+
+
+def averaged_adam(land: Landscape) -> Walk:
+    """Walk with Adam of PyTorch, averaged by its `swa_utils`; yield the averages."""
+    module = torch.nn.Module()
+    for place, start in enumerate(land.start):
+        module.register_parameter(str(place), torch.nn.Parameter(torch.tensor(start)))
+    averages = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    averages.update_parameters(module)  # the first one copies: the average starts at the start
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
+    for gradient in land.steps():
+        parameters = list(module.parameters())
+        point = [each.detach().numpy() for each in parameters]
+        for parameter, g in zip(parameters, gradient(point), strict=True):
+            parameter.grad = torch.from_numpy(g)
+        optimizer.step()
+        averages.update_parameters(module)
+        yield [each.detach().numpy() for each in averages.module.parameters()]
+
+
 def schedule_free(make: Callable[[], Any]) -> Peer:
     """Walk with a schedule-free transformation of Optax; yield its averages x."""
 
@@ -186,6 +218,10 @@ CASES = (
          sharpness_aware(lambda: ox.adam(0.05)), function=True),
     Case("Lookahead(Adam)", {"lr": 0.05, "k": 6}, "pytorch_optimizer.Lookahead",
          pytorch(lambda p: po.Lookahead(torch.optim.Adam(p, lr=0.05), k=6, alpha=0.5))),
+    Case("ASGD", {"lr": 0.05, "lambd": 0.01, "t0": 20}, "torch.optim.ASGD", averaged_sgd,
+         function=True),
+    Case("EMA(Adam)", {"lr": 0.05, "decay": 0.9}, "torch.optim.swa_utils", averaged_adam,
+         function=True),
     Case("Grokfast | SGD", {"alpha": 0.9, "lr": 0.02}, "pytorch_optimizer.gradfilter_ema",
          pytorch(lambda p: BehindGrokfast(p, lr=0.02))),
 )  # fmt: skip
