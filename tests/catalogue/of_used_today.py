@@ -109,12 +109,24 @@ def sharpness_aware(make: Callable[[], Any]) -> Peer:
     return walk
 
 
+class WideASGD(torch.optim.ASGD):
+    """ASGD of PyTorch, which keeps its step size and its weight in the default format."""
+
+    def step(self, closure: Any = None) -> Any:
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            return super().step(closure)
+        finally:
+            torch.set_default_dtype(before)
+
+
 def averaged_sgd(land: Landscape) -> Walk:
     """Walk with ASGD of PyTorch; yield its averages."""
     made: list[Any] = []
 
     def make(parameters: list[Any]) -> Any:
-        made.append(torch.optim.ASGD(parameters, lr=0.05, lambd=0.01, t0=20))
+        made.append(WideASGD(parameters, lr=0.05, lambd=0.01, t0=20))
         return made[0]
 
     for _ in with_torch(make, land):
