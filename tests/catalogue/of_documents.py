@@ -93,6 +93,19 @@ CASES = (
         numpy(loops.sgdw_after(0.02, 0.9, 0.1)),
     ),
     Case(
+        "PenalisedSGD",
+        {"lr": 0.05, "weight_decay": 0.1},
+        "torch.optim.SGD",
+        torch(lambda p: to.SGD(p, lr=0.05, weight_decay=0.1)),
+    ),
+    Case(
+        "DecayedSGD",
+        {"lr": 0.05, "factor": 0.995},
+        "pytorch_optimizer.SGDW",
+        torch(lambda p: po.SGDW(p, lr=0.05, weight_decay=0.1)),
+        note="its weight decay times the step size is 1 - factor",
+    ),
+    Case(
         "Adagrad",
         {"lr": 0.1, "eps": 1e-3},
         "optax.adagrad",

@@ -43,8 +43,8 @@ class Trial:
         return len(self.gradients)
 
     def shortened(self, steps: int) -> Trial:
-        """Return the trial that stops after a number of steps."""
-        hypers = tuple((name, series[: steps + 1]) for name, series in self.hypers)
+        """Return the trial that stops after a number of steps; its last one may look ahead."""
+        hypers = tuple((name, series[: steps + 2]) for name, series in self.hypers)
         return replace(self, hypers=hypers, gradients=self.gradients[:steps])
 
 
