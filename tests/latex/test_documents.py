@@ -15,6 +15,7 @@ UNREADABLE = {
     ("ruder2016-blog", "noise-variance"): (r"\sigma_t^2", "one name to the left"),
     ("ruder2017-highlights", "adam-restarts"): (")", "closes nothing"),
     ("ruder2017-highlights", "addsign"): (")", "closes nothing"),
+    ("welling2011", "4"): (r"\sum", "is not understood"),
     ("raschka2021-l12", "gain"): (r"\text{If gradient is consistent}", "words"),
     ("raschka2021-l12", "adabelief-adam"): (r"\Pi", "not understood"),
     ("raschka2021-l12", "adabelief"): (r"\Pi", "not understood"),
