@@ -234,6 +234,9 @@ CASES = (
          function=True),
     Case("EMA(Adam)", {"lr": 0.05, "decay": 0.9}, "torch.optim.swa_utils", averaged_adam,
          function=True),
+    Case("AdafactorUnfactored", {"lr": 0.05}, "torch.optim.Adafactor",
+         pytorch(lambda p: torch.optim.Adafactor(p, lr=0.05, eps=(1e-30, 1e-3))),
+         shapes=((7,), (30,), (1,)), note="on vectors, which have no factors"),
     Case("Grokfast | SGD", {"alpha": 0.9, "lr": 0.02}, "pytorch_optimizer.gradfilter_ema",
          pytorch(lambda p: BehindGrokfast(p, lr=0.02))),
 )  # fmt: skip
