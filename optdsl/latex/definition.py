@@ -227,8 +227,9 @@ def _missing_starts(
     for name in missing:
         target = syntax.Name(name, (syntax.Number("0"),))
         value: syntax.Expression
-        if f"{name}0" in declared:
-            value = syntax.Name(f"{name}0")
+        declared_start = [start for start in (f"{name}0", f"{name}_0") if start in declared]
+        if declared_start:
+            value = syntax.Name(declared_start[0])
         else:
             value = starting_value(name, equations, values)
         found.append(syntax.Equation((target,), value))
