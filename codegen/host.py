@@ -83,8 +83,8 @@ class _Reads:
     def _place(self, value: Value) -> str:
         slots = self.unit.slots
         if value in slots.hyper:
-            return f"hyper[{slots.hyper[value]}]"
-        if value.offset == -1:
+            text = f"hyper[{slots.hyper[value]}]"
+        elif value.offset == -1:
             text = f"step_state[{slots.step_state[value.name]}]"
         else:
             text = f"scalars[{slots.scalars[value]}]"

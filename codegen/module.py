@@ -19,6 +19,7 @@ from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import read_ahead, uniform_hyperparameters
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Constant, Kind, Number, Value
+from optdsl.model.guards import unguarded_inputs
 from optdsl.model.system import Domain, Hyperparameter, State, System
 from optdsl.program.describing import equations_text
 from optdsl.program.program import Ask, Combine, Guard, Pass, Program, Scalars
@@ -122,11 +123,32 @@ class _Writer:
             f"buffers={unit.buffers!r},",
             f"result={result!r},",
             f"output={output!r},",
+            *self._inputs(),
+            *self._results(),
             f"uniform={tuple(uniform_hyperparameters(unit.programs))!r},",
             *([] if unit.slots.seed is None else [f"seed={unit.slots.seed},"]),
             f"fingerprint={fingerprint(system)!r},",
             f"target={self.target.NAME!r},",
         ]
+
+    def _inputs(self) -> list[str]:
+        system = self.unit.system
+        needed = unguarded_inputs(system)
+        slots = [
+            f"layout.InputSlot({each.name!r}, {each.known_as!r}, part={each.part}, "
+            f"needed={each.name in needed}, doc={each.doc or ''!r}),"
+            for each in system.handed_in
+        ]
+        return _tuple("inputs", slots) if slots else []
+
+    def _results(self) -> list[str]:
+        """Return the places of what a schedule gives, where that is more than one number."""
+        system = self.unit.system
+        if system.family != "schedule" or len(system.outputs) == 1:
+            return []
+        slots = self.unit.slots.scalars
+        pairs = tuple((name, slots[Value(name, Kind.STEP)]) for name in system.outputs)
+        return [f"results={pairs!r},"]
 
     def _stages(self, program: Program | None) -> list[str] | None:
         if program is None:

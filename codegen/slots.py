@@ -33,6 +33,8 @@ def assign_slots(system: System, programs: list[Program]) -> Slots:
     for hyper in system.hyperparameters:
         if hyper.name in ahead:
             slots.hyper[Value(hyper.name, Kind.STEP, 1)] = len(slots.hyper)
+    for name in (name for each in system.handed_in for name in (each.name, each.flag)):
+        slots.hyper[Value(name, Kind.STEP)] = len(slots.hyper)
     for state in system.states:
         rows = {Kind.STEP: slots.step_state, Kind.TENSOR: slots.tensor, Kind.ALL: slots.everything}
         if state.kind in rows:
@@ -88,7 +90,7 @@ def exported(program: Program, part: int) -> list[Number]:
             elif not isinstance(stage, Scalars) and stage.part == part:  # type: ignore[union-attr]
                 found[number] = None
     if program.system.family == "schedule":
-        found[Value(program.system.outputs[0], Kind.STEP)] = None
+        found |= dict.fromkeys(Value(name, Kind.STEP) for name in program.system.outputs)
     return list(found)
 
 
@@ -115,7 +117,7 @@ def read_ahead(programs: list[Program]) -> set[str]:
 def predicate_names(system: System, programs: list[Program]) -> set[str]:
     """Return the names whose value is true or false."""
     defined: list[tuple[str, Expression]] = [(each.name, each.value) for each in system.equations]
-    known: set[str] = set()
+    known: set[str] = set(system.flags)
     for program in programs:
         for stage in program.stages:
             if isinstance(stage, Scalars | Combine):

@@ -48,7 +48,7 @@ def describe(what: str) -> dict[str, Any]:
         "family": system.family,
         "doc": system.doc,
         "gives": list(system.outputs),
-        "inputs": list(system.inputs),
+        "inputs": [each.known_as for each in system.handed_in],
         "parts": [
             {"name": part.name, "equations": equation_lines(part)}
             for part in parts(definition, lookup)

@@ -150,7 +150,9 @@ class Arithmetic:
         if a.exact and b.exact:
             return -1 if a.value < b.value else 1 if a.value > b.value else 0
         x, y = self._rounded(a), self._rounded(b)
-        if x == y and (self._context.isinf(x) or a is b):
+        if self._context.isinf(x) or self._context.isinf(y):  # rounding makes nothing infinite
+            return 0 if x == y else -1 if x < y else 1
+        if x == y and a is b:
             return 0
         if abs(x - y) <= self._slack * (a.magnitude + b.magnitude + _SMALLEST) or x == y:
             raise Undecided
@@ -201,7 +203,8 @@ class Arithmetic:
             except Undecided:  # they are equal, as far as anyone can tell: either will do
                 larger = False
             best = x if larger else best
-        return Real(best.value, max(x.magnitude for x in numbers))
+        near = [best, *(x for x in numbers if not self._infinite(x))]
+        return Real(best.value, max(x.magnitude for x in near))
 
     def _pair(self, a: Real, b: Real) -> tuple[Any, Any]:
         if a.exact and b.exact:

@@ -19,7 +19,7 @@ from optdsl.model.order import dependency_order, report_unused
 from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
 from optdsl.model.starts import starts_needed
-from optdsl.model.system import Skip, State, System
+from optdsl.model.system import Input, Skip, State, System
 from optdsl.model.wrapping import hand_in
 
 
@@ -98,6 +98,10 @@ def _assemble(
         gradients=gradients,
         outputs=outputs,
         skips=_skips(declared, typed),
+        handed_in=tuple(
+            Input(name, name, doc=given.doc, span=given.span)
+            for name, given in declared.inputs.items()
+        ),
         definition=definition,
         source=definition.span.text if definition.span else "",
     )

@@ -11,7 +11,6 @@ from optdsl.model.problems import Problems
 
 #: Statements and what is to be said of them until they are carried through to kernels.
 _LATER = {
-    syntax.Input: "inputs",
     syntax.Evaluate: "evaluation points",
     syntax.Storage: "storage formats",
 }
@@ -47,11 +46,12 @@ class Declarations:
     rules: dict[str, Rule] = field(default_factory=dict)
     starts: dict[str, dict[int, Rule]] = field(default_factory=dict)
     skip: syntax.SkipWhen | None = None
+    inputs: dict[str, syntax.Input] = field(default_factory=dict)
 
     @property
     def known(self) -> set[str]:
         """Every name that an expression may read."""
-        return {*self.hypers, *self.rules, "t"}
+        return {*self.hypers, *self.inputs, *self.rules, "t"}
 
 
 def not_yet(problems: Problems, what: str, span: Span | None) -> None:
@@ -88,6 +88,8 @@ def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
                 _declare_draw(statement, declared, problems)
             case syntax.SkipWhen():
                 _declare_skip(statement, declared, problems)
+            case syntax.Input():
+                _declare_input(statement, declared, problems)
             case syntax.Claim():
                 pass
             case _:
@@ -118,6 +120,12 @@ def _declare_hyper(hyper: syntax.Hyper, declared: Declarations, problems: Proble
                 "number the places of a tuple: `as betas[1]`, `as betas[2]`",
             )
     declared.hypers[hyper.name] = hyper
+
+
+def _declare_input(given: syntax.Input, declared: Declarations, problems: Problems) -> None:
+    if given.name in declared.inputs:
+        problems.error("defined-twice", f"input `{given.name}` is declared twice", given.span)
+    declared.inputs.setdefault(given.name, given)
 
 
 def _declare_target(
@@ -195,6 +203,15 @@ def a(family: str) -> str:
 
 
 def _check_clashes(declared: Declarations, problems: Problems) -> None:
+    for name, given in declared.inputs.items():
+        if name in declared.hypers or name in declared.rules:
+            what = "a hyperparameter" if name in declared.hypers else "defined by an equation"
+            problems.error(
+                "defined-twice",
+                f"`{name}` is an input, and {what} too",
+                given.span,
+                "what is handed in has no equation: give one of them another name",
+            )
     for name, hyper in declared.hypers.items():
         rule = declared.rules.get(name)
         if rule is not None:

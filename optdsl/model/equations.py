@@ -20,6 +20,7 @@ from optdsl.model.expressions import (
 from optdsl.model.gradients import Point
 from optdsl.model.names import Names
 from optdsl.model.problems import Problems
+from optdsl.model.system import given
 from optdsl.model.translation import Inline, Translator
 
 THETA_BEFORE = Value("theta", Kind.ENTRY, -1)
@@ -68,6 +69,8 @@ def _first_names(declared: Declarations, gradients: dict[Point, str]) -> Names:
     return Names(
         family=declared.definition.family,
         hypers=set(declared.hypers),
+        inputs=set(declared.inputs),
+        predicates={given(name) for name in declared.inputs},
         equations=set(declared.rules),
         gradients=gradients,
         kinds=kinds,
@@ -182,7 +185,7 @@ def _ahead(
             case Value():
                 problems.error(
                     "looks-ahead",
-                    f"`{name}[t+1]` is not known at step t: it depends on the past",
+                    f"`{name}[t+1]` is not known at step t: it depends on the past or on an input",
                     declared.rules[name].span,
                     "only hyperparameters and formulas of t can be read ahead",
                 )

@@ -198,6 +198,8 @@ class _Evaluation:
                 return self._reduction(expression)
             case Apply("select", (condition, value, otherwise)):
                 return self._select(condition, value, otherwise)
+            case Apply("and" | "or" as operator, (left, right)):
+                return self._joined(operator, self.value(left), right)
             case Apply(operator, arguments):
                 given = [self.value(argument) for argument in arguments]
                 return self._spread(operator, given)
@@ -254,6 +256,16 @@ class _Evaluation:
             UNDEFINED if d is UNDEFINED else _entry(taken if d else left, i)
             for i, d in enumerate(decided)
         )
+
+    def _joined(self, operator: str, left: Entries, right: Expression) -> Entries:
+        """Where the left side decides, the right one does not count."""
+        decides = operator == "or"
+        if left is decides or (isinstance(left, tuple) and all(x is decides for x in left)):
+            return left
+        joined = self._spread(operator, [left, self.value(right)])
+        if not isinstance(joined, tuple):
+            return decides if left is decides else joined
+        return tuple(decides if _entry(left, i) is decides else x for i, x in enumerate(joined))
 
     def _spread(self, operator: str, given: list[Entries]) -> Entries:
         apply = self.machine.arithmetic.apply

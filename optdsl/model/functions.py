@@ -26,7 +26,6 @@ REDUCTIONS: dict[str, int] = {
 LATER_FUNCTIONS = {
     "matpow": "matrices",
     "eye": "matrices",
-    "given": "inputs",
 }
 LATER_NAMES = {
     "loss": "rules that read the loss",
@@ -39,7 +38,7 @@ FACTS = frozenset({"rows", "columns", "ndim", "size"})
 DISTRIBUTIONS = frozenset({"normal", "uniform"})
 
 FUNCTIONS = frozenset(
-    {*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, *DISTRIBUTIONS, "grad", "named"}
+    {*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, *DISTRIBUTIONS, "given", "grad", "named"}
 )
 
 BINARY = {

@@ -10,6 +10,8 @@ from optdsl.language import normalize_time, syntax
 from optdsl.model.problems import Problems
 from optdsl.model.reading import names_read
 
+_NAMED = (syntax.Hyper, syntax.Input, syntax.Equation, syntax.Draw)
+
 
 @dataclass(frozen=True)
 class Lookup:
@@ -159,7 +161,7 @@ def keyword_arguments(
 
 def _key(statement: syntax.Statement) -> object:
     match statement:
-        case syntax.Hyper(name=name):
+        case syntax.Hyper(name=name) | syntax.Input(name=name):
             return name
         case syntax.Equation(targets=(target,)):
             time = target.indices or (syntax.Name("t"),)
@@ -183,16 +185,16 @@ def _drop_unread(
         kept = tuple(
             s
             for s in inherited
-            if not isinstance(s, (syntax.Hyper, syntax.Equation, syntax.Draw)) or _name(s) in read
+            if not isinstance(s, _NAMED) or _name(s) in read
         )
         if kept == inherited:
             return _hypers_first((*inherited, *own))
         inherited = kept
 
 
-def _name(statement: syntax.Hyper | syntax.Equation | syntax.Draw) -> str:
+def _name(statement: syntax.Hyper | syntax.Input | syntax.Equation | syntax.Draw) -> str:
     match statement:
-        case syntax.Hyper(name=name):
+        case syntax.Hyper(name=name) | syntax.Input(name=name):
             return name
         case syntax.Draw(target=target):
             return target.name

@@ -8,13 +8,15 @@ from typing import TypeVar
 
 from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value, transform, values, walk
 from optdsl.model.functions import DISTRIBUTIONS
-from optdsl.model.system import Equation, Gradient, Hyperparameter, State, System
+from optdsl.model.system import Equation, Gradient, Hyperparameter, Input, State, System, given
 
-_Item = TypeVar("_Item", Hyperparameter, State, Equation, Gradient)
+_Item = TypeVar("_Item", Hyperparameter, State, Equation, Gradient, Input)
 
 
 def rename(system: System, names: Mapping[str, str]) -> System:
     """Return `system` with every name of `names` replaced."""
+
+    names = {**names, **{given(i): given(names[i]) for i in system.inputs if i in names}}
 
     def change(node: Expression) -> Expression | None:
         if isinstance(node, Value) and node.name in names:
@@ -29,6 +31,7 @@ def rename(system: System, names: Mapping[str, str]) -> System:
         equations=tuple(_renamed(e, names) for e in system.equations),
         gradients=tuple(_renamed(g, names) for g in system.gradients),
         outputs=tuple(names.get(name, name) for name in system.outputs),
+        handed_in=tuple(_renamed(i, names) for i in system.handed_in),
     )
 
 
@@ -91,6 +94,7 @@ def _later(system: System, parts: int) -> System:
         states=tuple(replace(s, part=s.part + parts) for s in system.states),
         equations=tuple(replace(e, part=e.part + parts) for e in system.equations),
         skips=tuple(replace(s, part=s.part + parts) for s in system.skips),
+        handed_in=tuple(replace(i, part=i.part + parts) for i in system.handed_in),
     )
 
 
@@ -99,7 +103,7 @@ def names_of(system: System) -> set[str]:
     names = {hyperparameter.name for hyperparameter in system.hyperparameters}
     names |= {state.name for state in system.states}
     names |= {equation.name for equation in system.equations}
-    return names | {gradient.name for gradient in system.gradients}
+    return names | {gradient.name for gradient in system.gradients} | set(system.inputs)
 
 
 def _apart(system: System, other: System) -> System:
@@ -123,6 +127,7 @@ def in_front(first: System, second: System) -> System:
         hyperparameters=(*second.hyperparameters, *first.hyperparameters),
         states=(*first.states, *second.states),
         equations=(*first.equations, *second.equations),
+        handed_in=(*second.handed_in, *first.handed_in),
     )
 
 
@@ -134,21 +139,25 @@ def pipe(first: System, second: System) -> System:
     """
     second = _later(second, len(first.skips))
     hyperparameters = None
+    inputs: tuple[str, ...] = ()
     equations: tuple[Equation, ...] = second.equations
     gradients = second.gradients
     system = second
     for gradient in second.gradients:
         through = _apart(first, replace(second, equations=equations, gradients=gradients))
         if hyperparameters is None:
-            hyperparameters = through.hyperparameters
+            hyperparameters, inputs = through.hyperparameters, through.inputs
             system = replace(
                 system,
                 states=(*through.states, *second.states),
                 skips=(*through.skips, *second.skips),
+                handed_in=(*through.handed_in, *second.handed_in),
             )
         else:
             same = zip(through.hyperparameters, hyperparameters, strict=True)
-            through = rename(through, {new.name: old.name for new, old in same})
+            names = {new.name: old.name for new, old in same}
+            names |= dict(zip(through.inputs, inputs, strict=True))
+            through = rename(through, names)
         through = rename(through, {"g": gradient.name})
         given = through.outputs[0]
         equations = _reading(equations, gradient.name, given)

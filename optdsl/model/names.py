@@ -27,6 +27,7 @@ class Names:
     lags: dict[tuple[str, int], str] = field(default_factory=dict)
     ahead: dict[str, str] = field(default_factory=dict)
     fixed: dict[tuple[str, int], str] = field(default_factory=dict)
+    inputs: set[str] = field(default_factory=set)
     facts: dict[Fact, str] = field(default_factory=dict)
     rules: frozenset[str] = frozenset()
     past: set[str] = field(default_factory=set)
@@ -35,7 +36,8 @@ class Names:
     def readable(self) -> set[str]:
         """All that a name can be, for suggestions."""
         tensors = set() if self.family == "schedule" else {"g", "theta"}
-        return {*self.hypers, *self.equations, *self.gradients.values(), "t"} | tensors
+        numbers = {*self.hypers, *self.inputs, *self.equations, "t"}
+        return {*numbers, *self.gradients.values()} | tensors
 
     def fresh(self, name: str) -> str:
         """Return `name`, or a longer one where it is taken."""

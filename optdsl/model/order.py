@@ -11,7 +11,7 @@ from optdsl.model.expressions import Expression, values
 from optdsl.model.merging import needs_now
 from optdsl.model.problems import Problems
 from optdsl.model.reading import names_read
-from optdsl.model.system import Equation, Gradient
+from optdsl.model.system import Equation, Gradient, given
 
 
 def dependency_order(
@@ -107,6 +107,14 @@ def report_unused(
                 "remove the equation, or use its value",
             )
     read = _values_read(typed, equations)
+    for name, declaration in declared.inputs.items():
+        if name not in read and given(name) not in read:
+            problems.error(
+                "unused-name",
+                f"no equation reads the input `{name}`",
+                declaration.span,
+                "remove it, or use its value",
+            )
     for name, hyper in declared.hypers.items():
         if name not in read:
             problems.error(

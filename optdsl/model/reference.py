@@ -6,10 +6,11 @@ from optdsl.diagnostics import Span, did_you_mean
 from optdsl.language import syntax
 from optdsl.model import functions
 from optdsl.model.declarations import not_yet, unknown_index
-from optdsl.model.expressions import Clock, Expression, Fact, Kind, Value, number
+from optdsl.model.expressions import Clock, Constant, Expression, Fact, Kind, Value, number
 from optdsl.model.names import Names
 from optdsl.model.numbers import time_index
 from optdsl.model.problems import Problems
+from optdsl.model.system import given
 
 ZERO = number(0)
 
@@ -52,6 +53,15 @@ class References:
                 f"write `{name}[t]` or `{name}[t-1]`",
             )
         return self._timed(node, *time)
+
+    def _given(self, call: syntax.Call) -> Expression:
+        match call.arguments:
+            case (syntax.Name(name, ()),) if name in self.names.inputs:
+                return Value(given(name), Kind.STEP)
+        declared = ", ".join(sorted(self.names.inputs))
+        hint = f"it has {declared}" if declared else "declare one, as in `input metric`"
+        self._wrong("bad-arguments", "`given` takes the name of an input", call, hint)
+        return Constant("false")
 
     def _has_past(self, name: str) -> bool:
         return name not in self.names.hypers and (

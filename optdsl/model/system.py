@@ -112,6 +112,31 @@ class Gradient:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """A number that a user hands in at some steps, under the name `known_as`.
+
+    It keeps its value between: `Value(name, STEP)` is the last that came, and
+    `Value(flag, STEP)` tells whether it came in this step.
+    """
+
+    name: str
+    known_as: str
+    part: int = 0
+    doc: str | None = None
+    span: Span | None = None
+
+    @property
+    def flag(self) -> str:
+        """The name of `given(...)`, which no author can write."""
+        return given(self.name)
+
+
+def given(name: str) -> str:
+    """Return the name of the condition that the input called `name` came in this step."""
+    return f"given({name})"
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     """Where `condition` holds, the parts after part number `part` take no step."""
 
@@ -142,7 +167,7 @@ class System:
     gradients: tuple[Gradient, ...]
     outputs: tuple[str, ...]
     skips: tuple[Skip, ...] = ()
-    inputs: tuple[str, ...] = ()
+    handed_in: tuple[Input, ...] = ()
     evaluation: Expression | None = None
     definition: Definition | None = None
     source: str = ""
@@ -158,6 +183,16 @@ class System:
     def equation(self, name: str) -> Equation:
         """Return the equation that defines `name`; KeyError where there is none."""
         return _named(self.equations, name)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what is handed in."""
+        return tuple(each.name for each in self.handed_in)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The names of the conditions that tell what came in this step."""
+        return tuple(each.flag for each in self.handed_in)
 
     @property
     def memory(self) -> tuple[State, ...]:

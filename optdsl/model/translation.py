@@ -214,6 +214,8 @@ class Translator(References):
         name = call.function
         if name == "grad":
             return self._gradient(call)
+        if name == "given":
+            return self._given(call)
         if name == "named":
             return self._named(call)
         if name in functions.DISTRIBUTIONS:

@@ -67,7 +67,7 @@ def _written_for(system: System, mode: Mode) -> System | None:
 
 
 def _refuse_what_is_not_compiled(system: System) -> None:
-    found = [f"the input `{name}`" for name in system.inputs]
+    found: list[str] = []
     if system.evaluation is not None:
         found.append("an evaluation point")
     for state in system.states:

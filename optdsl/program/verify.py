@@ -37,7 +37,7 @@ def verify_system(system: System) -> None:
     Raises:
         InvalidProgramError: with what is wrong and where.
     """
-    known = {each.name for each in system.hyperparameters} | set(system.inputs)
+    known = {each.name for each in system.hyperparameters} | {*system.inputs, *system.flags}
     states = {each.name for each in system.states} | {"theta"}
     points = {each.name: each.point for each in system.gradients}
     defined: set[str] = set()
@@ -75,6 +75,7 @@ class _Verifier:
         system = program.system
         self.numbers = {Value(each.name, Kind.STEP) for each in system.hyperparameters}
         self.numbers |= {Value(each.name, Kind.STEP, 1) for each in system.hyperparameters}
+        self.numbers |= {Value(name, Kind.STEP) for name in (*system.inputs, *system.flags)}
         self.numbers |= {
             Value(each.name, each.kind, -1) for each in system.states if each.kind is not Kind.ENTRY
         }

@@ -1,6 +1,7 @@
 """Objects that run compiled rules: optimizers, schedules and transforms."""
 
 from optdsl.runtime.classes import from_layout
+from optdsl.runtime.cursor import ScheduleCursor
 from optdsl.runtime.errors import (
     CheckpointError,
     GradientError,
@@ -15,7 +16,7 @@ from optdsl.runtime.errors import (
 from optdsl.runtime.groups import Group
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.optimizer import Optimizer, StepResult
-from optdsl.runtime.schedule import Schedule, ScheduleCursor
+from optdsl.runtime.schedule import Schedule
 from optdsl.runtime.transform import Transform
 
 __all__ = [

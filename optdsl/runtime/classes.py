@@ -37,7 +37,7 @@ def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Trans
     """
     bases: dict[str, Any] = {"optimizer": Optimizer, "schedule": Schedule, "transform": Transform}
     base = bases[layout.family]
-    names = Names(layout.name, layout.hyperparameters)
+    names = Names(layout.name, layout.hyperparameters, layout.inputs)
     name = _class_name(layout.name)
     body = {
         "layout": layout,
@@ -99,6 +99,11 @@ def _docstring(layout: Layout, names: Names, base: type[Any]) -> str:
         lines.append("")
     if layout.seed is not None:
         lines += ["    seed: fixes the random numbers (default 0, in 0..2^64-1)", ""]
+    if layout.inputs:
+        lines.append("Inputs:")
+        docs = {slot.known_as: slot.doc for slot in layout.inputs}
+        lines += [f"    {name}: {doc}" if doc else f"    {name}" for name, doc in docs.items()]
+        lines.append("")
     lines.append(f"See `{base.__name__}` for how it is used.")
     return "\n".join(lines)
 

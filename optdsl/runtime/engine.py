@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from optdsl.runtime.arrays import Array
 from optdsl.runtime.cohorts import Cohort, Cohorts
 from optdsl.runtime.errors import HyperparameterError
 from optdsl.runtime.hyperparameters import Settings
+from optdsl.runtime.inputs import checked_inputs
 from optdsl.runtime.layout import Ask, Guard, Layout, Numbers, Scalars
 from optdsl.runtime.plan import Plan, Work
 from optdsl.runtime.tensors import Tensors
@@ -87,6 +88,23 @@ class Engine:
             selection.cohorts = self.cohorts.apart(identities)
             selection.version = self.cohorts.version
         return selection
+
+    def give(self, inputs: Mapping[str, Any]) -> None:
+        """Let what is handed in wait for the next step of every tensor.
+
+        Raises:
+            StepError: nothing has an input of such a name, or it is not a number.
+        """
+        readings = [cohort.reading for cohort in self.cohorts.items]
+        known = [name for reading in readings for name in reading.input_names()]
+        checked = checked_inputs(self.layout.name, known, inputs)
+        for reading in readings:
+            reading.give(checked)
+
+    def take_back(self) -> None:
+        """Forget what was handed in: the step has not been taken."""
+        for cohort in self.cohorts.items:
+            cohort.reading.take_back()
 
     def prepare(self, selection: Selection) -> None:
         """Read the hyperparameters of this step, then start what takes its first.
@@ -210,7 +228,7 @@ class Engine:
                 selection = self.select(selection.identities)
             for cohort in selection.cohorts:
                 clock = cohort.clocks[part] = cohort.clocks[part] + 1
-                if cohort.reading.ahead:
+                if cohort.reading.attentive:
                     cohort.reading.commit(part, clock)
 
     def iterate(self, plan: Plan) -> list[Array | None]:

@@ -9,16 +9,22 @@ from typing import Any
 
 from optdsl.diagnostics import did_you_mean
 from optdsl.runtime.errors import HyperparameterError, HyperparameterTypeError
-from optdsl.runtime.layout import HyperparameterSlot, Numbers
+from optdsl.runtime.layout import HyperparameterSlot, InputSlot, Numbers
 from optdsl.runtime.values import Source, checked_source, shown_name
 
 
 class Names:
     """The names of a rule's hyperparameters: its own, aliases, tuple aliases, qualified ones."""
 
-    def __init__(self, owner: str, slots: tuple[HyperparameterSlot, ...]) -> None:
+    def __init__(
+        self,
+        owner: str,
+        slots: tuple[HyperparameterSlot, ...],
+        inputs: tuple[InputSlot, ...] = (),
+    ) -> None:
         self.owner = owner
         self.slots = slots
+        self.inputs = inputs
         self._single: dict[str, list[int]] = {}
         self._tuples: dict[str, dict[int, list[int]]] = {}
         for index, slot in enumerate(slots):

@@ -7,7 +7,9 @@ imports a compiler.
 Arrays that the functions share, all float64 unless they hold tensors:
 
     hyper       one number a hyperparameter, in the order of `Layout.hyperparameters`,
-                then one for each that is read a step ahead, in the same order
+                then one for each that is read a step ahead, in the same order,
+                then two an input: the last value that came (NaN before the first), and
+                1 in a step in which it came, else 0
     step_state  one number a state of kind "step", in order; one row a cohort
     scalars     one row a cohort: what `Scalars` functions write
     tensor      one row a tensor: states of kind "tensor", then what `Combine` writes for each
@@ -68,6 +70,20 @@ class HyperparameterSlot:
     doc: str = ""
     part: int = 0
     ahead: bool = False
+
+
+@dataclass(frozen=True)
+class InputSlot:
+    """A number that users hand in at some steps, as `known_as`; `part` reads it.
+
+    `needed` says that a step reads it without asking whether it ever came.
+    """
+
+    name: str
+    known_as: str
+    part: int = 0
+    needed: bool = False
+    doc: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,7 +173,8 @@ class Layout:
     step's row (what was read ahead has become this step's), `step_state` a copy.
     `bind(arrays, identities)` makes a table: `arrays` has one list a stream, each with one array
     a tensor, `identities` the row of each of these tensors in `cohort` and `tensor`.
-    `result` is the slot in `scalars` of what a schedule gives; `output` the buffer that
+    `result` is the slot in `scalars` of what a schedule gives, `results` are the names and
+    slots where that is more than one number; `output` is the buffer that
     holds what a transform gives.
     """
 
@@ -177,6 +194,8 @@ class Layout:
     buffers: tuple[str, ...] = ()
     result: int | None = None
     output: str | None = None
+    inputs: tuple[InputSlot, ...] = ()
+    results: tuple[tuple[str, int], ...] = ()
     uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
     seed: int | None = None  # for a rule that draws: where `everything` holds the seed's words
     fingerprint: str = ""

@@ -147,13 +147,17 @@ class Optimizer:
         """The groups; their hyperparameters may be changed: `opt.groups[0]["lr"] = 1e-4`."""
         return tuple(self._groups)
 
-    def step(self, gradients: Any) -> StepResult:
+    def step(self, gradients: Any, **inputs: Any) -> StepResult:
         """Take one step, in place.
 
         `gradients` has the structure of the parameters; None for an array that takes no step: its
         states and its t stand still. Or it is a function that is given the arrays at the point
         where the rule wants gradients (views that cannot be written to, in the same structure) and
         returns gradients or `(loss, gradients)`. A gradient that is not contiguous is copied.
+
+        `inputs` go to every schedule (and rule) that has one of the name: `metric=0.31`. What comes
+        waits for the next step that a tensor takes, and keeps its value for those after it; an
+        input that is left out, or None, did not come.
 
         Rules like Nesterov ask for gradients elsewhere than at theta. Given a function, the arrays
         hold theta throughout. Given gradients, the arrays hold the point at which the next
@@ -165,14 +169,25 @@ class Optimizer:
         Raises:
             GradientError: a missing, superfluous or unfit gradient.
             HyperparameterError: a schedule or function leaves its domain at this step.
-            StepError: the rule cannot take this kind of step, or is within one.
+            StepError: the rule cannot take this kind of step, or is within one; an input that
+                nothing has, or that is read and has never come.
 
         When it raises, no parameter and no state has changed.
         """
         with self._turns:
-            if callable(gradients):
-                return self._step_with_function(gradients)
-            return self._step_with_gradients(gradients)
+            if not inputs:
+                return self._step(gradients)
+            self._engine.give(inputs)
+            try:
+                return self._step(gradients)
+            except BaseException:
+                self._engine.take_back()
+                raise
+
+    def _step(self, gradients: Any) -> StepResult:
+        if callable(gradients):
+            return self._step_with_function(gradients)
+        return self._step_with_gradients(gradients)
 
     def _step_with_gradients(self, gradients: Any) -> StepResult:
         plan = self._ready

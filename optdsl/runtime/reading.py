@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from optdsl.runtime.errors import CheckpointError
 from optdsl.runtime.hyperparameters import Settings
+from optdsl.runtime.inputs import Inbox, Listening, inputs_of
 from optdsl.runtime.layout import HyperparameterSlot, Numbers
 from optdsl.runtime.values import Cursor, Scheduled, checked_number
 
@@ -25,7 +26,10 @@ class Reading:
         self.settings = settings
         self.slots = slots
         self.ahead = tuple(i for i, slot in enumerate(slots) if slot.ahead)
-        self.hyper: Numbers = np.zeros(len(slots) + len(self.ahead))
+        width = len(slots) + len(self.ahead)
+        self.inbox = Inbox(settings.names.owner, settings.names.inputs, width)
+        self.hyper: Numbers = np.zeros(width + 2 * len(self.inbox.slots))
+        self.attentive = True  # is there something to do when a step has been taken?
         self.promised: dict[int, tuple[int, float]] = {}
         self._cursors: dict[int, tuple[Scheduled, Cursor]] = {}
         self._generation = -1
@@ -54,13 +58,16 @@ class Reading:
             else:
                 dynamic.append(index)
         self._dynamic, self._formulas = tuple(dynamic), tuple(formulas)
-        self._plain = not (dynamic or formulas or self.ahead)
+        self._plain = not (dynamic or formulas or self.ahead or self.inbox.slots)
         kept = {i: pair for i, pair in self._cursors.items() if i in dynamic}
         self._cursors = {i: p for i, p in kept.items() if p[0] is self.settings.sources[i]}
         self._generation = self.settings.generation
+        self.attentive = bool(self.ahead or self.inbox.slots or self._listening())
 
     def _read_moving(self, clocks: Sequence[int]) -> None:
         hyper, slots, sources = self.hyper, self.slots, self.settings.sources
+        if self.inbox.slots:
+            self.inbox.fill(hyper)
         for index in self._dynamic:
             slot = slots[index]
             hyper[index] = self._value(index, slot, clocks[slot.part] + 1)
@@ -135,6 +142,50 @@ class Reading:
         for place, index in enumerate(self.ahead):
             if self.slots[index].part == part:
                 self.promised[index] = (clock + 1, float(self.hyper[count + place]))
+        self.inbox.commit(part)
+        for index, cursor in self._listening():
+            if self.slots[index].part == part:
+                cursor.commit(clock)
+
+    # ----------------------------------------------------------------- inputs
+
+    def _listening(self) -> list[tuple[int, Listening]]:
+        """Return the walks along schedules with inputs."""
+        found: list[tuple[int, Listening]] = []
+        for index in self._dynamic:
+            source = self.settings.sources[index]
+            if isinstance(source, Scheduled) and inputs_of(source):
+                cursor = self._cursor(index, source)
+                if isinstance(cursor, Listening):
+                    found.append((index, cursor))
+        return found
+
+    def input_names(self) -> list[str]:
+        """Return the names of all that can be handed in."""
+        names = [slot.known_as for slot in self.inbox.slots]
+        return names + [n for s in self.settings.sources for n in inputs_of(s)]
+
+    def give(self, inputs: Mapping[str, float]) -> None:
+        """Let what is handed in wait for the next step."""
+        if self._generation != self.settings.generation:
+            self._refresh()
+        self.inbox.give(inputs)
+        for _, cursor in self._listening():
+            cursor.give(inputs)
+
+    def take_back(self) -> None:
+        """Forget what was given last."""
+        self.inbox.take_back()
+        for _, cursor in self._listening():
+            cursor.take_back()
+
+    def listen(self, on: bool) -> None:
+        """Say whether the steps to come see what waits."""
+        self.inbox.deaf = not on
+        for _, cursor in self._listening():
+            cursor.listen(on)
+
+    # ------------------------------------------------------------------ places
 
     def announced(self) -> Numbers:
         """Return the last row read, with the values promised for the step to come."""
@@ -149,6 +200,7 @@ class Reading:
         """Return a reading at the same place that goes on by itself."""
         new = Reading(self.settings)
         new.promised = dict(self.promised)
+        new.inbox = self.inbox.copy()
         new._cursors = {i: (s, cursor.copy()) for i, (s, cursor) in self._cursors.items()}
         if self._generation == self.settings.generation:
             new._refresh()
@@ -165,6 +217,7 @@ class Reading:
             "schedules": {
                 self.slots[i].name: cursor.state_dict() for i, (_, cursor) in self._cursors.items()
             },
+            **({"inputs": self.inbox.state_dict()} if self.inbox.slots else {}),
         }
 
     @classmethod
@@ -183,4 +236,6 @@ class Reading:
             if not isinstance(source, Scheduled):
                 raise CheckpointError(f"the stored state has a schedule for `{name}`")
             new._cursors[index_of[name]] = (source, source.start().moved_to(place))
+        if new.inbox.slots:
+            new.inbox.load(state["inputs"])
         return new

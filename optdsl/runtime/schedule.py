@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
 
-from optdsl.runtime.errors import CheckpointError, StepError
+from optdsl.diagnostics import did_you_mean
+from optdsl.runtime.cursor import ScheduleCursor
+from optdsl.runtime.errors import HyperparameterError, StepError
 from optdsl.runtime.hyperparameters import Names, Settings
-from optdsl.runtime.layout import Layout, Numbers, Scalars
-from optdsl.runtime.reading import Reading
+from optdsl.runtime.inputs import inputs_of
+from optdsl.runtime.layout import Layout, Numbers
 
 
 class Schedule:
@@ -23,6 +26,12 @@ class Schedule:
     array([1.   , 0.5  , 1.   , 0.854, 0.5  , 0.146])
 
     Hyperparameters may be numbers, schedules or functions of the step, here too.
+    With `per_epoch=k` it counts epochs of k steps: its t is 1 for the first k steps, and what
+    is handed in meanwhile is seen when the next epoch begins.
+
+    >>> WarmRestarts(eta_max=1, T_0=2, per_epoch=3).values(6)
+    array([1. , 1. , 1. , 0.5, 0.5, 0.5])
+
     Subclasses are made by `from_layout`.
 
     Raises:
@@ -34,11 +43,53 @@ class Schedule:
     __signature__: ClassVar[inspect.Signature]
 
     def __init__(self, /, **hyperparameters: Any) -> None:
+        self.per_epoch = 1
+        if "per_epoch" not in self.names.known():
+            self.per_epoch = _whole_steps(hyperparameters.pop("per_epoch", 1))
+        self._output: str | None = None
         self._settings = Settings.of(self.names, hyperparameters)
 
     def __getitem__(self, name: str) -> Any:
         """Return what was given for the hyperparameter called `name`."""
         return self._settings[name]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what it gives, where that is more than one number."""
+        return tuple(name for name, _ in self.layout.results)
+
+    def output(self, name: str) -> Schedule:
+        """Return the same schedule as one that gives its output called `name`.
+
+        >>> import optdsl
+        >>> growth = optdsl.load("BatchGrowth")(every=2, factor=2)
+        >>> growth.values(4), growth.output("m").values(4)
+        (array([128., 128., 256., 256.]), array([0.9 , 0.9 , 0.95, 0.95]))
+
+        Raises:
+            HyperparameterError: it gives nothing of that name.
+        """
+        if name not in self.outputs:
+            listed = ", ".join(f"`{each}`" for each in self.outputs) or "one number, without a name"
+            hint = did_you_mean(name, self.outputs) or f"it gives {listed}"
+            raise HyperparameterError(f"{self.layout.name} has no output `{name}`: {hint}")
+        new = copy(self)
+        new._output = name
+        return new
+
+    @property
+    def result(self) -> int:
+        """The slot of what it gives."""
+        slot = dict(self.layout.results).get(self._output or "", self.layout.result)
+        assert slot is not None
+        return slot
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what it wants handed in, with those of schedules within it."""
+        own = [slot.known_as for slot in self.layout.inputs]
+        inner = [name for s in self._settings.sources for name in inputs_of(s)]
+        return tuple(dict.fromkeys((*own, *inner)))
 
     def start(self) -> ScheduleCursor:
         """Return a cursor that stands before the first step."""
@@ -48,126 +99,73 @@ class Schedule:
         """Yield the value of each step, without end."""
         return self.start()
 
-    def values(self, n: int) -> Numbers:
+    def values(self, n: int, **inputs: Any) -> Numbers:
         """Return the values of the first `n` steps.
 
+        A schedule with inputs needs each of them: one entry a step, None where it does not come.
+
+        >>> import optdsl
+        >>> plateau = optdsl.load("Plateau")(value=1, factor=0.5, patience=0)
+        >>> plateau.values(4, metric=[3.0, None, 3.0, 2.0])
+        array([1. , 1. , 0.5, 0.5])
+
         Raises:
-            StepError: `n` is negative.
+            StepError: `n` is negative, an input is missing, unknown or of another length.
         """
         if n < 0:
             raise StepError(f"a schedule has no first {n} values: give a number from 0 on")
+        missing = [name for name in self.inputs if name not in inputs]
+        if missing:
+            names = " and ".join(f"`{name}`" for name in missing)
+            raise StepError(
+                f"the values of {self.layout.name} depend on its input {names}: give one entry "
+                f"a step, as in values({n}, {missing[0]}=[...]), None where it does not come"
+            )
+        for name, series in inputs.items():
+            if len(series) != n:
+                raise StepError(f"`{name}` has {len(series)} entries for {n} steps")
         cursor = self.start()
-        return np.array([cursor.at(t) for t in range(1, n + 1)], dtype=np.float64)
+        rows = [{name: series[i] for name, series in inputs.items()} for i in range(n)]
+        return np.array([cursor.next(**row) for row in rows], dtype=np.float64)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return bool(self._settings.sources == other._settings.sources)
+        return self._identity() == other._identity()
 
     def __hash__(self) -> int:
-        return hash((type(self), tuple(self._settings.sources)))
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        return type(self), tuple(self._settings.sources), self.per_epoch, self._output
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._settings.text()})"
+        text = self._settings.text()
+        if self.per_epoch != 1:
+            text += f"{', ' if text else ''}per_epoch={self.per_epoch}"
+        output = "" if self._output is None else f".output({self._output!r})"
+        return f"{type(self).__name__}({text}){output}"
 
     @property
     def settings(self) -> Settings:
         """What stands in each slot."""
         return self._settings
 
+    def attachment(self) -> dict[str, Any]:
+        """Return how it is attached, as plain data: what differs from the plain way."""
+        found: dict[str, Any] = {} if self.per_epoch == 1 else {"per_epoch": self.per_epoch}
+        return found if self._output is None else {**found, "output": self._output}
+
     def with_sources(self, sources: list[Any]) -> Schedule:
         """Return the same schedule with other hyperparameters, one a slot."""
-        new = object.__new__(type(self))
+        new = copy(self)
         new._settings = Settings(self.names, sources)
         return new
 
 
-class ScheduleCursor:
-    """A place on a schedule. `next(cursor)` gives the value of the next step."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        layout = schedule.layout
-        self.schedule = schedule
-        self.t = 0  # the last step computed
-        self._handed_out = 0
-        self._reading = Reading(schedule.settings)
-        self._states: Numbers | None = None
-        self._scalars: Numbers = np.zeros(layout.scalars)
-        self._recent: dict[int, float] = {}
-
-    def __iter__(self) -> Iterator[float]:
-        return self
-
-    def __next__(self) -> float:
-        self._handed_out += 1
-        return self.at(self._handed_out)
-
-    next = __next__
-
-    def at(self, t: int) -> float:
-        """Return the value at step `t`, counted from 1."""
-        value = self._recent.get(t)
-        if value is not None:
-            return value
-        if t < 1:
-            raise StepError(f"a schedule has no value at step {t}: steps count from 1")
-        if t <= self.t:
-            self.t, self._states = 0, None
-        if not self.schedule.layout.states:
-            self.t = t - 1
-        while self.t < t:
-            self._advance()
-        return self._recent[t]
-
-    def _advance(self) -> None:
-        layout = self.schedule.layout
-        clocks = (self.t,) * layout.parts
-        self._reading.read(clocks)
-        hyper = self._reading.hyper
-        if self._states is None:
-            self._states = np.array([float(s.start(None, hyper)) for s in layout.states])
-        for stage in layout.function:
-            if isinstance(stage, Scalars):
-                stage.function(float(self.t + 1), hyper, self._states, self._scalars)
-        self.t += 1
-        for part in range(layout.parts):
-            self._reading.commit(part, self.t)
-        assert layout.result is not None
-        # Two values suffice: the step being taken and the one it looks ahead to.
-        kept = {self.t - 1: self._recent[self.t - 1]} if self.t - 1 in self._recent else {}
-        self._recent = {**kept, self.t: float(self._scalars[layout.result])}
-
-    def copy(self) -> ScheduleCursor:
-        """Return a cursor at the same place that walks on its own."""
-        new = ScheduleCursor(self.schedule)
-        new.t, new._handed_out = self.t, self._handed_out
-        new._states = None if self._states is None else self._states.copy()
-        new._recent = dict(self._recent)
-        new._reading = self._reading.copy()
-        return new
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the place as plain data."""
-        states = np.zeros(0) if self._states is None else self._states.copy()
-        return {
-            "t": self.t,
-            "states": states,
-            "recent": {str(t): value for t, value in self._recent.items()},
-            "reading": self._reading.state_dict(),
-        }
-
-    def moved_to(self, state: dict[str, Any]) -> ScheduleCursor:
-        """Return a cursor of the same schedule at a stored place.
-
-        Raises:
-            CheckpointError: the place is not one of this schedule.
-        """
-        new = ScheduleCursor(self.schedule)
-        states = np.asarray(state["states"], dtype=np.float64)
-        new.t = int(state["t"])
-        if states.shape != (len(self.schedule.layout.states) if new.t else 0,):
-            raise CheckpointError(f"the stored place is not one of {self.schedule!r}")
-        new._states = states.copy() if new.t else None
-        new._recent = {int(t): float(value) for t, value in state["recent"].items()}
-        new._reading = Reading.restored(self.schedule.settings, state["reading"])
-        return new
+def _whole_steps(value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise HyperparameterError(
+            f"`per_epoch` is {value!r}: give the number of steps in an epoch, 1 or more"
+        )
+    return int(value)

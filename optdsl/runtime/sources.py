@@ -27,6 +27,7 @@ def _dumped(source: Source | None) -> Any:
     if isinstance(source, Schedule):
         return {
             "schedule": source.layout.name,
+            **source.attachment(),
             "hyperparameters": dump_sources(source.settings),
         }
     return {"function": _described(source)}
@@ -87,6 +88,12 @@ def _restored_other(stored: Mapping[str, Any], now: Source | None, label: str) -
         raise CheckpointError(
             f"hyperparameter {label} was the schedule {name}: give it again, "
             f"now {now!r} stands there"
+        )
+    attached = {key: stored[key] for key in ("per_epoch", "output") if key in stored}
+    if attached != now.attachment():
+        raise CheckpointError(
+            f"hyperparameter {label} was {name} with {attached or 'neither per_epoch nor output'}: "
+            f"give it so again, now {now!r} stands there"
         )
     sources = _restored_group(now.settings, stored["hyperparameters"], f" of {name}")
     return now if sources == now.settings.sources else now.with_sources(sources)

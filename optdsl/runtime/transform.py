@@ -68,7 +68,7 @@ class Transform:
         """Change a hyperparameter from the next update on."""
         self._settings[name] = value
 
-    def update(self, gradients: Any, parameters: Any = None) -> Any:
+    def update(self, gradients: Any, parameters: Any = None, **inputs: Any) -> Any:
         """Return new arrays in the structure of `gradients`.
 
         None in place of a gradient stays None, and that tensor's states stand still. A
@@ -79,19 +79,30 @@ class Transform:
         Raises:
             GradientError: the gradients do not fit those of the first update.
             HyperparameterError: a schedule or function leaves its domain at this step.
-            StepError: the transform reads theta, and `parameters` are missing.
+            StepError: the transform reads theta, and `parameters` are missing; or an input that
+                nothing has. `inputs` are given as to `Optimizer.step`.
         """
         with self._turns:
             structure = self._structure or self._begin(gradients)
-            flat = structure.flatten(gradients)
-            if self._reads_theta:
-                self._take_parameters(structure, parameters)
+            if not inputs:
+                return self._update(structure, gradients, parameters)
+            self._engine.give(inputs)
             try:
-                taken = self._run(self._intake.take(flat))
-                return structure.unflatten(self._handed_on(taken[-1]))
-            finally:
-                self._intake.release()
-                self._engine.tensors.put(self._output, [None] * structure.count)
+                return self._update(structure, gradients, parameters)
+            except BaseException:
+                self._engine.take_back()
+                raise
+
+    def _update(self, structure: Structure, gradients: Any, parameters: Any) -> Any:
+        flat = structure.flatten(gradients)
+        if self._reads_theta:
+            self._take_parameters(structure, parameters)
+        try:
+            taken = self._run(self._intake.take(flat))
+            return structure.unflatten(self._handed_on(taken[-1]))
+        finally:
+            self._intake.release()
+            self._engine.tensors.put(self._output, [None] * structure.count)
 
     def _begin(self, gradients: Any) -> Structure:
         part, arrays = Part.of(gradients)

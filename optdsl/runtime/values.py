@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from optdsl.runtime.errors import HyperparameterError, HyperparameterTypeError
+from optdsl.runtime.inputs import inputs_of
 from optdsl.runtime.layout import HyperparameterSlot
 
 
@@ -119,6 +120,12 @@ def checked_source(slot: HyperparameterSlot, value: Any) -> Source:
             f"call it first, as in {value.__name__}(...)"
         )
     if isinstance(value, Scheduled):
+        if slot.ahead and inputs_of(value):
+            names = ", ".join(f"`{name}`" for name in inputs_of(value))
+            raise HyperparameterError(
+                f"hyperparameter {shown_name(slot)} is read one step ahead, and {value!r} is not "
+                f"known then: it waits for its input {names}"
+            )
         return value
     if callable(value):
         function: Callable[[int], float] = value

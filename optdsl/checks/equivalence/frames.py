@@ -14,7 +14,7 @@ from optdsl.checks.equivalence.roots import Unreadable, put
 from optdsl.checks.equivalence.sides import Side, atoms_of, derived_states, inline
 from optdsl.checks.equivalence.signs import REALS, Context, Range
 from optdsl.model.expressions import Clock, Constant, Expression, Kind, Value
-from optdsl.model.system import Domain, System
+from optdsl.model.system import Domain, System, given
 
 
 @dataclass
@@ -97,15 +97,27 @@ class Frames:
         try:
             declared = question.ours.hyperparameter(name)
         except KeyError:
-            if name not in question.ours.inputs:
-                raise Unreadable(name) from None
-            return of_atom(self.functions.table.atom("input", name, offset))
+            return self._input(name, offset)
         if isinstance(declared.default, Constant) and declared.default.name in ("true", "false"):
             return of_atom(self.functions.table.atom("flag", name, offset))
         when = () if question.is_constant(name) else (offset,)
         whole = question.domain(name).whole
         atom = self.functions.table.atom("hyper", name, *when, whole=whole)
         return put(of_atom(atom), context)
+
+    def _input(self, name: str, offset: int) -> Rational:
+        """Return an input, or the condition that it came.
+
+        What has not come yet is undefined, so a value that reads an input is defined under
+        the condition that it came; in a step that gives it, it did.
+        """
+        table = self.functions.table
+        if name in self.question.ours.flags:
+            return of_atom(table.atom("flag", name, offset))
+        if name not in self.question.ours.inputs:
+            raise Unreadable(name)
+        flag = of_atom(table.atom("flag", given(name), offset))
+        return of_atom(table.atom("input", name, offset)).under(("came", "value", flag.key()))
 
     def _fixed(self, value: Expression, offset: int, first: bool, context: Context) -> Rational:
         def name(read: Value) -> Rational:

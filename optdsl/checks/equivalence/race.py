@@ -9,6 +9,7 @@ from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Scalar, Undecided, real
 from optdsl.model.evaluation import Entries, Machine, Step
+from optdsl.model.system import System
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Race:
             name: tuple(x if isinstance(x, bool) else real(x) for x in series)
             for name, series in self.trial.hypers
         }
+        self._series = {**self._series, **_kept(self.question.ours, self._series)}
         entries = len(self.trial.theta)
         tensors = (entries - 1, 1) if entries > 1 else (1,)
         ours, theirs = self.question.ours, self.question.theirs
@@ -174,6 +176,19 @@ class Race:
             x, y = _entry(a, index), _entry(b, index)
             if not self.arithmetic.same(x, y):
                 raise _Parted(Difference(t, what, a, b))
+
+
+def _kept(
+    system: System, series: Mapping[str, tuple[Scalar, ...]]
+) -> dict[str, tuple[Scalar, ...]]:
+    """Return the inputs as a step reads them: the last that came, undefined before the first."""
+    kept = {}
+    for given in system.handed_in:
+        values: list[Scalar] = [UNDEFINED]  # nothing comes before the first step
+        for value, came in zip(series[given.name][1:], series[given.flag][1:], strict=True):
+            values.append(value if came is True else values[-1])
+        kept[given.name] = tuple(values)
+    return kept
 
 
 def _is_undefined(value: Entries) -> bool:

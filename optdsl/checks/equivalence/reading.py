@@ -185,8 +185,11 @@ class Reader:
                 holds, conditions = self.truth(inner)
                 return not holds, conditions
             case Apply("and" | "or" as operator, (left, right)):
-                (a, first), (b, second) = self.truth(left), self.truth(right)
-                return (a and b) if operator == "and" else (a or b), first | second
+                holds, conditions = self.truth(left)
+                if holds is (operator == "or"):  # then the right side does not count
+                    return holds, conditions
+                holds, more = self.truth(right)
+                return holds, conditions | more
             case Apply("select", (condition, value, otherwise)):
                 decided, conditions = self.truth(condition)
                 holds, more = self.truth(value if decided else otherwise)
@@ -305,4 +308,6 @@ def condition_holds(condition: tuple[object, ...], context: Context) -> bool:
             return sign == {1} or (wanted == "nonneg" and -1 not in sign)
         case ("all", Kind() as kind, tuple() as inner):
             return condition_holds(inner, context.for_all(kind))
+        case ("came", *question):
+            return context.truths.get(tuple(question), False)
     return False

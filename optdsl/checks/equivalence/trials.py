@@ -30,7 +30,8 @@ class Trial:
     """The inputs of one run.
 
     `hypers` gives each hyperparameter a value for every step, the first of them
-    at step 0; `gradients` one for every step, request and entry; `theta` the start.
+    at step 0; so it does for inputs, and for the conditions that tell when these
+    come. `gradients` has one for every step, request and entry; `theta` is the start.
     """
 
     hypers: tuple[tuple[str, tuple[Fraction | bool, ...]], ...]
@@ -69,7 +70,7 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
         yield Trial(
             hypers=tuple(
                 (name, _series(question, name, steps, random, number))
-                for name in [*question.our_hypers, *question.ours.inputs, *facts]
+                for name in [*question.our_hypers, *_handed_in(question.ours), *facts]
             ),
             theta=tuple(random.choice(_SIGNED) for _ in range(entries)),
             gradients=tuple(
@@ -86,6 +87,10 @@ _FACTS: dict[str, tuple[Fraction, ...]] = {
     "ndim": (F(2), F(1), F(0), F(3), F(4)),
     "named": (F(0), F(1)),
 }
+
+
+def _handed_in(system: System) -> list[str]:
+    return [*system.inputs, *system.flags]
 
 
 def _generic(random: Random, t: int) -> Fraction:
@@ -124,6 +129,8 @@ def choices_for(question: Question, name: str) -> list[Fraction | bool]:
     """Return numbers of the domain of a hyperparameter, the simplest first."""
     if name in question.ours.inputs:
         return list(_SIGNED)
+    if name in question.ours.flags:
+        return [True, False]
     if name in facts_read(question.ours) | facts_read(question.theirs):
         return list(_FACTS["named" if name.startswith("named") else name])
     hyper = question.ours.hyperparameter(name)

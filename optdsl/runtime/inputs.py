@@ -1,0 +1,137 @@
+"""Inputs: numbers that users hand in at some steps, and that keep their value between."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from optdsl.diagnostics import did_you_mean
+from optdsl.runtime.errors import StepError
+from optdsl.runtime.layout import InputSlot, Numbers
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A walk along a schedule that has inputs."""
+
+    def give(self, inputs: Mapping[str, float]) -> None:
+        """Take in what the next step is to see."""
+        ...
+
+    def take_back(self) -> None:
+        """Forget what `give` took in last."""
+        ...
+
+    def listen(self, on: bool) -> None:
+        """Say whether the steps to come see what waits."""
+        ...
+
+    def commit(self, t: int) -> None:
+        """Note that step `t` has been taken: what it saw has been seen."""
+        ...
+
+
+class Inbox:
+    """The inputs of one rule, as one reader sees them.
+
+    What is given waits for the reader's next step: a step that is not taken has seen nothing.
+    """
+
+    def __init__(self, owner: str, slots: tuple[InputSlot, ...], place: int) -> None:
+        self.owner = owner
+        self.slots = slots
+        self.place = place  # where they begin in `hyper`
+        self.last: dict[int, float] = {}
+        self.waiting: dict[int, float] = {}
+        self.deaf = False
+        self._before: dict[int, float] = {}
+
+    def give(self, inputs: Mapping[str, float]) -> None:
+        """Let the inputs of these names wait for the next step."""
+        self._before = dict(self.waiting)
+        for index, slot in enumerate(self.slots):
+            if slot.known_as in inputs:
+                self.waiting[index] = inputs[slot.known_as]
+
+    def take_back(self) -> None:
+        """Forget what was given last."""
+        self.waiting = dict(self._before)
+
+    def fill(self, hyper: Numbers) -> None:
+        """Write values and flags of the step to come.
+
+        Raises:
+            StepError: one has never come, and the rule reads it without asking.
+        """
+        waiting = {} if self.deaf else self.waiting
+        for index, slot in enumerate(self.slots):
+            if slot.needed and index not in waiting and index not in self.last:
+                raise StepError(
+                    f"{self.owner} reads its input `{slot.known_as}`, which has not come yet: "
+                    f"hand it in with this step, as in `{slot.known_as}=0.5`, "
+                    f"or ask `given({slot.known_as})` in the spec first"
+                )
+            value = waiting.get(index, self.last.get(index, math.nan))
+            hyper[self.place + 2 * index] = value
+            hyper[self.place + 2 * index + 1] = float(index in waiting)
+
+    def commit(self, part: int) -> None:
+        """Note that a step of `part` has seen what waited."""
+        if self.deaf:
+            return
+        for index in [i for i in self.waiting if self.slots[i].part == part]:
+            self.last[index] = self.waiting.pop(index)
+        self._before = dict(self.waiting)
+
+    def copy(self) -> Inbox:
+        """Return an inbox that holds the same."""
+        new = Inbox(self.owner, self.slots, self.place)
+        new.last, new.waiting, new._before = dict(self.last), dict(self.waiting), self._before
+        return new
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what came and what waits as plain data."""
+        names = [slot.name for slot in self.slots]
+        return {
+            "last": {names[i]: value for i, value in self.last.items()},
+            "waiting": {names[i]: value for i, value in self.waiting.items()},
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        index_of = {slot.name: i for i, slot in enumerate(self.slots)}
+        self.last = {index_of[name]: float(value) for name, value in state["last"].items()}
+        self.waiting = {index_of[name]: float(value) for name, value in state["waiting"].items()}
+
+
+def inputs_of(source: object) -> tuple[str, ...]:
+    """Return the names of what a schedule wants handed in; nothing else wants any."""
+    found: tuple[str, ...] = getattr(source, "inputs", ())
+    return found
+
+
+def checked_inputs(owner: str, known: Iterable[str], inputs: Mapping[str, Any]) -> dict[str, float]:
+    """Return the inputs that were given; None stands for one that did not come.
+
+    Raises:
+        StepError: nothing has an input of such a name, or it is not a number.
+    """
+    names = sorted(set(known))
+    checked = {}
+    for name, value in inputs.items():
+        if name not in names:
+            listed = ", ".join(f"`{each}`" for each in names)
+            has = f"it has {listed}" if names else "neither it nor a schedule in it has inputs"
+            hint = did_you_mean(name, names) or has
+            raise StepError(f"{owner} has no input `{name}`: {hint}")
+        if value is None:
+            continue
+        number = value[()] if getattr(value, "shape", None) == () else value
+        if isinstance(number, bool) or not isinstance(number, numbers.Real):
+            raise StepError(
+                f"input `{name}` is {value!r}, of type {type(value).__name__}: give a number"
+            )
+        checked[name] = float(number)
+    return checked
