@@ -156,7 +156,9 @@ def _rule_names(expression: syntax.Expression) -> Iterator[str]:
     match expression:
         case syntax.Name(name) | syntax.Call(name):
             yield name
-        case syntax.Binary("|", left, right):
+        case syntax.Attribute(value) | syntax.Unary(_, value):
+            yield from _rule_names(value)
+        case syntax.Binary(_, left, right) | syntax.Sequence(left, _, right):
             yield from _rule_names(left)
             yield from _rule_names(right)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from optdsl.diagnostics import did_you_mean
 from optdsl.language import syntax
-from optdsl.model.declarations import not_yet
+from optdsl.model.feeding import feed
 from optdsl.model.hyperparameters import check_in_domain
 from optdsl.model.inheritance import keyword_arguments
 from optdsl.model.names import Names
@@ -20,13 +21,15 @@ def with_defaults(
     system: System,
     arguments: tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...],
     problems: Problems,
+    as_schedule: Callable[[syntax.Expression], System | None],
 ) -> System:
     """Return `system` with the defaults that `arguments` name.
 
-    A bare name or alias reaches every part that has it, `AdamW.eta` one.
+    A bare name or alias reaches every part that has it, `AdamW.eta` one. A schedule takes the
+    place of a hyperparameter.
     """
-    hyperparameters = system.hyperparameters
     for name, argument in keyword_arguments(arguments, problems):
+        hyperparameters = system.hyperparameters
         meant = {h.name for h in hyperparameters if answers_to(h, name)}
         if not meant:
             known = {n for h in hyperparameters for n in names_for(h)}
@@ -36,11 +39,17 @@ def with_defaults(
                 argument.span,
                 did_you_mean(name, known) or "it has " + ", ".join(sorted(known)),
             )
+        schedule = as_schedule(argument.value)
+        if schedule is not None:
+            for fed in sorted(meant):
+                system = feed(system, fed, schedule, problems, argument.span)
+            continue
         hyperparameters = tuple(
             _with_default(h, argument.value, problems) if h.name in meant else h
             for h in hyperparameters
         )
-    return replace(system, hyperparameters=hyperparameters)
+        system = replace(system, hyperparameters=hyperparameters)
+    return system
 
 
 def names_for(hyperparameter: Hyperparameter) -> set[str]:
@@ -63,9 +72,6 @@ def _with_default(
     if exact is not None and hyperparameter.domain is not None:
         check_in_domain(hyperparameter.name, exact, hyperparameter.domain, value, problems)
     translator = Translator(_nothing_but_t(), problems, lambda call: None)
-    if isinstance(value, syntax.Call) and value.function[:1].isupper():
-        not_yet(problems, "schedules given within a composition", value.span)
-        return hyperparameter
     return replace(hyperparameter, default=translator.number(value))
 
 

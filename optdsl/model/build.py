@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
-from optdsl.model.composition import compose, schedule_call, with_schedules
+from optdsl.model.composition import compose
 from optdsl.model.declarations import Declarations, declare
 from optdsl.model.equations import Typed, type_equations
 from optdsl.model.expressions import Expression, Kind, Value
+from optdsl.model.feeding import feed
 from optdsl.model.gradients import name_gradients
 from optdsl.model.hyperparameters import hyperparameters
 from optdsl.model.indices import write_out
@@ -18,6 +20,7 @@ from optdsl.model.numbers import time_index
 from optdsl.model.order import dependency_order, report_unused
 from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
+from optdsl.model.scheduling import Schedules
 from optdsl.model.starts import starts_needed
 from optdsl.model.system import Input, Skip, State, System
 from optdsl.model.wrapping import hand_in
@@ -52,17 +55,36 @@ def build(
         assert system is not None
         return system
     written_out = write_out(flatten(definition, lookup, problems), problems)
+    schedules = Schedules(lookup, problems, build)
+    written_out, fed = _without_fed(written_out, schedules)
     declared = declare(written_out, problems)
     gradients = name_gradients(declared)
-    inlined: dict[syntax.Call, System] = {}
-    inline = schedule_call(inlined, lookup, problems, build)
-    typed = type_equations(declared, gradients, problems, inline)
+    typed = type_equations(declared, gradients, problems, schedules)
     system = _assemble(declared, typed, problems, allow_unused)
     problems.raise_if_any()
-    system = with_schedules(system, inlined)
+    system = schedules.before(system)
+    for hyper, schedule in fed.items():
+        system = feed(system, hyper.name, schedule, problems, hyper.span)
     system = hand_in(system, _handed_in(definition, lookup, rules), definition.span, problems)
     problems.raise_if_any()
     return system
+
+
+def _without_fed(
+    definition: syntax.Definition, schedules: Schedules
+) -> tuple[syntax.Definition, dict[syntax.Hyper, System]]:
+    """Return a definition without the defaults that are schedules, and these."""
+    fed: dict[syntax.Hyper, System] = {}
+    statements: list[syntax.Statement] = []
+    for statement in definition.statements:
+        schedule = None
+        if isinstance(statement, syntax.Hyper) and statement.default is not None:
+            schedule = schedules.as_schedule(statement.default)
+        if isinstance(statement, syntax.Hyper) and schedule is not None:
+            statement = replace(statement, default=None)
+            fed[statement] = schedule
+        statements.append(statement)
+    return replace(definition, statements=tuple(statements)), fed
 
 
 def _handed_in(

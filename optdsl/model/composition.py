@@ -9,13 +9,12 @@ from typing import Protocol, TypeAlias
 from optdsl.language import syntax
 from optdsl.model.arguments import with_defaults
 from optdsl.model.declarations import a, not_yet
-from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.indices import with_tuples
 from optdsl.model.inheritance import Lookup
-from optdsl.model.merging import in_front, names_of, pipe, rename
+from optdsl.model.merging import pipe
 from optdsl.model.problems import Problems
+from optdsl.model.scheduling import Schedules
 from optdsl.model.system import System
-from optdsl.model.translation import Inline
 
 Arguments: TypeAlias = tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...]
 
@@ -86,12 +85,12 @@ class _Composer:
                 return self.named(name, arguments, expression)
             case syntax.Binary("|", left, right):
                 return self.piped(left, right)
+            case _ if self.definition.family == "schedule":
+                return self.build(_as_equation(self.definition), self.lookup)
             case syntax.Conditional():
                 not_yet(self.problems, "rules chosen tensor by tensor", expression.span)
             case syntax.Sequence():
                 not_yet(self.problems, "rules that follow one another", expression.span)
-            case _ if self.definition.family == "schedule":
-                return self.build(_as_equation(self.definition), self.lookup)
             case _:
                 self.problems.error(
                     "not-a-rule",
@@ -121,7 +120,10 @@ class _Composer:
         if rules is None:
             return None
         system = self.build(definition, self.lookup, rules=rules)
-        return with_defaults(system, rest, self.problems)
+        schedules = Schedules(self.lookup, self.problems, self.build)
+        if system.family == "schedule":
+            return schedules.given(system, rest)
+        return with_defaults(system, rest, self.problems, schedules.as_schedule)
 
     def handed_in(
         self, definition: syntax.Definition, arguments: Arguments, node: syntax.Node
@@ -188,45 +190,3 @@ def _as_equation(definition: syntax.Definition) -> syntax.Definition:
     gives = definition.gives or ("eta",)
     equation = syntax.Equation((syntax.Name(gives[0]),), definition.value)
     return replace(definition, value=None, gives=gives, statements=(equation,))
-
-
-def schedule_call(
-    inlined: dict[syntax.Call, System],
-    lookup: Lookup,
-    problems: Problems,
-    build: Build,
-) -> Inline:
-    """Return a function that makes a value of a call such as `Cosine(T=100)`.
-
-    The systems of the schedules called are gathered in `inlined`; equal calls share one.
-    """
-
-    def inline(call: syntax.Call) -> Expression | None:
-        if call not in inlined:
-            definition = lookup(call.function)
-            if definition is None or definition.family != "schedule":
-                return None
-            definition, rest = with_tuples(definition, call.arguments)
-            system = with_defaults(build(definition, lookup), rest, problems)
-            taken = {system.name for system in inlined.values()}
-            name = call.function
-            while name in taken:
-                name += "_"
-            inlined[call] = replace(_prefixed(system, name), name=name)
-        return Value(inlined[call].outputs[0], Kind.STEP)
-
-    return inline
-
-
-def _prefixed(system: System, prefix: str) -> System:
-    changes = {name: f"{prefix}_{name}" for name in names_of(system)}
-    changes[system.outputs[0]] = prefix
-    return rename(system, changes)
-
-
-def with_schedules(system: System, inlined: dict[syntax.Call, System]) -> System:
-    """Return `system` with the schedules that it calls computed in front of its equations."""
-    for schedule in inlined.values():
-        system = in_front(schedule, system)
-        system = replace(system, source=join_sources(system.source, schedule.source))
-    return system

@@ -79,7 +79,7 @@ def draws_of(system: System) -> list[Draw]:
     return list(dict.fromkeys(node for node in nodes if isinstance(node, Draw)))
 
 
-def _later(system: System, parts: int) -> System:
+def later(system: System, parts: int) -> System:
     """Return `system` as what follows `parts` skips."""
     if parts == 0:
         return system
@@ -137,7 +137,7 @@ def pipe(first: System, second: System) -> System:
     `first` is a transform; one with states stands before a single gradient. What
     `first` skips, `second` does not see: its parts come after.
     """
-    second = _later(second, len(first.skips))
+    second = later(second, len(first.skips))
     hyperparameters = None
     inputs: tuple[str, ...] = ()
     equations: tuple[Equation, ...] = second.equations

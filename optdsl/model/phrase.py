@@ -39,5 +39,5 @@ def phrase(expression: syntax.Expression, system: System) -> Expression:
     return translated
 
 
-def _no_schedules(call: syntax.Call) -> Expression | None:
+def _no_schedules(call: syntax.Expression) -> Expression | None:
     return None

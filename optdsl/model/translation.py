@@ -26,7 +26,7 @@ from optdsl.model.names import Names
 from optdsl.model.problems import Problems
 from optdsl.model.reference import ZERO, References
 
-Inline: TypeAlias = Callable[[syntax.Call], "Expression | None"]
+Inline: TypeAlias = Callable[[syntax.Expression], "Expression | None"]
 
 _CONDITIONS = frozenset({"and", "or", "not"})
 _DISTRIBUTIONS = "write `normal(mean, deviation)` or `uniform(low, high)`"
@@ -112,6 +112,10 @@ class Translator(References):
                 return Number(expression.value, text)
             case syntax.Constant(name):
                 return Constant(name)
+            case syntax.Name(name, ()) if name not in self.names.readable and (
+                (inlined := self.inline(expression)) is not None
+            ):
+                return inlined
             case syntax.Name():
                 return self.read(expression)
             case syntax.Unary("-", operand):
@@ -128,6 +132,10 @@ class Translator(References):
                 return self._later("matrices", expression.span)
             case syntax.Attribute(syntax.Name(rule, ()), name) if rule in self.names.rules:
                 return Value(f"{rule}.{name}", Kind.STEP)
+            case syntax.Attribute() | syntax.Sequence() if (
+                inlined := self.inline(expression)
+            ) is not None:
+                return inlined
             case syntax.Attribute():
                 return self._wrong(
                     "undefined-name",

@@ -24,6 +24,7 @@ from optdsl.model.expressions import (
     apply,
     number,
     transform,
+    values,
     walk,
 )
 from optdsl.model.system import Equation, Gradient, System
@@ -49,6 +50,8 @@ def store_gradient_point(system: System) -> System | None:
     point = _inline(gradient.point, system)
     if point is None or not _on_spine(point) or not _starts_there(point, system):
         return None
+    if any(read.name in (*system.inputs, *system.flags) for read in values(point)):
+        return None  # where the next gradient is taken is not known before they come
     before, after = _new_names(system, gradient)
     recovered = Equation(before, _invert(point, THETA_BEFORE), _first_reader(system))
     equations = sorted(

@@ -1,0 +1,159 @@
+"""Schedules as values: called in an expression, one after another, in place of a hyperparameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TypeAlias
+
+from optdsl.diagnostics import did_you_mean
+from optdsl.language import syntax
+from optdsl.model.arguments import with_defaults
+from optdsl.model.epochs import in_epochs
+from optdsl.model.expressions import Expression, Kind, Value
+from optdsl.model.following import one_after_another
+from optdsl.model.indices import with_tuples
+from optdsl.model.inheritance import Lookup
+from optdsl.model.merging import in_front, names_of, rename
+from optdsl.model.numbers import constant_value
+from optdsl.model.problems import Problems
+from optdsl.model.reading import nodes
+from optdsl.model.system import System
+
+Build: TypeAlias = Callable[[syntax.Definition, Lookup], System]
+Arguments: TypeAlias = tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...]
+
+
+@dataclass
+class Schedules:
+    """The schedules that one definition calls; equal calls share one.
+
+    Each is a system whose names no other has, and its outputs by the names that it gives them.
+    """
+
+    lookup: Lookup
+    problems: Problems
+    build: Build
+    called: dict[syntax.Expression, tuple[System, dict[str, str]]] = field(default_factory=dict)
+
+    def __call__(self, node: syntax.Expression) -> Expression | None:
+        """Return the value of a call such as `Cosine(T=100)`; None for what is no schedule."""
+        match node:
+            case syntax.Attribute(value, name):
+                return self._output(node, value, name)
+            case syntax.Name(name, ()):
+                node = syntax.Call(name, span=node.span)
+        if node not in self.called:
+            system = self._system(node)
+            if system is None:
+                return None
+            self.called[node] = self._apart(system, _called(node))
+        return Value(self.called[node][0].outputs[0], Kind.STEP)
+
+    def as_schedule(self, expression: syntax.Expression) -> System | None:
+        """Return the schedule that an expression is, None where it calls none."""
+        if not any(self._is_schedule(node) for node in nodes(expression)):
+            return None
+        return self.build(_definition(expression), self.lookup)
+
+    def before(self, system: System) -> System:
+        """Return `system` with the schedules that it calls computed in front of its equations."""
+        for schedule, _ in self.called.values():
+            system = in_front(schedule, system)
+            sources = dict.fromkeys(text for text in (system.source, schedule.source) if text)
+            system = replace(system, source="\n\n".join(sources))
+        return system
+
+    def _is_schedule(self, node: syntax.Node) -> bool:
+        match node:
+            case syntax.Sequence():
+                return True
+            case syntax.Call(name) | syntax.Name(name, ()):
+                definition = self.lookup(name) if name[:1].isupper() else None
+                return definition is not None and definition.family == "schedule"
+        return False
+
+    def _output(
+        self, node: syntax.Attribute, value: syntax.Expression, name: str
+    ) -> Expression | None:
+        if not isinstance(value, syntax.Call | syntax.Name) or self(value) is None:
+            return None
+        key = syntax.Call(value.name) if isinstance(value, syntax.Name) else value
+        outputs = self.called[key][1]
+        if name not in outputs:
+            hint = did_you_mean(name, outputs) or f"it gives {', '.join(outputs)}"
+            self.problems.error(
+                "undefined-name", f"this schedule gives no `{name}`", node.span, hint
+            )
+            name = next(iter(outputs))
+        return Value(outputs[name], Kind.STEP)
+
+    def _system(self, node: syntax.Expression) -> System | None:
+        match node:
+            case syntax.Call(name, arguments):
+                definition = self.lookup(name)
+                if definition is None or definition.family != "schedule":
+                    return None
+                definition, rest = with_tuples(definition, arguments)
+                return self.given(self.build(definition, self.lookup), rest)
+            case syntax.Sequence(first, steps, second):
+                count = constant_value(steps)
+                if not isinstance(count, Fraction) or count.denominator != 1 or count < 0:
+                    self.problems.error(
+                        "bad-steps", "this is no number of steps", steps.span,
+                        "write a whole number: `A for 1000 then B`",
+                    )  # fmt: skip
+                    count = Fraction(1)
+                parts = (self.build(_definition(part), self.lookup) for part in (first, second))
+                return one_after_another(next(parts), int(count), next(parts))
+        return None
+
+    def given(self, schedule: System, arguments: Arguments) -> System:
+        """Return a schedule with its hyperparameters, and `per_epoch`, as a call gives them."""
+        plain: list[syntax.Expression | syntax.Keyword | syntax.Scope] = []
+        every: syntax.Keyword | None = None
+        for argument in arguments:
+            if isinstance(argument, syntax.Keyword) and argument.name == "per_epoch":
+                every = argument
+            else:
+                plain.append(argument)
+        system = with_defaults(schedule, tuple(plain), self.problems, self.as_schedule)
+        if every is None or any(h.name == "per_epoch" for h in schedule.hyperparameters):
+            return system
+        steps = constant_value(every.value)
+        if not isinstance(steps, Fraction) or steps.denominator != 1 or steps < 1:
+            self.problems.error(
+                "bad-steps", "`per_epoch` is the number of steps in an epoch", every.span,
+                "write a whole number: `per_epoch=200`",
+            )  # fmt: skip
+            return system
+        if system.handed_in:
+            self.problems.error(
+                "bad-steps", f"`{system.name}` has inputs, which come at single steps", every.span,
+                "give it `per_epoch` in Python: there, what comes waits for the next epoch",
+            )  # fmt: skip
+            return system
+        return in_epochs(system, int(steps))
+
+    def _apart(self, system: System, called: str) -> tuple[System, dict[str, str]]:
+        taken = set().union(*(names_of(other) for other, _ in self.called.values()))
+        prefix = called
+        while any(name == prefix or name.startswith(f"{prefix}_") for name in taken):
+            prefix += "_"
+        changes = {name: f"{prefix}_{name}" for name in names_of(system)}
+        changes[system.outputs[0]] = prefix
+        renamed = rename(system, changes)
+        outputs = dict(zip(system.outputs, renamed.outputs, strict=True))
+        return replace(renamed, name=prefix), outputs
+
+
+def _called(node: syntax.Expression) -> str:
+    return node.function if isinstance(node, syntax.Call) else "Schedule"
+
+
+def _definition(expression: syntax.Expression) -> syntax.Definition:
+    equation = syntax.Equation((syntax.Name("eta"),), expression, span=expression.span)
+    return syntax.Definition(
+        "schedule", "Schedule", gives=("eta",), statements=(equation,), span=expression.span
+    )
