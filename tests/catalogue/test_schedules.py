@@ -209,3 +209,102 @@ def test_an_optimizer_resumes_in_the_middle_of_a_cycle(name, pause, tmp_path):
     for _ in range(40 - pause):
         resumed.step([np.sin(second)])
     assert second.tobytes() == whole.tobytes()
+
+
+def plateau_of_torch(metrics, **options):
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    scheduler = LR.ReduceLROnPlateau(optimizer, eps=0, **options)
+    found = []
+    for metric in metrics:  # theirs is told after a step, ours before the step that uses it
+        if metric is not None:
+            scheduler.step(metric)
+        found.append(optimizer.param_groups[0]["lr"])
+    return np.array(found)
+
+
+PLATEAUS = [
+    {},
+    {"patience": 0, "factor": 0.9, "min_lr": 1e-3},
+    {"patience": 3, "cooldown": 7, "factor": 0.8, "threshold": 0.02},
+]
+
+
+@pytest.mark.parametrize("options", PLATEAUS)
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_plateau(mode, options):
+    random = np.random.default_rng(3)
+    noise = 1 + 0.1 * random.normal(size=STEPS)
+    decay = np.exp(-np.arange(STEPS) / 3000)
+    metrics = (noise * (decay if mode == "min" else 1 / decay)).tolist()
+    metrics = [m if random.random() < 0.5 else None for m in metrics]
+    theirs = plateau_of_torch(metrics, mode=mode, **{"factor": 0.1, "patience": 10} | options)
+    ours = dict(options)
+    ours["eta_min"] = ours.pop("min_lr", 0)
+    made = optdsl.load("Plateau" if mode == "min" else "PlateauOfScore")(value=0.1, **ours)
+    drops = np.flatnonzero(np.diff(theirs)) + 2
+    assert len(drops) > 3
+    check(made.values(STEPS, metric=metrics), theirs, tuple(drops[:10].tolist()))
+
+
+def test_batch_growth():
+    # Smith et al. 2017: B grows where the rate would fall, and B is proportional to 1/(1 - m).
+    schedule = optdsl.load("BatchGrowth")(value=64, factor=3, every=1500, end=10_000, momentum=0.8)
+    size, sizes, momenta = 64, [], []
+    for step in range(STEPS):
+        if step and step % 1500 == 0:
+            size *= 3
+        sizes.append(min(size, 10_000))
+        momenta.append(1 - (1 - 0.8) * 64 / sizes[-1])
+    check(schedule.values(STEPS), np.array(sizes), (1501, 3001, 7501))
+    check(schedule.output("m").values(STEPS), np.array(momenta), (1501, 3001, 7501))
+
+
+RESTARTS = "WarmRestarts(eta_max=0.1, eta_min=0, T_0=7, T_mult=2)"
+
+
+def test_one_after_another_beside_optax():
+    made = optdsl.load("Linear(eta_1=0.1, T=1000) for 1000 then Cosine(eta_max=0.1, T=9000)")()
+    theirs = optax.warmup_cosine_decay_schedule(0.0, 0.1, 1000, STEPS)
+    check(made.values(STEPS), optax_values(theirs), (1001,))
+
+
+def test_the_second_counts_its_own_steps_and_stands_still_before():
+    made = optdsl.load(f"Linear(eta_1=0.1, T=5) for 1234 then 0.5*{RESTARTS}")().values(STEPS)
+    restarts = optdsl.load(RESTARTS)().values(STEPS - 1234)
+    assert (made[1234:] == 0.5 * restarts).all()
+    three = optdsl.load(f"Halving for 3 then {RESTARTS} for 40 then Halving")().values(60)
+    assert (three[3:43] == restarts[:40]).all()
+    assert (three[43:] == optdsl.load("Halving")().values(17)).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["Halving", "WarmRestarts(T_0=3)", "Triangular(n=4)", "Cosine(T=9)"]
+)
+@pytest.mark.parametrize("k", [1, 3, 200])
+def test_epochs(name, k):
+    schedule = optdsl.load(name)
+    expected = np.repeat(schedule().values(50), k)
+    assert (schedule(per_epoch=k).values(50 * k) == expected).all()
+    call = name[:-1] + ", " if name.endswith(")") else name + "("
+    assert (optdsl.load(f"{call}per_epoch={k})")().values(50 * k) == expected).all()
+
+
+def test_restarts_where_t_i_is_the_epoch_of_the_next():
+    # The highlights call T_i "the epoch of the next restart"; in the paper it is a length.
+    lengths = optdsl.load("WarmRestarts")(value=1, T_0=3).values(12)
+    epochs = loop(lambda t: 0.5 * (1 + math.cos(math.pi * ((t - 1) % 3) / ((t - 1) // 3 * 3 + 3))))
+    parts = np.flatnonzero(np.abs(lengths - epochs[:12]) > 1e-12)
+    assert parts[0] == 4  # the second step of the second cycle
+
+
+def test_the_code_of_the_lecture_is_not_its_formula():
+    # `if not epoch % 10: lr = initial_lr*exp(-k*epoch)` against eta_0*exp(-k*t).
+    held, rate = [], 0.0
+    for epoch in range(1, 41):
+        if epoch == 1 or epoch % 10 == 0:
+            rate = 0.1 * math.exp(-0.05 * epoch)
+        held.append(rate)
+    ours = optdsl.load("Exponential")(value=0.1, k=0.05).values(40)
+    agree = np.isclose(ours, held, rtol=1e-12)
+    assert agree[[0, 9, 19]].all()
+    assert not agree[[1, 8, 10]].any()
