@@ -91,8 +91,9 @@ def _restored_other(stored: Mapping[str, Any], now: Source | None, label: str) -
         )
     attached = {key: stored[key] for key in ("per_epoch", "output") if key in stored}
     if attached != now.attachment():
+        words = " and ".join(f"{key} {value!r}" for key, value in attached.items())
         raise CheckpointError(
-            f"hyperparameter {label} was {name} with {attached or 'neither per_epoch nor output'}: "
+            f"hyperparameter {label} was {name} with {words or 'neither per_epoch nor output'}: "
             f"give it so again, now {now!r} stands there"
         )
     sources = _restored_group(now.settings, stored["hyperparameters"], f" of {name}")

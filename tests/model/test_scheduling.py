@@ -52,7 +52,7 @@ optimizer Begun
   D[t] = 0.5*D[t-1]
   theta[t] = theta[t-1] - D[t]*g[t]
 """)
-    read = {h.name for h in built.hyperparameters}
+    read = {h.local_name for h in built.hyperparameters}
     assert read == {"eta_max", "eta_min", "T_0", "T_mult"}
     assert built.state("D").start is not None
 
