@@ -182,11 +182,7 @@ def _drop_unread(
     outputs = {"theta", *gives, *definition.gives}
     while True:
         read = outputs.union(*(names_read(s) for s in (*inherited, *own)))
-        kept = tuple(
-            s
-            for s in inherited
-            if not isinstance(s, _NAMED) or _name(s) in read
-        )
+        kept = tuple(s for s in inherited if not isinstance(s, _NAMED) or _name(s) in read)
         if kept == inherited:
             return _hypers_first((*inherited, *own))
         inherited = kept

@@ -146,7 +146,7 @@ def test_epochs_see_what_came_when_the_next_begins(load):
 def test_a_state_notes_how_a_schedule_was_attached():
     SGD, growth = optdsl.load("SGD"), optdsl.load("BatchGrowth")()
     state = SGD([np.ones(2)], lr=growth.output("m")).state_dict()
-    with pytest.raises(CheckpointError, match="BatchGrowth with output .m."):
+    with pytest.raises(CheckpointError, match=r"BatchGrowth with output .m."):
         SGD([np.ones(2)], lr=growth).load_state_dict(state)
     SGD([np.ones(2)], lr=growth.output("m")).load_state_dict(state)
     with pytest.raises(HyperparameterError, match="it gives `B`, `m`"):
