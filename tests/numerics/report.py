@@ -2,7 +2,7 @@
 
 Units in the last place per rule, of float32 steps against the float64 reference and of float64
 steps of both targets against 50 digits; then how far trajectories part from those of torch and
-Optax. With `--full`, a tensor of a million entries is among them.
+Optax. With `--all`, of every shipped rule; with `--million`, a large tensor is among them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.numerics.judge import judge_double, judge_single
-from tests.numerics.subjects import CHECKPOINTS, FEW, MANY, rules, subject
+from tests.numerics.subjects import CHECKPOINTS, FEW, MANY, QUICK, rules, subject
 from tests.numerics.walks import CASES, differences
 
 
@@ -23,11 +23,11 @@ def _worst(readings: list[Any]) -> str:
     return f"{found.ulps:.2f} ({found.value}, t = {found.t})"
 
 
-def _steps(shapes: Any, checkpoints: tuple[int, ...]) -> Table:
+def _steps(chosen_rules: tuple[str, ...], shapes: Any, checkpoints: tuple[int, ...]) -> Table:
     table = Table(title="Largest error of a step, in units in the last place")
     for column in ("rule", "gradients", "float32", "float64 numba-cpu", "float64 reference"):
         table.add_column(column)
-    for rule in rules():
+    for rule in chosen_rules:
         chosen = subject(rule)
         if chosen.draws:
             continue
@@ -51,10 +51,11 @@ def _trajectories(shapes: Any) -> Table:
 
 
 def main() -> None:
-    full = "--full" in sys.argv[1:]
+    every, million = "--all" in sys.argv[1:], "--million" in sys.argv[1:]
+    shapes, checkpoints = (MANY, (2, 200)) if million else (FEW, CHECKPOINTS)
     console = Console(width=110)
-    console.print(_steps(MANY if full else FEW, (2, 200) if full else CHECKPOINTS))
-    console.print(_trajectories(MANY if full else FEW))
+    console.print(_steps(rules() if every else QUICK, shapes, checkpoints))
+    console.print(_trajectories(shapes))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from optdsl.model.system import Hyperparameter, System
 
 SHAPES = ((0,), (3, 0), (), (1,), (7,), (33,), (17, 19), (3, 5, 7))
 FEW = (*SHAPES, (20_001,))  # several chunks
+FEWER = (*SHAPES, (5_000,))  # two
 MANY = (*SHAPES, (1000, 1001))
 STEPS = 200
 CHECKPOINTS = (1, 2, 3, 10, 50, 200)
