@@ -212,7 +212,15 @@ def _check_clashes(declared: Declarations, problems: Problems) -> None:
                 given.span,
                 "what is handed in has no equation: give one of them another name",
             )
+    draws = any(rule.drawn is not None for rule in declared.rules.values())
     for name, hyper in declared.hypers.items():
+        if draws and "seed" in (name, hyper.alias.name if hyper.alias else None):
+            problems.error(
+                "reserved-name",
+                "a rule that draws numbers takes a `seed`, so no hyperparameter can be called so",
+                hyper.span,
+                "choose another name",
+            )
         rule = declared.rules.get(name)
         if rule is not None:
             problems.error(
