@@ -44,8 +44,7 @@ def test_with_a_million_entries(case, dtype):
 
 
 def test_every_quick_rule_walks_beside_another():
-    walking = {"".join(case.rule.split("(c=2)")) for case in CASES}
-    assert walking >= set(QUICK_RULES)
+    assert {case.rule for case in CASES} >= set(QUICK_RULES)
 
 
 def test_another_rule_is_seen():

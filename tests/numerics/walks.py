@@ -243,7 +243,7 @@ CASES = (
             lambda o: _LR.CosineAnnealingWarmRestarts(o, 30, 2, 1e-3))),
     }, needs={"lr": {
         "schedule": "WarmRestarts", "eta_max": 0.02, "eta_min": 1e-3, "T_0": 30, "T_mult": 2}}),
-    Case("ClipByGlobalNorm | Adam", "ClipByGlobalNorm(c=2) | Adam", {"lr": 0.01}, {
+    Case("ClipByGlobalNorm | Adam", "ClipByGlobalNorm | Adam", {"lr": 0.01, "c": 2}, {
         "optax": _optax(lambda: optax.chain(optax.clip_by_global_norm(2), optax.adam(0.01))),
     }),
     Case("SkipNonfinite | Adam", "SkipNonfinite | Adam", {"lr": 0.01}, {
