@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from math import isqrt
 from typing import Any, Final, Literal, TypeAlias
 
@@ -125,6 +126,9 @@ class Arithmetic:
 
     def apply(self, operator: str, arguments: Sequence[Scalar]) -> Scalar:
         """Return `operator` on `arguments`; undefined as soon as one of them is."""
+        plain = all(type(argument) is Real for argument in arguments)
+        if plain and len(arguments) == 2 and operator in self._binary:
+            return self._checked(self._binary[operator](*arguments))  # type: ignore[arg-type]
         if operator == "finite" and arguments[0] is UNDEFINED:
             return False
         known: list[_Known] = []
@@ -315,6 +319,12 @@ class Arithmetic:
             if size * n > _LARGEST_FRACTION:
                 return Real(self._rounded(x) ** n, _power_float(x.magnitude, n))
         return Real(x.value**n, _power_float(x.magnitude, n))
+
+
+@cache
+def arithmetic(digits: int) -> Arithmetic:
+    """Return the arithmetic to a number of digits; it holds no state, so each is made once."""
+    return Arithmetic(digits)
 
 
 def _power_float(x: float, n: int) -> float:

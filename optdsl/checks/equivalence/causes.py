@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
-from time import monotonic
 
 from optdsl.checks.equivalence.edits import edits
+from optdsl.checks.equivalence.effort import Effort
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Race
 from optdsl.checks.equivalence.trials import Trial, trials
-from optdsl.model.arithmetic import Arithmetic, Real
+from optdsl.model.arithmetic import Real, arithmetic
 from optdsl.model.evaluation import Step
 from optdsl.model.expressions import number
 
 _DIGITS = 30
 _POINTS = 12
+_EFFORT = 16_000
 
 
-def likely_cause(question: Question, trial: Trial, seconds: float = 0.8) -> str | None:
+def likely_cause(question: Question, trial: Trial) -> str | None:
     """Return words for a change that makes the systems agree, or None."""
-    deadline = monotonic() + seconds
     steps = max(3, trial.steps + 1)
-    if not _part_often(question, steps):
+    points = list(trials(question, steps, _POINTS, seed=3))
+    if not _part_often(question, points):
         return None
+    effort = Effort(_EFFORT)
     for words, changed in _changes(question):
-        if monotonic() > deadline:
-            return None
-        if _agree(changed, trial, steps):
+        same = changed.constant == question.constant and changed.fixed == question.fixed
+        if same and not _agree_at(changed, trial, effort):
+            continue
+        others = points if same else trials(changed, steps, _POINTS, seed=3)
+        if _agree(changed, others, effort):
             return words
+        if effort.left < 0:
+            return None
     return None
 
 
@@ -55,28 +61,41 @@ def _changes(question: Question) -> Iterator[tuple[str, Question]]:
             yield f"they agree at {name} = 0", replace(question, fixed=fixed)
 
 
-def _part_often(question: Question, steps: int) -> bool:
+def _part_often(question: Question, points: Sequence[Trial]) -> bool:
     """Do the systems part on a third of the inputs, so that agreeing on all would say something?"""
     parted = 0
-    for other in trials(question, steps, _POINTS, seed=3):
-        parted += Race(question, other, Arithmetic(_DIGITS)).run().difference is not None
+    for trial in points:
+        parted += Race(question, trial, arithmetic(_DIGITS)).run().difference is not None
         if 3 * parted >= _POINTS:
             return True
     return False
 
 
-def _agree(question: Question, trial: Trial, steps: int) -> bool:
+def _agree_at(question: Question, trial: Trial, effort: Effort) -> bool:
+    """Do the systems agree at the inputs of the counterexample?"""
+    race = _race(question, trial, effort)
+    return race is not None and race.difference is None
+
+
+def _agree(question: Question, points: Iterable[Trial], effort: Effort) -> bool:
     """Do the systems agree on many inputs, with outputs that are defined and change?"""
     moving = 0
-    for other in trials(question, steps, _POINTS, seed=3):
-        try:
-            race = Race(question, other, Arithmetic(_DIGITS)).run()
-        except (RecursionError, KeyError):  # the change made an equation read itself
-            return False
-        if race.difference is not None:
+    for trial in points:
+        race = _race(question, trial, effort)
+        if race is None or race.difference is not None:
             return False
         moving += _moves(race)
     return moving > 1
+
+
+def _race(question: Question, trial: Trial, effort: Effort) -> Race | None:
+    """Run a race; None where the effort is spent, or a change made an equation read itself."""
+    if not effort.allows(question, trial):
+        return None
+    try:
+        return Race(question, trial, arithmetic(_DIGITS)).run()
+    except (RecursionError, KeyError):
+        return None
 
 
 def _moves(race: Race) -> bool:

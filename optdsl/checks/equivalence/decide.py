@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from optdsl.checks.equivalence.causes import likely_cause
 from optdsl.checks.equivalence.induction import Proof
 from optdsl.checks.equivalence.maps import find_maps
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
-from optdsl.checks.equivalence.refute import DIGITS, Refutation, refute
+from optdsl.checks.equivalence.refute import (
+    DIGITS,
+    Refutation,
+    first_look,
+    in_simple_inputs,
+    refute,
+    second_look,
+)
 from optdsl.checks.equivalence.reverse import reversed_question
 from optdsl.checks.equivalence.signs import REALS, Range
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.equivalence.verdict import Counterexample, Verdict
 from optdsl.checks.equivalence.words import number_text, text, value_text
-from optdsl.model.arithmetic import Arithmetic
+from optdsl.model.arithmetic import arithmetic
 from optdsl.model.expressions import Expression, Value
 from optdsl.model.system import System
 
@@ -49,13 +57,20 @@ def compare(
     obstacle = _not_understood(question)
     if obstacle is not None:
         return Verdict("not understood", obstacle)
-    refutation = refute(question)
-    if refutation.trial is not None:
-        return _differs(question, refutation, explain)
-    broken = next((r.broken_hint for r in refutation.races if r.broken_hint is not None), None)
-    if broken is not None:
-        return Verdict("not understood", _broken_hint(broken))
-    return _prove(question, refutation)
+    found = refute(question, first_look(question))
+    unproved = None
+    if found.trial is None:
+        broken = next((r.broken_hint for r in found.races if r.broken_hint is not None), None)
+        if broken is not None:
+            return Verdict("not understood", _broken_hint(broken))
+        unproved = _prove(question, found)
+        if unproved.kind == "proved":
+            return unproved
+    found = refute(question, second_look(question), found)
+    if found.trial is not None:
+        return _differs(question, in_simple_inputs(question, found), explain)
+    assert unproved is not None
+    return replace(unproved, steps=found.steps, points=found.points)
 
 
 def _broken_hint(broken: Difference) -> str:
@@ -110,7 +125,7 @@ def _directions(
     yield question, races
     turned = reversed_question(question)
     if turned is not None:
-        again = [Race(turned, race.trial, Arithmetic(DIGITS)).run() for race in races]
+        again = [Race(turned, race.trial, arithmetic(DIGITS)).run() for race in races]
         yield turned, tuple(again)
 
 
@@ -161,7 +176,7 @@ def _differs(question: Question, refutation: Refutation, explain: bool) -> Verdi
     trial, difference = refutation.trial, refutation.difference
     assert trial is not None
     assert difference is not None
-    race = Race(question, trial, Arithmetic(DIGITS)).run()
+    race = Race(question, trial, arithmetic(DIGITS)).run()
     example = Counterexample(
         step=difference.t,
         what=difference.what.replace("[t]", f"[{difference.t}]"),
@@ -196,6 +211,8 @@ def _inputs(question: Question, trial: Trial) -> dict[str, str]:
             for k, entries in enumerate(asks[:used]):
                 extra = f", request {k + 1}" if used > 1 else ""
                 inputs[f"g[{t}]{extra}"] = _entries_text(entries)
+                if trial.losses[t - 1] and question.ours.losses:
+                    inputs[f"loss[{t}]{extra}"] = number_text(trial.losses[t - 1][k])
     return inputs
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import monotonic
+from time import process_time
 
 from optdsl.checks.equivalence.cases import GiveUp, cases
 from optdsl.checks.equivalence.congruence import congruent
@@ -56,7 +56,7 @@ class Proof:
             return False
         import sympy  # noqa: F401  - its loading is not part of the time for the proof
 
-        deadline = monotonic() + self.seconds
+        deadline = process_time() + self.seconds
         find_invariants(self._frames, deadline)
         return any(self._attempt(splits, deadline) for splits in (False, True))
 

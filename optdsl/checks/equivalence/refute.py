@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from time import monotonic
 
+from optdsl.checks.equivalence.effort import Effort
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
 from optdsl.checks.equivalence.trials import Trial, choices_for, entries_needed, trials
-from optdsl.model.arithmetic import Arithmetic
+from optdsl.model.arithmetic import arithmetic
 
 DIGITS = 50
 _CONFIRMING_DIGITS = 120
+_SHORT, _LONG = 5, 24  # steps of a trial
+_EFFORT = 12_000  # for simpler inputs
+_KEPT = 14  # races that suggest maps between states
 _SIMPLE = [Fraction(x) for x in ("0", "1", "-1", "1/2", "2", "-1/2", "-2", "3")]
 
 
@@ -21,72 +24,84 @@ _SIMPLE = [Fraction(x) for x in ("0", "1", "-1", "1/2", "2", "-1/2", "-2", "3")]
 class Refutation:
     """A counterexample, or how far none was found."""
 
-    steps: int
-    points: int
+    steps: int = 0
+    points: int = 0
     trial: Trial | None = None
     difference: Difference | None = None
     races: tuple[Race, ...] = ()
 
 
+def first_look(question: Question) -> list[Trial]:
+    """Return the inputs that are tried before a proof is sought: each shape of gradients."""
+    count = 11 if _several(question) else 22
+    return [*trials(question, _SHORT, count), *trials(question, _LONG, 1, seed=2)]
+
+
+def second_look(question: Question) -> list[Trial]:
+    """Return the inputs that are tried where the first look neither parts nor proves."""
+    count, long_count = (22, 2) if _several(question) else (44, 4)
+    return [
+        *trials(question, _SHORT, count, seed=4),
+        *trials(question, _LONG, long_count, seed=5),
+    ]
+
+
+def _several(question: Question) -> bool:
+    return entries_needed(question.ours, question.theirs) > 1
+
+
 def refute(
-    question: Question,
-    *,
-    short: int = 5,
-    count: int | None = None,
-    long: int = 24,
-    long_count: int | None = None,
+    question: Question, planned: Sequence[Trial], earlier: Refutation | None = None
 ) -> Refutation:
     """Run the systems side by side on many inputs; report the earliest difference.
 
     Args:
         question: the two systems.
-        short: steps of most trials.
-        count: how many of these; fewer where a tensor needs several entries.
-        long: steps of the few long ones.
-        long_count: how many of these.
+        planned: the inputs.
+        earlier: what other inputs gave; a difference is only replaced by one at a smaller step.
     """
-    several = entries_needed(question.ours, question.theirs) > 1
-    count = count or (33 if several else 66)
-    long_count = long_count or (2 if several else 4)
-    races: list[Race] = []
-    best: tuple[Trial, Difference] | None = None
-    planned = [*trials(question, short, count), *trials(question, long, long_count, seed=2)]
-    points = 0
-    for trial in planned:
-        if best is not None and (best[1].t <= 1 or trial.steps > short):
+    found = earlier or Refutation()
+    trial, difference, points, races = found.trial, found.difference, found.points, found.races
+    for candidate in planned:
+        if difference is not None and (difference.t <= 1 or candidate.steps > _SHORT):
             break
-        steps = trial.steps if best is None else min(trial.steps, best[1].t)
-        race = Race(question, trial.shortened(steps), Arithmetic(DIGITS)).run()
+        steps = candidate.steps if difference is None else difference.t - 1
+        race = Race(question, candidate.shortened(steps), arithmetic(DIGITS)).run()
         points += 1
-        if len(races) < 14:
-            races.append(race)
-        found = race.difference
-        if found is not None and (best is None or found.t < best[1].t) and confirmed(race):
-            best = trial.shortened(found.t), found
-    if best is None:
-        return Refutation(max(t.steps for t in planned), points, races=tuple(races))
-    trial, difference = simplified(question, best[0])
-    return Refutation(trial.steps, points, trial, difference, tuple(races))
+        if len(races) < _KEPT:
+            races = (*races, race)
+        if race.difference is not None and confirmed(race):
+            difference = race.difference
+            trial = candidate.shortened(difference.t)
+    steps = max(found.steps, *(t.steps for t in planned)) if trial is None else trial.steps
+    return Refutation(steps, points, trial, difference, races)
+
+
+def in_simple_inputs(question: Question, found: Refutation) -> Refutation:
+    """Return a refutation with inputs made simpler."""
+    assert found.trial is not None
+    trial, difference = simplified(question, found.trial)
+    return replace(found, steps=trial.steps, trial=trial, difference=difference)
 
 
 def confirmed(race: Race) -> bool:
     """Do the systems part at the same step when computed to more digits?"""
     assert race.difference is not None
-    again = Race(race.question, race.trial, Arithmetic(_CONFIRMING_DIGITS)).run()
+    again = Race(race.question, race.trial, arithmetic(_CONFIRMING_DIGITS)).run()
     return again.difference is not None and again.difference.t == race.difference.t
 
 
-def simplified(question: Question, trial: Trial, seconds: float = 0.6) -> tuple[Trial, Difference]:
+def simplified(question: Question, trial: Trial) -> tuple[Trial, Difference]:
     """Make the inputs of a counterexample simpler, as long as it remains one."""
-    deadline = monotonic() + seconds
+    effort = Effort(_EFFORT)
     current, difference = _parted(question, trial)
     assert difference is not None
     improved = True
-    while improved and monotonic() < deadline:
+    while improved:
         improved = False
         for candidate in _simpler(question, current):
-            if monotonic() > deadline:
-                break
+            if not effort.allows(question, candidate):
+                return current, difference
             shorter, found = _parted(question, candidate)
             if found is not None and found.t <= difference.t:
                 current, difference, improved = shorter, found, True
@@ -95,7 +110,7 @@ def simplified(question: Question, trial: Trial, seconds: float = 0.6) -> tuple[
 
 
 def _parted(question: Question, trial: Trial) -> tuple[Trial, Difference | None]:
-    race = Race(question, trial, Arithmetic(DIGITS)).run()
+    race = Race(question, trial, arithmetic(DIGITS)).run()
     if race.difference is None or not confirmed(race):
         return trial, None
     return trial.shortened(max(1, race.difference.t)), race.difference
@@ -116,6 +131,11 @@ def _simpler(question: Question, trial: Trial) -> Iterator[Trial]:
                     new = (*asks[:k], changed, *asks[k + 1 :])
                     gradients = (*trial.gradients[:t], new, *trial.gradients[t + 1 :])
                     yield replace(trial, gradients=gradients)
+    for t, losses in enumerate(trial.losses):
+        for k, value in enumerate(losses):
+            for simple in _below(value, _SIMPLE):
+                changed = (*losses[:k], simple, *losses[k + 1 :])
+                yield replace(trial, losses=(*trial.losses[:t], changed, *trial.losses[t + 1 :]))
 
 
 def _simpler_hypers(question: Question, trial: Trial) -> Iterator[Trial]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from random import Random
 
 from optdsl.checks.equivalence.question import Question
@@ -22,6 +23,7 @@ _SIZES = [F(1), F(1, 2), F(0), F(1, 10), F(3), F(1, 1000), F(1, 10**8), F(7, 3)]
 _SIGNED = [F(1), F(-1), F(0), F(1, 2), F(-3), F(2, 3)]
 _WHOLE = [F(2), F(1), F(3), F(5), F(4)]
 _GRADIENTS = [F(1), F(-1), F(2), F(1, 2), F(-3), F(5, 3), F(-2, 7), F(1, 10)]
+_LOSSES = [F(1), F(2), F(1, 2), F(0), F(-1), F(1, 100), F(100)]
 _TINY, _HUGE = F(1, 10**9), F(10**9)
 
 
@@ -31,12 +33,14 @@ class Trial:
 
     `hypers` gives each hyperparameter a value for every step, the first of them
     at step 0; so it does for inputs, and for the conditions that tell when these
-    come. `gradients` has one for every step, request and entry; `theta` is the start.
+    come. `gradients` has one for every step, request and entry, `losses` one for every
+    step and request, if a side reads any; `theta` is the start.
     """
 
     hypers: tuple[tuple[str, tuple[Fraction | bool, ...]], ...]
     theta: tuple[Fraction, ...]
     gradients: tuple[tuple[tuple[Fraction, ...], ...], ...]
+    losses: tuple[tuple[Fraction, ...], ...] = ()
 
     @property
     def steps(self) -> int:
@@ -46,7 +50,8 @@ class Trial:
     def shortened(self, steps: int) -> Trial:
         """Return the trial that stops after a number of steps; its last one may look ahead."""
         hypers = tuple((name, series[: steps + 2]) for name, series in self.hypers)
-        return replace(self, hypers=hypers, gradients=self.gradients[:steps])
+        gradients, losses = self.gradients[:steps], self.losses[:steps]
+        return replace(self, hypers=hypers, gradients=gradients, losses=losses)
 
 
 def entries_needed(*systems: System) -> int:
@@ -65,19 +70,31 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
     asks = max(1, len(question.ours.gradients), len(question.theirs.gradients))
     facts = facts_read(question.ours) | facts_read(question.theirs)
     shapes = list(_SHAPES)
+    names = [*question.our_hypers, *_handed_in(question.ours), *facts]
+    choices = {name: choices_for(question, name) for name in names}
+    still = {name for name in names if name in facts or question.is_constant(name)}
     for number in range(count):
         shape = shapes[number % len(shapes)]
         yield Trial(
             hypers=tuple(
-                (name, _series(question, name, steps, random, number))
-                for name in [*question.our_hypers, *_handed_in(question.ours), *facts]
+                (name, _series(choices[name], name in still, steps, random, number))
+                for name in names
             ),
             theta=tuple(random.choice(_SIGNED) for _ in range(entries)),
             gradients=tuple(
                 tuple(tuple(_SHAPES[shape](random, t) for _ in range(entries)) for _ in range(asks))
                 for t in range(1, steps + 1)
             ),
+            losses=_losses(question, steps, asks, random),
         )
+
+
+def _losses(
+    question: Question, steps: int, asks: int, random: Random
+) -> tuple[tuple[Fraction, ...], ...]:
+    if not (question.ours.losses or question.theirs.losses):
+        return ((),) * steps
+    return tuple(tuple(random.choice(_LOSSES) for _ in range(asks)) for _ in range(steps))
 
 
 _FACTS: dict[str, tuple[Fraction, ...]] = {
@@ -113,14 +130,12 @@ _SHAPES: dict[str, Callable[[Random, int], Fraction]] = {
 
 
 def _series(
-    question: Question, name: str, steps: int, random: Random, number: int
+    choices: list[Fraction | bool], still: bool, steps: int, random: Random, number: int
 ) -> tuple[Fraction | bool, ...]:
-    choices = choices_for(question, name)
     inner = [c for c in choices if c not in (0, True, False)] or choices
     if number % 3 == 0:  # every third trial keeps away from the ends of domains
         choices = inner
-    facts = facts_read(question.ours) | facts_read(question.theirs)
-    if name in facts or question.is_constant(name) or number % 7 == 6:
+    if still or number % 7 == 6:
         return (random.choice(choices),) * (steps + 1)
     return tuple(random.choice(choices) for _ in range(steps + 1))
 
@@ -144,7 +159,8 @@ def facts_read(system: System) -> dict[str, None]:
     return {str(state.start): None for state in system.states if isinstance(state.start, Fact)}
 
 
-def numbers_in(domain: Domain) -> list[Fraction]:
+@cache
+def numbers_in(domain: Domain) -> tuple[Fraction, ...]:
     """Return some numbers of a domain."""
     pool = _WHOLE if domain.whole else [*_SHARES, *_SIZES, *_SIGNED]
     found = [x for x in dict.fromkeys(pool) if x in domain]
@@ -154,4 +170,4 @@ def numbers_in(domain: Domain) -> list[Fraction]:
         found += [low] if low in domain else []
     if isinstance(low, Fraction) and isinstance(high, Fraction) and not domain.whole:
         found += [low + (high - low) * x for x in _SHARES if low + (high - low) * x in domain]
-    return list(dict.fromkeys(found)) or ([F(high)] if isinstance(high, Fraction) else [F(0)])
+    return tuple(dict.fromkeys(found)) or (F(high) if isinstance(high, Fraction) else F(0),)
