@@ -126,6 +126,7 @@ class _Writer:
             *self._inputs(),
             *self._results(),
             f"uniform={tuple(uniform_hyperparameters(unit.programs))!r},",
+            *self._losses(),
             *([] if unit.slots.seed is None else [f"seed={unit.slots.seed},"]),
             f"fingerprint={fingerprint(system)!r},",
             f"target={self.target.NAME!r},",
@@ -140,6 +141,12 @@ class _Writer:
             for each in system.handed_in
         ]
         return _tuple("inputs", slots) if slots else []
+
+    def _losses(self) -> list[str]:
+        """Return where each loss goes, with the stream of the gradient it comes with."""
+        slots = self.unit.slots.everything
+        pairs = tuple((stream, slots[loss]) for loss, stream in self.unit.system.losses.items())
+        return [f"losses={pairs!r},"] if pairs else []
 
     def _results(self) -> list[str]:
         """Return the places of what a schedule gives, where that is more than one number."""

@@ -39,6 +39,8 @@ def assign_slots(system: System, programs: list[Program]) -> Slots:
         rows = {Kind.STEP: slots.step_state, Kind.TENSOR: slots.tensor, Kind.ALL: slots.everything}
         if state.kind in rows:
             rows[state.kind][state.name] = len(rows[state.kind])
+    for loss in (loss for program in programs for loss in program.system.losses):
+        slots.everything.setdefault(loss, len(slots.everything))
     for program in programs:
         for part in range(system.parts):
             for number in exported(program, part):

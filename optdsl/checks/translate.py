@@ -66,6 +66,7 @@ def kinds_of(system: System) -> dict[str, Kind]:
     """Return the names of a system and their kinds."""
     kinds = {hyper.name: Kind.STEP for hyper in system.hyperparameters}
     kinds |= {asked.name: Kind.ENTRY for asked in system.gradients}
+    kinds |= dict.fromkeys(system.losses, Kind.ALL)
     kinds |= {state.name: state.kind for state in system.states}
     kinds |= {equation.name: equation.kind for equation in system.equations}
     if system.family != "schedule":

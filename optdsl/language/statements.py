@@ -21,8 +21,8 @@ RESERVED = frozenset(
     + ("for", "then", "true", "false")
 )
 
-#: The reserved names that an equation may define.
-DEFINABLE = frozenset({"theta", "g"})
+#: The reserved names that an equation may define, or, of the loss, what was before the first step.
+DEFINABLE = frozenset({"theta", "g", "loss"})
 
 
 class StatementBuilder(ClaimBuilder):

@@ -190,13 +190,18 @@ def _check_starts(
                     "bad-start", "theta starts where its user puts it", rule.span,
                     "remove this line",
                 )  # fmt: skip
-            elif name not in declared.known and name not in typed.points:
+            elif name not in declared.known and name not in typed.points and name != "loss":
                 problems.error(
                     "undefined-name",
                     f"`{name}` has a start but no equation",
                     rule.span,
                     f"add an equation `{name}[t] = ...`",
                 )
+            elif time == 1 and name not in declared.rules:
+                problems.error(
+                    "bad-start", f"`{name}[1]` comes from outside, so it cannot be given here",
+                    rule.span, f"`{name}[0]` can, where the first step reads `{name}[t-1]`",
+                )  # fmt: skip
             elif time <= 0 and (name, time) not in needed:
                 problems.error(
                     "unused-start", f"`{name}[{time}]` is given but never read", rule.span,

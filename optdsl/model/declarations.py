@@ -146,6 +146,13 @@ def _declare_target(
         if time[1] in starts:
             problems.error("start-twice", f"`{target.name}[{time[1]}]` is given twice", target.span)
         starts.setdefault(time[1], rule)
+    elif target.name == "loss":
+        problems.error(
+            "reserved-name",
+            "the loss is handed in, so it has no equation",
+            target.span,
+            "choose another name",
+        )
     elif time[1] != 0:
         problems.error(
             "bad-index",

@@ -17,7 +17,7 @@ from optdsl.model.expressions import (
     number,
     transform,
 )
-from optdsl.model.gradients import Point
+from optdsl.model.gradients import Point, loss_carrier
 from optdsl.model.names import Names
 from optdsl.model.problems import Problems
 from optdsl.model.system import given
@@ -66,6 +66,7 @@ def _first_names(declared: Declarations, gradients: dict[Point, str]) -> Names:
     kinds = dict.fromkeys(gradients.values(), Kind.ENTRY)
     if declared.definition.family != "schedule":
         kinds["theta"] = Kind.ENTRY
+        kinds["loss"] = Kind.ALL
     return Names(
         family=declared.definition.family,
         hypers=set(declared.hypers),
@@ -75,6 +76,7 @@ def _first_names(declared: Declarations, gradients: dict[Point, str]) -> Names:
         gradients=gradients,
         kinds=kinds,
         rules=frozenset(declared.definition.parameters),
+        loss_of=loss_carrier(gradients),
     )
 
 

@@ -36,7 +36,10 @@ Entries: TypeAlias = "Scalar | tuple[Scalar, ...]"
 Choice: TypeAlias = Callable[[str, int], Scalar]
 
 #: The gradient in a step: of (step, name, point); the point is None where none is asked at.
+#: Where the name is LOSS, it is the loss at the point of a gradient, alone in a tuple.
 Oracle: TypeAlias = "Callable[[int, str, tuple[Scalar, ...] | None], tuple[Scalar, ...]]"
+
+LOSS = "loss"
 
 _WIDE = (Kind.ENTRY, Kind.COLUMN)
 
@@ -84,6 +87,7 @@ class Machine:
     def __post_init__(self) -> None:
         self.points = {asked.name: asked.point for asked in self.system.gradients}
         self.equations = {equation.name: equation.value for equation in self.system.equations}
+        self.losses = self.system.losses
         self._numbers: dict[Fraction, Real] = {}
 
     def number(self, exact: Fraction) -> Real:
@@ -229,6 +233,8 @@ class _Evaluation:
         name = value.name
         if name in self.machine.points:
             return self._ask(name, self.machine.points[name])
+        if name in self.machine.losses:
+            return self._loss(self.machine.losses[name])
         if name in self.machine.equations:
             return self.value(self.machine.equations[name])
         if name == "theta":
@@ -243,6 +249,15 @@ class _Evaluation:
         entries = at if isinstance(at, tuple) else (at,)
         self.points.append(entries)
         return self.gradient(self.machine.steps, name, entries)
+
+    def _loss(self, gradient: str) -> Scalar:
+        """Return the loss at the point of a gradient, which is asked for first."""
+        assert self.gradient is not None
+        self.named(Value(gradient, Kind.ENTRY))
+        point = self.machine.points[gradient]
+        at = None if point is None else self.value(point)
+        entries = at if isinstance(at, tuple) or at is None else (at,)
+        return self.gradient(self.machine.steps, LOSS, entries)[0]
 
     def _select(self, condition: Expression, value: Expression, otherwise: Expression) -> Entries:
         decided = self.value(condition)

@@ -22,13 +22,10 @@ REDUCTIONS: dict[str, int] = {
     "norm": 1, "sum": 1, "mean": 1, "rms": 1, "max": 1, "min": 1, "any": 1, "dot": 2,
 }  # fmt: skip
 
-#: Functions and names that are parsed but have no kernel yet.
+#: Functions that are parsed but have no kernel yet.
 LATER_FUNCTIONS = {
     "matpow": "matrices",
     "eye": "matrices",
-}
-LATER_NAMES = {
-    "loss": "rules that read the loss",
 }
 
 #: What can be known of a tensor by a name alone.

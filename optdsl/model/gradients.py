@@ -17,12 +17,13 @@ def name_gradients(declared: Declarations) -> dict[Point, str]:
 
     An equation `s = grad(...)` names its gradient `s` and is taken out of the
     rules. One that stands within a larger expression is called `g` where that
-    is free. Where `g` is read but never defined, it is the gradient at theta[t-1].
+    is free. Where `g` is read but never defined, it is the gradient at theta[t-1]; so it is
+    where the loss is read, and no gradient is asked for.
     """
     names: dict[Point, str] = {}
     if declared.definition.family == "optimizer":
         _name_points(declared, names)
-    if declared.definition.family != "schedule" and _reads_g(declared, names):
+    if declared.definition.family != "schedule" and _wants_g(declared, names):
         names[None] = "g"
     return names
 
@@ -46,11 +47,25 @@ def _free_name(names: dict[Point, str], declared: Declarations) -> str:
     return next(name for name in candidates if name not in taken)
 
 
+def loss_carrier(gradients: dict[Point, str]) -> str | None:
+    """Return the gradient at whose point `loss[t]` is taken: `g`, or else the only one."""
+    names = list(gradients.values())
+    if "g" in names:
+        return "g"
+    return names[0] if len(names) == 1 else None
+
+
+def _mentions(declared: Declarations, name: str) -> bool:
+    statements = [s for s in declared.definition.statements if not isinstance(s, syntax.Claim)]
+    return any(isinstance(n, syntax.Name) and n.name == name for n in nodes(tuple(statements)))
+
+
 def _mentions_g(declared: Declarations) -> bool:
     definition = declared.definition
     return any(isinstance(n, syntax.Name) and n.name == "g" for n in nodes(definition.statements))
 
 
-def _reads_g(declared: Declarations, names: dict[Point, str]) -> bool:
-    defined = {*names.values(), *declared.known}
-    return "g" not in defined and _mentions_g(declared)
+def _wants_g(declared: Declarations, names: dict[Point, str]) -> bool:
+    if "g" in {*names.values(), *declared.known}:
+        return False
+    return _mentions_g(declared) or (not names and _mentions(declared, "loss"))

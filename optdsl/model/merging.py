@@ -29,7 +29,7 @@ def rename(system: System, names: Mapping[str, str]) -> System:
         hyperparameters=tuple(_renamed(h, names) for h in system.hyperparameters),
         states=tuple(_renamed(s, names) for s in system.states),
         equations=tuple(_renamed(e, names) for e in system.equations),
-        gradients=tuple(_renamed(g, names) for g in system.gradients),
+        gradients=tuple(_with_loss(_renamed(g, names), names) for g in system.gradients),
         outputs=tuple(names.get(name, name) for name in system.outputs),
         handed_in=tuple(_renamed(i, names) for i in system.handed_in),
     )
@@ -37,6 +37,11 @@ def rename(system: System, names: Mapping[str, str]) -> System:
 
 def _renamed(item: _Item, names: Mapping[str, str]) -> _Item:
     return replace(item, name=names.get(item.name, item.name))
+
+
+def _with_loss(gradient: Gradient, names: Mapping[str, str]) -> Gradient:
+    loss = gradient.loss
+    return gradient if loss is None else replace(gradient, loss=names.get(loss, loss))
 
 
 def everywhere(system: System, change: Callable[[Expression], Expression | None]) -> System:
@@ -103,12 +108,13 @@ def names_of(system: System) -> set[str]:
     names = {hyperparameter.name for hyperparameter in system.hyperparameters}
     names |= {state.name for state in system.states}
     names |= {equation.name for equation in system.equations}
-    return names | {gradient.name for gradient in system.gradients} | set(system.inputs)
+    names |= {gradient.name for gradient in system.gradients} | set(system.losses)
+    return names | set(system.inputs)
 
 
 def _apart(system: System, other: System) -> System:
     """Return `system` with the names that `other` has too prefixed by its own."""
-    clashes = (names_of(system) & names_of(other)) - {"g", "theta"}
+    clashes = (names_of(system) & names_of(other)) - {"g", "theta", "loss"}
     taken = names_of(system) | names_of(other)
     changes = {}
     for name in sorted(clashes):
@@ -158,7 +164,13 @@ def pipe(first: System, second: System) -> System:
             names = {new.name: old.name for new, old in same}
             names |= dict(zip(through.inputs, inputs, strict=True))
             through = rename(through, names)
-        through = rename(through, {"g": gradient.name})
+        loss = gradient.loss
+        if through.losses and loss is None:
+            loss = _loss_name(gradient, gradients)
+            gradients = tuple(
+                replace(g, loss=loss) if g.name == gradient.name else g for g in gradients
+            )
+        through = rename(through, {"g": gradient.name} | ({} if loss is None else {"loss": loss}))
         given = through.outputs[0]
         equations = _reading(equations, gradient.name, given)
         gradients = tuple(_point_reading(g, gradient.name, given) for g in gradients)
@@ -171,6 +183,12 @@ def pipe(first: System, second: System) -> System:
         gradients=asked,
         source="\n\n".join(dict.fromkeys((first.source, second.source))),
     )
+
+
+def _loss_name(gradient: Gradient, others: tuple[Gradient, ...]) -> str:
+    """Return a name for the loss at the point of a gradient."""
+    taken = {other.loss for other in others}
+    return "loss" if "loss" not in taken else f"loss_{gradient.name}"
 
 
 def _reading(equations: tuple[Equation, ...], old: str, new: str) -> tuple[Equation, ...]:

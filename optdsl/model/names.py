@@ -16,6 +16,7 @@ class Names:
     `kinds` grows to a least fixed point. `lags` collects the values that must be
     remembered for more than the equation's own state: ("g", 1) for `g[t-1]`.
     `ahead` collects what is read one step early, `fixed` what is read at a fixed time.
+    `loss_of` is the gradient with which the loss comes, where it is known.
     """
 
     family: syntax.Family
@@ -30,12 +31,13 @@ class Names:
     inputs: set[str] = field(default_factory=set)
     facts: dict[Fact, str] = field(default_factory=dict)
     rules: frozenset[str] = frozenset()
+    loss_of: str | None = None
     past: set[str] = field(default_factory=set)
 
     @property
     def readable(self) -> set[str]:
         """All that a name can be, for suggestions."""
-        tensors = set() if self.family == "schedule" else {"g", "theta"}
+        tensors = set() if self.family == "schedule" else {"g", "theta", "loss"}
         numbers = {*self.hypers, *self.inputs, *self.equations, "t"}
         return {*numbers, *self.gradients.values()} | tensors
 

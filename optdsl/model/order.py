@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from optdsl.language import syntax
 from optdsl.model.declarations import Declarations
 from optdsl.model.equations import Typed
-from optdsl.model.expressions import Expression, values
+from optdsl.model.expressions import Expression, Kind, Value, values
 from optdsl.model.merging import needs_now
 from optdsl.model.problems import Problems
 from optdsl.model.reading import names_read
@@ -23,6 +23,8 @@ def dependency_order(
     within the same step is a problem.
     """
     bodies: dict[str, Expression | None] = {**typed.rules, **typed.helpers, **typed.points}
+    if typed.names.loss_of is not None:  # the loss comes with its gradient
+        bodies["loss"] = Value(typed.names.loss_of, Kind.ENTRY)
     wanted = _reachable(bodies, [*outputs, *_claimed(declared)], typed.skip)
     waiting = [name for name in bodies if name in wanted]
     done: list[str] = []
@@ -36,11 +38,16 @@ def dependency_order(
     equations = []
     for name in done:
         body = bodies[name]
-        if name not in typed.points and body is not None:
+        if name not in typed.points and name != "loss" and body is not None:
             rule = declared.rules.get(name)
             doc, span = (rule.doc, rule.span) if rule else (None, None)
             equations.append(Equation(name, body, doc=doc, span=span))
-    gradients = tuple(Gradient(n, typed.points[n]) for n in done if n in typed.points)
+    carrier = typed.names.loss_of if "loss" in done else None
+    gradients = tuple(
+        Gradient(name, typed.points[name], loss="loss" if name == carrier else None)
+        for name in done
+        if name in typed.points
+    )
     return tuple(equations), gradients
 
 

@@ -30,8 +30,8 @@ class References:
             return Clock()
         if name in functions.FACTS and name not in self.names.readable and not node.indices:
             return self._fact(Fact(name), node)
-        if name in functions.LATER_NAMES and name not in self.names.readable:
-            return self._later(functions.LATER_NAMES[name], node.span)
+        if name == "loss" and self.names.loss_of is None and self.names.family != "schedule":
+            return self._no_loss(node)
         if name not in self.names.readable:
             return self._wrong(
                 "undefined-name",
@@ -80,9 +80,18 @@ class References:
             "a start may read hyperparameters and theta[0]",
         )
 
+    def _no_loss(self, node: syntax.Name) -> Expression:
+        return self._wrong(
+            "bad-loss",
+            "`loss[t]` is the loss where `g[t]` is taken, and this rule asks for several "
+            "gradients, none of them `g`",
+            node,
+            "call one of them `g`, as in `g[t] = grad(...)`",
+        )
+
     def _tensor_hint(self, name: str) -> str | None:
-        if self.names.family == "schedule" and name in ("g", "theta"):
-            return "a schedule sees neither the gradient nor the parameters"
+        if self.names.family == "schedule" and name in ("g", "theta", "loss"):
+            return "a schedule sees neither the gradient nor the parameters nor the loss"
         if name == "g":
             return "this rule asks for its gradients itself, with `grad`"
         return "declare it with `hyper`, or give it an equation"

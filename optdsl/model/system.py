@@ -102,13 +102,15 @@ class Gradient:
     """A gradient that a step asks for, known by `name`.
 
     `point` is where it is taken; None where it is handed in from outside, as to
-    a transform. All the gradients of a step are of one batch.
+    a transform. All the gradients of a step are of one batch. `loss` is the name of the
+    loss at the same point, one number for all tensors, where that is read.
     """
 
     name: str
     point: Expression | None
     part: int = 0
     span: Span | None = None
+    loss: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,11 @@ class System:
     def flags(self) -> tuple[str, ...]:
         """The names of the conditions that tell what came in this step."""
         return tuple(each.flag for each in self.handed_in)
+
+    @property
+    def losses(self) -> dict[str, str]:
+        """The names of the losses that are read, with the gradient that each comes with."""
+        return {each.loss: each.name for each in self.gradients if each.loss is not None}
 
     @property
     def memory(self) -> tuple[State, ...]:

@@ -90,7 +90,34 @@ def _fits(
             "hand in a rule that takes one gradient, at theta[t-1]",
         )
         return False
+    if handed and rule.losses and _asked_by(system, steps[0]) is None:
+        problems.error(
+            "gradient-handed-in",
+            f"`{parameter}` is handed its gradient, and `{rule.name}` reads the loss at the point "
+            "where that was taken, which is not known",
+            span,
+            "hand it what `grad` gives, as it is, or nothing",
+        )
+        return False
     return True
+
+
+def _asked_by(system: System, step: Step) -> Gradient | None:
+    """Return the gradient that a step is handed, where it is one just as it was asked for."""
+    handed = step.gradient
+    return next((g for g in system.gradients if Value(g.name, Kind.ENTRY) == handed), None)
+
+
+def _with_handed_loss(system: System, rule: System, step: Step) -> tuple[System, System]:
+    """Let a rule that is handed a gradient read the loss that came with it."""
+    asked = _asked_by(system, step)
+    if asked is None or not rule.losses:
+        return system, rule
+    own = next(iter(rule.losses))
+    if asked.loss is not None:
+        return system, rename(rule, {own: asked.loss})
+    known = tuple(replace(g, loss=own) if g is asked else g for g in system.gradients)
+    return replace(system, gradients=known), rule
 
 
 def _written_out(system: System, parameter: str, rule: System, steps: list[Step]) -> System:
@@ -101,6 +128,7 @@ def _written_out(system: System, parameter: str, rule: System, steps: list[Step]
         return replace(system, hyperparameters=(*system.hyperparameters, *rule.hyperparameters))
     step = _with_names(steps[0], names)
     assert isinstance(step, Step)
+    system, rule = _with_handed_loss(system, rule, step)
     step, arguments = _named_arguments(step, names_of(system) | names_of(rule))
     rule = _stepping_from(rule, step)
     reached = Value(rule.outputs[0], Kind.ENTRY)
@@ -203,6 +231,10 @@ def _joined(
         twin = next((known for known in joined if known.point == gradient.point), None)
         if twin is not None:
             same[gradient.name] = twin.name
+            if gradient.loss is not None and twin.loss is None:
+                joined[joined.index(twin)] = replace(twin, loss=gradient.loss)
+            elif gradient.loss is not None and twin.loss is not None:
+                same[gradient.loss] = twin.loss
         elif not joined:
             same[gradient.name] = "g"
             joined.append(replace(gradient, name="g"))

@@ -70,9 +70,16 @@ class _Part:
         stages: list[Stage] = [*self._scalars(), *self._asks(base), *self._combine(base)]
         for number in range(base, end):
             stages.append(self._pass(number))
-            stages += self._combine(number + 1)
-            stages += self._asks(number + 1)
+            stages += self._between(number + 1)
         return stages + self._guards()
+
+    def _between(self, number: int) -> list[Stage]:
+        """Return what stands before pass `number`: a loss must be there before it is read."""
+        combine, asks = self._combine(number), self._asks(number)
+        losses = self.named.system.losses.values()
+        if any(isinstance(ask, Ask) and ask.gradient in losses for ask in asks):
+            return [*asks, *combine]
+        return [*combine, *asks]
 
     def _scalars(self) -> list[Stage]:
         step = [each for each in self.equations if self._kind(each) is Kind.STEP]

@@ -108,7 +108,7 @@ def _new_names(system: System, gradient: Gradient) -> tuple[str, str]:
 def _inline(point: Expression, system: System) -> Expression | None:
     """Write `point` with nothing but theta, states before the step, hyperparameters and t."""
     equations = {equation.name: equation.value for equation in system.equations}
-    gradients = {gradient.name for gradient in system.gradients}
+    gradients = {gradient.name for gradient in system.gradients} | set(system.losses)
 
     def expand(node: Expression) -> Expression | None:
         if isinstance(node, Value) and node.offset == 0 and node.name in equations:

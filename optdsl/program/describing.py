@@ -35,7 +35,7 @@ def description(system: System) -> str:
     for equation in system.equations:
         lines.append(f"equation {equation.name} {equation.part} {equation.value!r}")
     for gradient in system.gradients:
-        lines.append(f"gradient {gradient.name} {gradient.part} {gradient.point!r}")
+        lines.append(f"gradient {gradient.name} {gradient.part} {gradient.point!r} {gradient.loss}")
     lines += [f"skip {skip.part} {skip.condition!r}" for skip in system.skips]
     lines += [f"evaluation {_maybe(system.evaluation)}", f"gives {system.outputs}"]
     return "\n".join(lines)

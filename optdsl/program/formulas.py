@@ -43,7 +43,8 @@ def formula(expression: Expression, indexed: Collection[str] = ()) -> str:
 def indexed_names(system: System) -> frozenset[str]:
     """Return the names of `system` that are read at more than one time, and its gradients."""
     states = {state.name for state in system.states}
-    return frozenset(states | {gradient.name for gradient in system.gradients} | {"theta"})
+    gradients = {gradient.name for gradient in system.gradients} | set(system.losses)
+    return frozenset(states | gradients | {"theta"})
 
 
 def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:

@@ -172,7 +172,7 @@ class _Hoist:
 
 
 def _all_names(system: System) -> set[str]:
-    names = {"theta", "t", *system.inputs, *system.flags}
+    names = {"theta", "t", *system.inputs, *system.flags, *system.losses}
     for named in (system.hyperparameters, system.states, system.equations, system.gradients):
         names |= {each.name for each in named}
     return names

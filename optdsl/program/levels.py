@@ -17,7 +17,7 @@ from optdsl.program.streams import THETA_BEFORE, part_count
 class Levels:
     """Pass numbers, counted from 0.
 
-    `value` has for each equation the first pass in which it can be read;
+    `value` has for each equation, and each loss, the first pass in which it can be read;
     `reduced` the pass in which a reduction runs; `asked` the first pass that may read
     a gradient; `base` and `end` bound the passes of each part.
     """
@@ -57,7 +57,7 @@ def _read(value: Value, system: System, levels: Levels) -> int:
     if value.kind is Kind.STEP or value.offset != 0:
         return 0
     for gradient in system.gradients:
-        if gradient.name == value.name:
+        if value.name in (gradient.name, gradient.loss):
             return _asked(gradient, levels)
     return levels.value[value.name]
 
@@ -69,6 +69,8 @@ def _asked(gradient: Gradient, levels: Levels) -> int:
         start = levels.base[gradient.part]
         assert at_theta or isinstance(point, Value)
         levels.asked[gradient.name] = start if at_theta else levels.value[point.name] + 1  # type: ignore[union-attr]
+        if gradient.loss is not None:
+            levels.value[gradient.loss] = levels.asked[gradient.name]
     return levels.asked[gradient.name]
 
 

@@ -99,13 +99,16 @@ def drop_unused(system: System, numbers: bool = True) -> System:
     """Return `system` with only the equations and gradients that what it stores depends on."""
     equations = {each.name: each.value for each in system.equations}
     points = {each.name: each.point for each in system.gradients}
+    losses = system.losses
     live: set[str] = set()
     pending: list[Expression] = list(_roots(system, numbers))
     while pending:
         for value in values(pending.pop()):
             if value.offset == 0 and value.name not in live:
                 live.add(value.name)
-                reads = (equations.get(value.name), points.get(value.name))
+                live.add(losses.get(value.name, value.name))
+                gradient = losses.get(value.name, value.name)
+                reads = (equations.get(value.name), points.get(gradient))
                 pending += [read for read in reads if read is not None]
     return replace(
         system,

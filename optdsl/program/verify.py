@@ -40,6 +40,7 @@ def verify_system(system: System) -> None:
     known = {each.name for each in system.hyperparameters} | {*system.inputs, *system.flags}
     states = {each.name for each in system.states} | {"theta"}
     points = {each.name: each.point for each in system.gradients}
+    losses = system.losses
     defined: set[str] = set()
     part = 0
 
@@ -49,6 +50,8 @@ def verify_system(system: System) -> None:
 
     def read(reader: str, expression: Expression) -> None:
         for value in values(expression):
+            if value.name in losses and value.offset == 0:
+                value = Value(losses[value.name], Kind.ENTRY)
             if value.offset < 0:
                 require(value.name in states, f"`{reader}` reads the past of `{value.name}`")
             elif value.name in points and value.name not in defined:
@@ -88,6 +91,8 @@ class _Verifier:
         for gradient in system.gradients:
             given = program.mode != "function" or gradient.point is None
             self.streams[gradient.name] = Value(gradient.name, Kind.ENTRY) if given else None
+            if given and gradient.loss is not None:
+                self.numbers.add(Value(gradient.loss, Kind.ALL))
         self.stored: set[str] = set()
         self.assigned: set[str] = set()
         self.pending: tuple[Accumulate, ...] = ()
@@ -154,7 +159,7 @@ class _Verifier:
 
     def _ask(self, stage: Ask) -> None:
         name = stage.gradient
-        known = {gradient.name for gradient in self.program.system.gradients}
+        known = {gradient.name: gradient for gradient in self.program.system.gradients}
         self._require(name in known, f"`{name}` is not a gradient")
         self._require(self.program.mode == "function", f"`{name}` is handed in, not asked for")
         self._require(self.streams[name] is None, f"`{name}` is asked for twice")
@@ -163,6 +168,9 @@ class _Verifier:
         if stage.point == "theta":
             self._require("theta" not in self.stored, "theta has moved on before the gradient")
         self.streams[name] = Value(name, Kind.ENTRY)
+        loss = known[name].loss
+        if loss is not None:
+            self.numbers.add(Value(loss, Kind.ALL))
 
     def _guard(self, stage: Guard) -> None:
         self._enter(stage.part)

@@ -12,6 +12,7 @@ from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import GradientError
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Ask
+from optdsl.runtime.losses import read_loss
 from optdsl.runtime.plan import Plan
 from optdsl.runtime.snapshot import Snapshot
 from optdsl.runtime.structure import Structure
@@ -115,9 +116,11 @@ class _Turn:
             self._ask_again(ask, live)
             return
         if self.first is not None:  # the step began again, with the gradients already given
+            self._read(ask, self.loss)
             self.asker.take(ask, self.first)
             return
         self.loss, flat = self._call(ask, live)
+        self._read(ask, self.loss)
         present = set(self.asker.take(ask, flat))
         self.first = flat
         self.given = tuple(index for index in live.identities if index in present)
@@ -125,7 +128,8 @@ class _Turn:
             raise _FewerTensors
 
     def _ask_again(self, ask: Ask, live: Selection) -> None:
-        _, flat = self._call(ask, live)
+        loss, flat = self._call(ask, live)
+        self._read(ask, loss)
         present = set(self.asker.take(ask, flat))
         for index in live.identities:
             if index not in present:
@@ -134,6 +138,10 @@ class _Turn:
                     f"the function gave a gradient for {label} at the first point of this step "
                     "and None at a later one: give both or neither"
                 )
+
+    def _read(self, ask: Ask, loss: Any) -> None:
+        how = "let the function return `(loss, gradients)`"
+        read_loss(self.asker.engine, ask.gradient, loss, how)
 
     def _call(self, ask: Ask, live: Selection) -> tuple[Any, list[Any]]:
         loss, gradients = split_loss(self.function(self.asker.points(ask, live)))

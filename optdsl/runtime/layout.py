@@ -13,8 +13,9 @@ Arrays that the functions share, all float64 unless they hold tensors:
     step_state  one number a state of kind "step", in order; one row a cohort
     scalars     one row a cohort: what `Scalars` functions write
     tensor      one row a tensor: states of kind "tensor", then what `Combine` writes for each
-    everything  states of kind "all", then what `Combine` writes for all tensors together,
-                then, in a rule that draws random numbers, the lower and upper 32 bits of its seed
+    everything  states of kind "all", then losses that are read, then what `Combine` writes
+                for all tensors together, then, in a rule that draws random numbers, the lower
+                and upper 32 bits of its seed
     cohort      int64, one a tensor: its row in `scalars`
 
 A cohort is the tensors of one group that have taken the same steps.
@@ -174,7 +175,8 @@ class Layout:
     `bind(arrays, identities)` makes a table: `arrays` has one list a stream, each with one array
     a tensor, `identities` the row of each of these tensors in `cohort` and `tensor`.
     `result` is the slot in `scalars` of what a schedule gives, `results` are the names and
-    slots where that is more than one number; `output` is the buffer that
+    slots where that is more than one number; `losses` are gradients whose loss is read, and
+    where in `everything` it goes; `output` is the buffer that
     holds what a transform gives.
     """
 
@@ -196,6 +198,7 @@ class Layout:
     output: str | None = None
     inputs: tuple[InputSlot, ...] = ()
     results: tuple[tuple[str, int], ...] = ()
+    losses: tuple[tuple[str, int], ...] = ()
     uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
     seed: int | None = None  # for a rule that draws: where `everything` holds the seed's words
     fingerprint: str = ""

@@ -17,6 +17,7 @@ from optdsl.runtime.groups import Group, as_groups, check_group
 from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
+from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
 from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Part, Structure
@@ -31,8 +32,8 @@ class StepResult:
 
     `skipped` says that a rule such as `SkipNonfinite` kept every parameter that had a
     gradient from its step. `taken` counts, for each part of a composition, the
-    parameters that took a step in it. `loss` is what a function of gradients
-    gave at the first point, or None.
+    parameters that took a step in it. `loss` is what was handed in with
+    gradients, or what a function of gradients gave at the first point, or None.
     """
 
     skipped: bool
@@ -147,7 +148,7 @@ class Optimizer:
         """The groups; their hyperparameters may be changed: `opt.groups[0]["lr"] = 1e-4`."""
         return tuple(self._groups)
 
-    def step(self, gradients: Any, **inputs: Any) -> StepResult:
+    def step(self, gradients: Any, *, loss: Any = None, **inputs: Any) -> StepResult:
         """Take one step, in place.
 
         `gradients` has the structure of the parameters; None for an array that takes no step: its
@@ -158,6 +159,9 @@ class Optimizer:
         `inputs` go to every schedule (and rule) that has one of the name: `metric=0.31`. What comes
         waits for the next step that a tensor takes, and keeps its value for those after it; an
         input that is left out, or None, did not come.
+
+        `loss` is the loss at the point of the gradients, for rules that read it; a function
+        returns it instead, as in `(loss, gradients)`. Other rules let it pass.
 
         Rules like Nesterov ask for gradients elsewhere than at theta. Given a function, the arrays
         hold theta throughout. Given gradients, the arrays hold the point at which the next
@@ -170,26 +174,28 @@ class Optimizer:
             GradientError: a missing, superfluous or unfit gradient.
             HyperparameterError: a schedule or function leaves its domain at this step.
             StepError: the rule cannot take this kind of step, or is within one; an input that
-                nothing has, or that is read and has never come.
+                nothing has, or that is read and has never come; a loss that is read is missing.
 
         When it raises, no parameter and no state has changed.
         """
         with self._turns:
             if not inputs:
-                return self._step(gradients)
+                return self._step(gradients, loss)
             self._engine.give(inputs)
             try:
-                return self._step(gradients)
+                return self._step(gradients, loss)
             except BaseException:
                 self._engine.take_back()
                 raise
 
-    def _step(self, gradients: Any) -> StepResult:
-        if callable(gradients):
-            return self._step_with_function(gradients)
-        return self._step_with_gradients(gradients)
+    def _step(self, gradients: Any, loss: Any) -> StepResult:
+        if not callable(gradients):
+            return self._step_with_gradients(gradients, loss)
+        if loss is not None:
+            raise StepError("a function of gradients returns the loss: `(loss, gradients)`")
+        return self._step_with_function(gradients)
 
-    def _step_with_gradients(self, gradients: Any) -> StepResult:
+    def _step_with_gradients(self, gradients: Any, loss: Any) -> StepResult:
         plan = self._ready
         if plan is None:
             count = len(self._function.gradients)
@@ -202,7 +208,8 @@ class Optimizer:
         identities = self._intake.take(self._structure.flatten(gradients))
         try:
             if not identities:
-                return self._result([NOBODY] * self.layout.parts, 0)
+                return self._result([NOBODY] * self.layout.parts, 0, loss)
+            read_ready_loss(engine, loss)
             selection = engine.select(identities)
             engine.prepare(selection)
             self._set_mode("ready")
@@ -210,7 +217,7 @@ class Optimizer:
             engine.commit(taken)
         finally:
             self._intake.release()
-        return self._result(taken, len(identities))
+        return self._result(taken, len(identities), loss)
 
     def _step_with_function(self, function: Any) -> StepResult:
         self._require_mode("function")

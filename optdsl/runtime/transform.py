@@ -14,6 +14,7 @@ from optdsl.runtime.errors import GradientError, GradientTypeError, StepError
 from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
+from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
 from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Part, Structure
@@ -68,33 +69,37 @@ class Transform:
         """Change a hyperparameter from the next update on."""
         self._settings[name] = value
 
-    def update(self, gradients: Any, parameters: Any = None, **inputs: Any) -> Any:
+    def update(
+        self, gradients: Any, parameters: Any = None, *, loss: Any = None, **inputs: Any
+    ) -> Any:
         """Return new arrays in the structure of `gradients`.
 
         None in place of a gradient stays None, and that tensor's states stand still. A
         tensor that the transform skips gets None, which an optimizer's `step` understands.
         The first update fixes structure, shapes and dtype. `parameters`, in the same structure,
-        are needed by transforms that read theta, such as a penalty; they are only read.
+        are needed by transforms that read theta, such as a penalty; they are only read. `loss` is
+        needed by those that read the loss.
 
         Raises:
             GradientError: the gradients do not fit those of the first update.
             HyperparameterError: a schedule or function leaves its domain at this step.
-            StepError: the transform reads theta, and `parameters` are missing; or an input that
-                nothing has. `inputs` are given as to `Optimizer.step`.
+            StepError: the transform reads theta or the loss, and these are missing; or an input
+                that nothing has. `inputs` are given as to `Optimizer.step`.
         """
         with self._turns:
             structure = self._structure or self._begin(gradients)
             if not inputs:
-                return self._update(structure, gradients, parameters)
+                return self._update(structure, gradients, parameters, loss)
             self._engine.give(inputs)
             try:
-                return self._update(structure, gradients, parameters)
+                return self._update(structure, gradients, parameters, loss)
             except BaseException:
                 self._engine.take_back()
                 raise
 
-    def _update(self, structure: Structure, gradients: Any, parameters: Any) -> Any:
+    def _update(self, structure: Structure, gradients: Any, parameters: Any, loss: Any) -> Any:
         flat = structure.flatten(gradients)
+        read_ready_loss(self._engine, loss)
         if self._reads_theta:
             self._take_parameters(structure, parameters)
         try:

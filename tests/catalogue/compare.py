@@ -18,7 +18,8 @@ The second entry is given to the class of ours, the last one says how the other 
 - any function from a `Landscape` to an iterator of lists of arrays, one list a step.
 
 `Case(..., function=True)` hands our rule a function of gradients, for rules that ask for several
-or elsewhere. `shapes=` replaces the three shapes; `note=` says in the table what is worth knowing.
+or elsewhere. `loss=` is a function of the point, for rules that read the loss. `shapes=`
+replaces the three shapes; `note=` says in the table what is worth knowing.
 
 `check(case, dtype)` asserts that both walks are the same: in float64 to 1e-9 of the displacement,
 in float32 to 1e-5 of the largest entry. `largest(case, dtype)` returns the difference.
@@ -58,6 +59,7 @@ class Case:
     function: bool = False
     shapes: tuple[tuple[int, ...], ...] = SHAPES
     note: str = ""
+    loss: Callable[[list[Array]], float] | None = None
 
     def __str__(self) -> str:
         return f"{self.rule}, {self.beside}"
@@ -107,7 +109,11 @@ def ours(case: Case, land: Landscape, target: str) -> Walk:
     arrays = [array.copy() for array in land.start]
     optimizer = optdsl.load(case.rule, target)(arrays, **case.arguments)
     for gradient in land.steps():
-        optimizer.step(gradient if case.function else gradient(arrays))
+        if case.loss is not None:
+            loss, at = case.loss(arrays), gradient(arrays)
+            optimizer.step(at, loss=loss)
+        else:
+            optimizer.step(gradient if case.function else gradient(arrays))
         yield arrays
 
 

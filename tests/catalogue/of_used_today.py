@@ -170,6 +170,29 @@ def schedule_free(make: Callable[[], Any]) -> Peer:
     return walk
 
 
+def height(point: list[Array]) -> float:
+    """A loss that falls, with a floor at 0.1; no rule can tell that the gradients are another's."""
+    return 0.1 + sum(float((np.asarray(each, np.float64) ** 2).sum()) for each in point) / 100
+
+
+def reading_the_loss(make: Callable[[], Any]) -> Peer:
+    """Walk with a transformation of Optax that is handed the loss as `value`."""
+
+    def walk(land: Landscape) -> Walk:
+        with jax.enable_x64(True):
+            transformation = make()
+            point = [jnp.asarray(array) for array in land.start]
+            state = transformation.init(point)
+            for gradient in land.steps():
+                arrays = [np.asarray(each) for each in point]
+                g, value = gradient(arrays), height(arrays)
+                updates, state = transformation.update(g, state, point, value=value)
+                point = ox.apply_updates(point, updates)
+                yield [np.asarray(each, land.dtype) for each in point]
+
+    return walk
+
+
 def corrected(t: int) -> float:
     """The correction of Adam's moments, for the betas 0.9 and 0.99, as a factor of eta."""
     return float(np.sqrt(1 - 0.99**t) / (1 - 0.9**t))
@@ -234,6 +257,10 @@ CASES = (
          function=True),
     Case("EMA(Adam)", {"lr": 0.05, "decay": 0.9}, "torch.optim.swa_utils", averaged_adam,
          function=True),
+    Case("Polyak", {"f_min": 0.1}, "optax.polyak_sgd",
+         reading_the_loss(lambda: ox.polyak_sgd(max_learning_rate=1e9, f_min=0.1)), loss=height),
+    Case("StochasticPolyak", {"lr": 0.02, "c": 1, "f_min": 0.1}, "optax.polyak_sgd",
+         reading_the_loss(lambda: ox.polyak_sgd(max_learning_rate=0.02, f_min=0.1)), loss=height),
     Case("AdafactorUnfactored", {"lr": 0.05}, "torch.optim.Adafactor",
          pytorch(lambda p: torch.optim.Adafactor(p, lr=0.05, eps=(1e-30, 1e-3))),
          shapes=((7,), (30,), (1,)), note="on vectors, which have no factors"),

@@ -55,12 +55,15 @@ class _Side:
     def __post_init__(self) -> None:
         self.equations = {e.name: e.value for e in self.system.equations}
         self.asked = {asked.name: asked.point for asked in self.system.gradients}
+        self.losses = self.system.losses
 
     def named(self, name: str) -> int:
         if name not in self.values:
             if name in self.asked:
                 point = self.asked[name]
                 found = self.terms.of("gradient", None if point is None else self.term(point))
+            elif name in self.losses:
+                found = self.terms.of("loss", self.named(self.losses[name]))
             elif name in self.equations:
                 found = self.term(self.equations[name])
             elif name in self.before:

@@ -142,7 +142,7 @@ class Frames:
     def _earlier(self, expression: Expression, side: Side) -> Rational:
         """Return what an expression was one step before, told by the states of then."""
         equations = {equation.name: equation.value for equation in side.system.equations}
-        gradients = {asked.name for asked in side.system.gradients}
+        gradients = {asked.name for asked in side.system.gradients} | set(side.system.losses)
 
         def name(read: Value) -> Rational:
             if read.offset == 0 and read.name in side.before:

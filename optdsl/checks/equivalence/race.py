@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Scalar, Undecided, real
-from optdsl.model.evaluation import Entries, Machine, Step
+from optdsl.model.evaluation import LOSS, Entries, Machine, Step
 from optdsl.model.system import System
 
 
@@ -28,6 +28,7 @@ class _Asked:
 
     point: tuple[Scalar, ...] | None
     gradient: tuple[Scalar, ...]
+    loss: tuple[Scalar, ...]
 
 
 class _Parted(Exception):
@@ -103,10 +104,9 @@ class Race:
         def answer(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
             again = self._again(asked, point)
             if again is None:
-                gradient = tuple(real(x) for x in self.trial.gradients[t - 1][len(asked)])
-                again = _Asked(point, gradient)
+                again = self._answer(t, len(asked), point)
                 asked.append(again)
-            return again.gradient
+            return again.loss if name == LOSS else again.gradient
 
         self.ours.append(self._left.step(answer))
         served: list[_Asked] = []
@@ -118,9 +118,9 @@ class Race:
                     raise _Parted(Difference(t, "the number of gradients asked for", None, point))
                 first = asked[len(served)]
                 self._same(t, f"the point of gradient {len(served) + 1}", first.point, point)
-                again = _Asked(point, first.gradient)
+                again = replace(first, point=point)
                 served.append(again)
-            return again.gradient
+            return again.loss if name == LOSS else again.gradient
 
         self.theirs.append(self._right.step(repeat))
         if len(served) < len(asked):
@@ -129,6 +129,12 @@ class Race:
         self._compare_outputs(t)
         if self.broken_hint is None:
             self._compare_hints(t)
+
+    def _answer(self, t: int, number: int, point: tuple[Scalar, ...] | None) -> _Asked:
+        """Return the gradient and the loss at the point that a step asks at as `number`-th."""
+        gradient = tuple(real(x) for x in self.trial.gradients[t - 1][number])
+        loss = tuple(real(x) for x in self.trial.losses[t - 1][number : number + 1])
+        return _Asked(point, gradient, loss)
 
     def _again(self, asked: list[_Asked], point: tuple[Scalar, ...] | None) -> _Asked | None:
         """Return the same request of this step: a gradient is a function of the point."""

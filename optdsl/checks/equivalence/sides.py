@@ -43,6 +43,7 @@ class Side:
     answer: Answer
     _known: dict[str, Rational] = field(default_factory=dict)
     _points: list[Rational | None] = field(default_factory=list)
+    _requests: dict[str, int] = field(default_factory=dict)
     _equations: dict[str, Expression] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,9 +75,19 @@ class Side:
             else:
                 same = equal(point, known, self.context)
             if same:
+                self._requests[asked.name] = number
                 return self._answered(number, point)
         self._points.append(point)
+        self._requests[asked.name] = len(self._points) - 1
         return self._answered(len(self._points) - 1, point)
+
+    def _loss(self, asked: Gradient) -> Rational:
+        """Return the loss at the point of a gradient: like it, an unknown function of the point."""
+        self.named(asked.name)
+        number = self._requests[asked.name]
+        loss = of_atom(self.functions.table.atom("loss", number, kind=Kind.ALL))
+        point = self._points[number]
+        return loss if point is None else loss.under(*point.conditions)
 
     def _ask_before(self, asked: Gradient) -> None:
         """Ask for gradients in their order, whichever is read first."""
@@ -98,6 +109,8 @@ class Side:
             if asked.name == name:
                 self._ask_before(asked)
                 return self._gradient(asked)
+            if asked.loss == name:
+                return self._loss(asked)
         if name in self._equations:
             return self.value(self._equations[name])
         if name == "theta":
@@ -129,7 +142,7 @@ def derived_states(system: System) -> list[str]:
     """
     equations = {e.name: e.value for e in system.equations}
     memories = {state.name for state in system.states}
-    gradients = {asked.name for asked in system.gradients}
+    gradients = {asked.name for asked in system.gradients} | set(system.losses)
     found: list[str] = []
     for equation in system.equations:
         if equation.name in memories and equation.name != "theta":
