@@ -5,7 +5,9 @@ from fractions import Fraction
 import pytest
 
 from optdsl.checks.equivalence.functions import Functions
+from optdsl.checks.equivalence.induction import Proof
 from optdsl.checks.equivalence.polynomials import Table
+from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.rationals import constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
 from optdsl.checks.equivalence.roots import NeedSign, equal
@@ -139,3 +141,18 @@ def test_a_sign_that_is_not_known_asks_for_cases():
         read(("x if x > y else y",))
     with pytest.raises(NeedSign):
         read(("max(x, y)",), splits=True)
+
+
+def test_a_reduction_does_not_see_the_case_of_one_entry():
+    """Where one entry is positive, others need not be: norm(q) is not norm(g)."""
+    ours, theirs = (
+        system(
+            "optimizer A\n"
+            "  hyper eta as lr = 0.1 in [0, inf)\n"
+            "  q = g[t] if g[t] > 0 else 0\n"
+            f"  theta[t] = theta[t-1] - (eta*norm({x}) + 0*q if g[t] > 0 else 0)\n"
+        )
+        for x in ("q", "g[t]")
+    )
+    assert not Proof(Question(ours, theirs), {}).holds()
+    assert Proof(Question(ours, ours), {}).holds()

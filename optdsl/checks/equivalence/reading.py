@@ -76,7 +76,7 @@ class Reader:
     name: Names
     meaning: Meanings
     time: Times
-    every_entry: bool = False
+    over: Kind | None = None  # within a reduction to this kind
 
     # --------------------------------------------------------------- numbers
 
@@ -92,7 +92,7 @@ class Reader:
             case Clock():
                 return self.time(expression)
             case Value():
-                return put(self.name(expression), self.context)
+                return self._named(expression)
             case Fact():
                 return of_atom(self.functions.table.atom("fact", str(expression), kind=Kind.TENSOR))
             case Draw():
@@ -104,6 +104,14 @@ class Reader:
             case Apply(operator, arguments):
                 return self._apply(operator, [self.value(a) for a in arguments])
         raise Unreadable(str(expression))
+
+    def _named(self, value: Value) -> Rational:
+        """Return a named value; within a reduction not the one found for the case of one entry."""
+        if self.over is not None and not value.kind.within(self.over):
+            meaning = self.meaning(value)
+            if meaning is not None:
+                return self.value(meaning)
+        return put(self.name(value), self.context)
 
     def _draw(self, draw: Draw) -> Rational:
         """A draw equals that of the same number, distribution, step and part, and no other."""
@@ -153,7 +161,7 @@ class Reader:
         try:
             decided, conditions = self.truth(condition)
         except (NeedSign, NeedTruth):
-            if not self.every_entry:
+            if self.over is None:
                 raise
             return self._opaque_select(condition, value, otherwise)
         return self.value(value if decided else otherwise).under(*conditions)
@@ -238,7 +246,7 @@ class Reader:
 
     def _inside(self, kind: Kind) -> Reader:
         context = self.context.for_all(kind)
-        return Reader(self.functions, context, self.name, self.meaning, self.time, True)
+        return Reader(self.functions, context, self.name, self.meaning, self.time, kind)
 
     def _reduction(self, reduce: Reduce) -> Rational:
         inside = self._inside(reduce.kind)
