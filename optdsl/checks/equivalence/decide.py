@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from optdsl.checks.equivalence.causes import likely_cause
 from optdsl.checks.equivalence.induction import Proof
-from optdsl.checks.equivalence.maps import find_maps
+from optdsl.checks.equivalence.maps import find_maps, observed_ranges
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
 from optdsl.checks.equivalence.refute import (
@@ -47,7 +47,7 @@ def compare(
         constant: our hyperparameters that keep their value.
         mapping: what names of theirs are, over our names; see `Question`.
         fixed: our hyperparameters that have a given value.
-        explain: look for a likely cause of a difference.
+        explain: look for the smallest step at which they part, simple inputs, a likely cause.
 
     Returns:
         "proved" only when every step is proved to agree; "differs" only with a
@@ -66,9 +66,11 @@ def compare(
         unproved = _prove(question, found)
         if unproved.kind == "proved":
             return unproved
-    found = refute(question, second_look(question), found)
+    if explain or found.trial is None:
+        found = refute(question, second_look(question), found)
     if found.trial is not None:
-        return _differs(question, in_simple_inputs(question, found), explain)
+        simple = in_simple_inputs(question, found) if explain else found
+        return _differs(question, simple, explain)
     assert unproved is not None
     return replace(unproved, steps=found.steps, points=found.points)
 
@@ -100,11 +102,12 @@ def _not_understood(question: Question) -> str | None:
 def _prove(question: Question, refutation: Refutation) -> Verdict:
     reasons = []
     for asked, races in _directions(question, refutation.races):
+        observed = observed_ranges(races)
         for hinted in (True, False) if asked.hints() else (True,):
             maps = find_maps(asked, races, hinted=hinted)
             outputs = asked.theirs.outputs
             goals = {n: value for n, value in asked.hints().items() if n not in outputs}
-            proof = Proof(asked, maps, goals)
+            proof = Proof(asked, maps, goals, observed)
             if proof.holds():
                 return _proved(question, asked, proof, refutation)
             reasons.append(proof.reason or "no map between the states was found")

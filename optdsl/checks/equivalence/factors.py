@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from optdsl.checks.equivalence.polynomials import (
     Atom,
@@ -58,7 +58,7 @@ def _by_sympy(polynomial: Polynomial) -> Factored:
     element = domain.from_dict(
         {_exponents(m, atoms): QQ(c.numerator, c.denominator) for m, c in polynomial.terms.items()}
     )
-    coefficient, factors = element.factor_list()
+    coefficient, factors = _split(element)
     total = _fraction(coefficient)
     found = []
     for factor_, n in factors:
@@ -66,6 +66,25 @@ def _by_sympy(polynomial: Polynomial) -> Factored:
         total *= content**n
         found.append((primitive, n))
     return total, tuple(found)
+
+
+def _split(element: Any) -> tuple[Any, list[tuple[Any, int]]]:
+    """Return factors; a polynomial a*x + b is one times the common divisor of a and b."""
+    for index, degree in enumerate(element.degrees()):
+        if degree == 1:
+            slope, rest = element.ring.zero, element.ring.zero
+            for powers, c in element.terms():
+                if powers[index]:
+                    slope[(*powers[:index], 0, *powers[index + 1 :])] = c
+                else:
+                    rest[powers] = c
+            common = slope.gcd(rest)
+            if common.is_ground:
+                return element.ring.domain.one, [(element, 1)]
+            coefficient, factors = _split(common)
+            return coefficient, [*factors, (element.exquo(common), 1)]
+    coefficient, factors = element.factor_list()
+    return coefficient, factors
 
 
 def _exponents(monomial: Monomial, atoms: list[Atom]) -> tuple[int, ...]:

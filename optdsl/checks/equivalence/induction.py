@@ -29,11 +29,13 @@ class Proof:
     """An attempt to prove that two systems agree, with one map between their states.
 
     `goals` are further values of theirs, and what they are claimed to be in our names.
+    `observed` are the smallest and the largest number that a state of ours was seen to be.
     """
 
     question: Question
     maps: Mapping[str, Expression]
     goals: Mapping[str, Expression] = field(default_factory=dict)
+    observed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seconds: float = 2.5
     reason: str | None = None
     _frames: Frames = field(init=False)
@@ -57,27 +59,33 @@ class Proof:
         import sympy  # noqa: F401  - its loading is not part of the time for the proof
 
         deadline = process_time() + self.seconds
-        find_invariants(self._frames, deadline)
-        return any(self._attempt(splits, deadline) for splits in (False, True))
+        begun = {splits: Account() for splits in (False, True)}
+        begun = {s: a for s, a in begun.items() if self._step(True, s, a, deadline)}
+        if not begun:  # in the first step no state is open, so no invariant could help
+            return False
+        find_invariants(self._frames, deadline, self.observed)
+        return any(self._later(splits, account, deadline) for splits, account in begun.items())
 
-    def _attempt(self, splits: bool, deadline: float) -> bool:
-        account = Account()
-        try:
-            for first in (True, False):
-                context = self._frames.context(first, splits)
-
-                def attempt(case: Context, first: bool = first) -> bool:
-                    return self._agree(case, first, account)
-
-                if not all(agreed for _, agreed in cases(context, attempt, deadline)):
-                    return False
-        except (GiveUp, Unreadable) as problem:
-            self.reason = str(problem) or "too many cases"
+    def _later(self, splits: bool, account: Account, deadline: float) -> bool:
+        if not self._step(False, splits, account, deadline):
             return False
         judged = account.judge()
         if judged is not None:
             self.reason = judged
         return judged is None
+
+    def _step(self, first: bool, splits: bool, account: Account, deadline: float) -> bool:
+        """Do both agree in the first step, or in any later one, in every case?"""
+
+        def attempt(case: Context) -> bool:
+            return self._agree(case, first, account)
+
+        try:
+            context = self._frames.context(first, splits)
+            return all(agreed for _, agreed in cases(context, attempt, deadline))
+        except (GiveUp, Unreadable) as problem:
+            self.reason = str(problem) or "too many cases"
+            return False
 
     # ------------------------------------------------------------------- step
 

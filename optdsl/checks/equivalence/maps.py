@@ -11,16 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, permutations
 from math import isfinite
 
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Race
 from optdsl.checks.equivalence.sides import derived_states
 from optdsl.model.arithmetic import Real
-from optdsl.model.expressions import Clock, Expression, Kind, Value, apply, number
+from optdsl.model.expressions import Clock, Expression, Kind, Value, apply, number, values
 
 _CLOSE = 1e-9
+_TELLING = 1e-6  # share of two numbers that their difference must be, to keep enough digits
+_FEWEST = 6  # numbers that must suggest a map
 _POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 
 
@@ -66,6 +68,19 @@ def find_maps(
     return maps
 
 
+def observed_ranges(races: Sequence[Race]) -> dict[str, tuple[float, float]]:
+    """Return the smallest and the largest number that each state of ours was in some runs."""
+    seen: dict[str, tuple[float, float]] = {}
+    for race in races:
+        for step in race.ours:
+            for name, value in step.states.items():
+                for entry in _floats(value):
+                    low, high = seen.get(name, (entry, entry))
+                    if isfinite(entry):
+                        seen[name] = min(low, entry), max(high, entry)
+    return seen
+
+
 def _samples(question: Question, races: Sequence[Race]) -> Iterator[_Sample]:
     for race in races:
         series = dict(race.trial.hypers)
@@ -108,9 +123,51 @@ def _find(
         telling = [(s, a / b) for s, a, b in pairs if b and a]
         if len(telling) < 2 or any((a == 0) != (b == 0) for _, a, b in pairs):
             continue
-        factor = _factor(question, telling)
+        factor = _factor(list(_bases(question)), telling, 2)
         if factor is not None:
             return apply("mul", factor, Value(other, kinds[other]))
+    return _sum(name, samples, kinds) or _offset(name, question, samples, names, kinds)
+
+
+def _sum(name: str, samples: list[_Sample], kinds: Mapping[str, Kind]) -> Expression | None:
+    """Return the sum or difference of two states of ours, theta among them, that a state is."""
+    known = {**kinds, "theta": Kind.ENTRY}
+    for left, right in permutations(known, 2):
+        for operator, sign in (("add", 1.0), ("sub", -1.0)):
+            if operator == "add" and left > right:
+                continue
+            near = [
+                _near(a, x + sign * y)
+                for sample in samples
+                for a, x, y in zip(
+                    sample.theirs.get(name, ()),
+                    sample.ours.get(left, ()),
+                    sample.ours.get(right, ()),
+                    strict=False,
+                )
+                if isfinite(a) and isfinite(x + y)
+            ]
+            if len(near) >= _FEWEST and all(near):
+                return apply(operator, Value(left, known[left]), Value(right, known[right]))
+    return None
+
+
+def _offset(
+    name: str,
+    question: Question,
+    samples: list[_Sample],
+    names: Sequence[str],
+    kinds: Mapping[str, Kind],
+) -> Expression | None:
+    """Return a state of ours plus a product of powers of what is constant."""
+    bases = [base for base in _bases(question) if base.names <= question.constant]
+    for other in names if bases else ():
+        pairs = [p for p in _pairs(name, other, samples) if all(p[0].hypers.values())]
+        telling = [(s, a - b) for s, a, b in pairs if abs(a - b) > _TELLING * max(abs(a), abs(b))]
+        if len(telling) >= _FEWEST:
+            offset = _factor(bases, telling, 3)
+            if offset is not None:
+                return apply("add", Value(other, kinds[other]), offset)
     return None
 
 
@@ -127,11 +184,12 @@ def _near(a: float, b: float) -> bool:
     return abs(a - b) <= _CLOSE * max(abs(a), abs(b))
 
 
-def _factor(question: Question, telling: list[tuple[_Sample, float]]) -> Expression | None:
-    """Return a product of powers that all the ratios are."""
-    bases = list(_bases(question))
+def _factor(
+    bases: Sequence[_Base], telling: list[tuple[_Sample, float]], most: int
+) -> Expression | None:
+    """Return a product of powers of `most` bases at most that all the numbers are."""
     single = [(base, p) for base in bases for p in _POWERS]
-    for size in (0, 1, 2):
+    for size in range(most + 1):
         for chosen in combinations(single, size):
             if len({id(base) for base, _ in chosen}) < size:
                 continue
@@ -146,6 +204,11 @@ class _Base:
     """Something that a state may be scaled by."""
 
     expression: Expression
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The hyperparameters that it reads."""
+        return frozenset(value.name for value in values(self.expression))
 
     def at(self, sample: _Sample) -> float:
         return _evaluate(self.expression, sample)
