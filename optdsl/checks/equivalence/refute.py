@@ -40,6 +40,8 @@ def first_look(question: Question) -> list[Trial]:
 def second_look(question: Question) -> list[Trial]:
     """Return the inputs that are tried where the first look neither parts nor proves."""
     count, long_count = (22, 2) if _several(question) else (44, 4)
+    if question.ours.family == "schedule":  # numbers alone: many steps cost little
+        long_count = 60
     return [
         *trials(question, _SHORT, count, seed=4),
         *trials(question, _LONG, long_count, seed=5),
