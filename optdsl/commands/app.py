@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from optdsl import __version__
+from optdsl.commands.analyze import analyze
 from optdsl.commands.check import check
 from optdsl.commands.compile import compile_
 from optdsl.commands.door import guarded
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "list": list_,
     "info": info,
     "check": check,
+    "analyze": analyze,
     "compile": compile_,
     "show": show,
     "fmt": fmt,

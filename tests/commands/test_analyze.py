@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from optdsl.library import shipped
+
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "schema" / "analyze.json"
+
+
+def test_a_rule_is_told_in_sentences(optdsl):
+    told = optdsl("analyze", "Adam")
+    assert (told.status, told.err) == (0, "")
+    assert "eta carries [theta], epsilon carries [loss]/[theta]" in told.out
+    assert "m: 1/2 becomes 1/4 in step 2, where the gradient is 0" in told.out
+    assert "it changes nothing if epsilon = 0" in told.out
+    assert "as then m times c, v times c^2" in told.out
+
+
+def test_the_letter_of_the_scale_is_not_one_of_the_rule(optdsl):
+    assert "gives u times k with c times k" in optdsl("analyze", "ClipByGlobalNorm").out
+
+
+@pytest.mark.slow
+def test_all_that_is_shipped_in_one_table(optdsl):
+    told = optdsl("analyze")
+    assert told.status == 0
+    for name, rule in shipped().items():
+        assert (name in told.out) == (rule.family != "schedule")
+
+
+@pytest.mark.parametrize("rule", ["Adam", "Cosine", "Sign", "ClipByGlobalNorm(c=1) | AdamW"])
+def test_json_follows_its_schema(optdsl, rule):
+    document = json.loads(optdsl("analyze", rule, "--json").out)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    (told,) = document["rules"]
+    assert told["units"]["misfits"] == []
+
+
+def test_json_tells_powers(optdsl):
+    (told,) = json.loads(optdsl("analyze", "Adam", "--json").out)["rules"]
+    assert told["units"]["hyperparameters"]["epsilon"] == {"loss": "1", "theta": "-1"}
+    assert told["invariance"]["at_zero"]["states"] == {"m": "1", "v": "2"}
+    assert told["sparsity"]["counterexample"]["inputs"]["g[2]"] == "0"
+
+
+def test_a_name_that_is_nothing_is_misuse(optdsl):
+    refused = optdsl("analyze", "Adamm")
+    assert refused.status == 2
+    assert "did you mean" in refused.err
