@@ -37,7 +37,7 @@ def scalars_function(unit: Unit, program: Program, part: int) -> list[str]:
     for given in exports:
         writes.append(f"scalars[{unit.slots.scalars[given]}] = {python(given, dialect)}")
     for name, slot in unit.slots.step_state.items():
-        if name in local and program.mode != "iterate":
+        if name in local and program.moves:
             new = names.value(Value(name, Kind.STEP))
             writes.append(f"step_state[{slot}] = {new}")
     lines = [*reads.lines, *body, *writes]

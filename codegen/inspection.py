@@ -20,7 +20,7 @@ _LIBRARY = re.compile(r"llvm\.(?:pow|exp|log|cos)\b")
 def kernels(layout: Layout) -> list[tuple[Pass, Any]]:
     """Return the passes of a layout, each with its kernel, every kernel once."""
     found: dict[int, tuple[Pass, Any]] = {}
-    for stages in (layout.ready, layout.function, layout.iterate):
+    for stages in (layout.ready, layout.function, layout.iterate, layout.evaluate):
         for stage in stages or ():
             if isinstance(stage, Pass):
                 kernel = stage.function.kernel  # type: ignore[attr-defined]

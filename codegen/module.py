@@ -119,6 +119,7 @@ class _Writer:
             f"everything={len(unit.slots.everything) + 2 * (unit.slots.seed is not None)},",
             f"parts={system.parts},",
             *(line for mode, lines in stages.items() for line in _stages_text(mode, lines)),
+            *([] if unit.evaluate is None else _tuple("evaluate", self._evaluate(unit.evaluate))),
             f"bind={self.target.BIND if unit.has_passes else None},",
             f"buffers={unit.buffers!r},",
             f"result={result!r},",
@@ -131,6 +132,11 @@ class _Writer:
             f"fingerprint={fingerprint(system)!r},",
             f"target={self.target.NAME!r},",
         ]
+
+    def _evaluate(self, program: Program) -> list[str]:
+        lines = self._stages(program)
+        assert lines is not None
+        return lines
 
     def _inputs(self) -> list[str]:
         system = self.unit.system

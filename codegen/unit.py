@@ -7,6 +7,7 @@ from functools import cached_property
 
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.slots import Slots, assign_slots, predicate_names
+from optdsl.model.evaluated import keep_numbers
 from optdsl.model.system import System
 from optdsl.program import Program, lower
 from optdsl.program.formulas import indexed_names
@@ -20,11 +21,13 @@ class Unit:
     ready: Program | None
     function: Program
     iterate: Program | None
+    evaluate: Program | None = None
 
     @cached_property
     def programs(self) -> list[Program]:
         """The programs that there are."""
-        return [each for each in (self.ready, self.function, self.iterate) if each is not None]
+        found = (self.ready, self.function, self.iterate, self.evaluate)
+        return [each for each in found if each is not None]
 
     @cached_property
     def slots(self) -> Slots:
@@ -59,6 +62,8 @@ class Unit:
 
 def prepare(system: System) -> Unit:
     """Lower `system` in every mode."""
+    system = keep_numbers(system)
     function = lower(system, "function")
     assert function is not None
-    return Unit(system, lower(system, "ready"), function, lower(system, "iterate"))
+    iterate, evaluate = lower(system, "iterate"), lower(system, "evaluate")
+    return Unit(system, lower(system, "ready"), function, iterate, evaluate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from optdsl.checks.evaluation_points import with_evaluation
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import format_expression, syntax
 from optdsl.latex import Reading, read_symbol, to_definition
@@ -102,8 +103,9 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
     except DiagnosticError as error:
         raise NotUnderstood(error) from None
     symbols = {_in_their_names(name, reading): where for name, where in symbols.items()}
+    definition = with_evaluation(reading.definition, ours, symbols)
     try:
-        system = build(reading.definition, lookup, allow_unused=True)
+        system = build(definition, lookup, allow_unused=True)
     except DiagnosticError as error:
         raise NotUnderstood(error) from None
     return Other(

@@ -10,6 +10,7 @@ from optdsl.language import syntax
 from optdsl.model.composition import compose
 from optdsl.model.declarations import Declarations, declare
 from optdsl.model.equations import Typed, type_equations
+from optdsl.model.evaluated import not_kept, with_known_evaluation
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.feeding import feed
 from optdsl.model.gradients import name_gradients
@@ -66,8 +67,9 @@ def build(
     for hyper, schedule in fed.items():
         system = feed(system, hyper.name, schedule, problems, hyper.span)
     system = hand_in(system, _handed_in(definition, lookup, rules), definition.span, problems)
+    _check_evaluation(system, declared, problems)
     problems.raise_if_any()
-    return system
+    return with_known_evaluation(system)
 
 
 def _without_fed(
@@ -120,6 +122,7 @@ def _assemble(
         gradients=gradients,
         outputs=outputs,
         skips=_skips(declared, typed),
+        evaluation=typed.evaluation,
         handed_in=tuple(
             Input(name, name, doc=given.doc, span=given.span)
             for name, given in declared.inputs.items()
@@ -166,11 +169,35 @@ def _skips(declared: Declarations, typed: Typed) -> tuple[Skip, ...]:
     return (Skip(typed.skip, 0, declared.skip.span),)
 
 
+def _check_evaluation(system: System, declared: Declarations, problems: Problems) -> None:
+    if system.evaluation is None or declared.evaluate is None:
+        return
+    span = declared.evaluate.point.span
+    if system.evaluation.kind is not Kind.ENTRY:
+        problems.error(
+            "bad-evaluation", "this is a number, where a point is needed", span,
+            "a point has a value an entry, as theta[t] has",
+        )  # fmt: skip
+    for value in dict.fromkeys(not_kept(system)):
+        problems.error(
+            "bad-evaluation",
+            f"the model is evaluated between steps, when {_quoted(value)} is gone",
+            span,
+            "read theta[t] and states at t: an equation whose past is read is a state",
+        )
+
+
+def _quoted(value: str) -> str:
+    return value if value == "a draw" else f"`{value}`"
+
+
 def _states(declared: Declarations, typed: Typed, problems: Problems) -> list[State]:
     readers: dict[str, Expression] = dict(typed.rules)
     readers |= {f"grad {name}": p for name, p in typed.points.items() if p is not None}
     if typed.skip is not None:
         readers["skip when"] = typed.skip
+    if typed.evaluation is not None:
+        readers["evaluate"] = typed.evaluation
     readers |= {f"read {s}": Value(s, Kind.STEP, -1) for s in typed.names.fixed.values()}
     needed = starts_needed(readers, typed.memory)
     for (name, time), _ in needed.items():

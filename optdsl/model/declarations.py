@@ -10,8 +10,7 @@ from optdsl.model.numbers import time_index
 from optdsl.model.problems import Problems
 
 #: Statements and what is to be said of them until they are carried through to kernels.
-_LATER = {
-    syntax.Evaluate: "evaluation points",
+_LATER: dict[type[syntax.Statement], str] = {
     syntax.Storage: "storage formats",
 }
 
@@ -46,6 +45,7 @@ class Declarations:
     rules: dict[str, Rule] = field(default_factory=dict)
     starts: dict[str, dict[int, Rule]] = field(default_factory=dict)
     skip: syntax.SkipWhen | None = None
+    evaluate: syntax.Evaluate | None = None
     inputs: dict[str, syntax.Input] = field(default_factory=dict)
 
     @property
@@ -90,6 +90,8 @@ def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
                 _declare_skip(statement, declared, problems)
             case syntax.Input():
                 _declare_input(statement, declared, problems)
+            case syntax.Evaluate():
+                _declare_evaluation(statement, declared, problems)
             case syntax.Claim():
                 pass
             case _:
@@ -202,6 +204,22 @@ def _declare_skip(skip: syntax.SkipWhen, declared: Declarations, problems: Probl
         problems.error("defined-twice", "a second `skip when`", skip.span, "join both with `or`")
     else:
         declared.skip = skip
+
+
+def _declare_evaluation(
+    evaluate: syntax.Evaluate, declared: Declarations, problems: Problems
+) -> None:
+    if declared.definition.family != "optimizer":
+        problems.error(
+            "misplaced-evaluate",
+            f"only an optimizer says where the model is evaluated; "
+            f"this is {a(declared.definition.family)}",
+            evaluate.span,
+        )
+    elif declared.evaluate is not None:
+        problems.error("defined-twice", "a second `evaluate`", evaluate.span, "remove one of them")
+    else:
+        declared.evaluate = evaluate
 
 
 def a(family: str) -> str:

@@ -43,6 +43,7 @@ class Typed:
     skip: Expression | None
     memory: dict[str, tuple[str, int]]
     helpers: dict[str, Expression]
+    evaluation: Expression | None = None
 
 
 def type_equations(
@@ -108,6 +109,9 @@ def _translate(declared: Declarations, names: Names, problems: Problems, inline:
         skip=None if declared.skip is None else translator.condition(declared.skip.condition),
         memory={},
         helpers={},
+        evaluation=(
+            None if declared.evaluate is None else translator.number(declared.evaluate.point)
+        ),
     )
 
 

@@ -168,8 +168,8 @@ def _key(statement: syntax.Statement) -> object:
             return target.name if time == (syntax.Name("t"),) else (target.name, time)
         case syntax.Draw(target=target):
             return target.name
-        case syntax.SkipWhen():
-            return syntax.SkipWhen
+        case syntax.SkipWhen() | syntax.Evaluate():
+            return type(statement)
     return id(statement)
 
 

@@ -25,7 +25,8 @@ def dependency_order(
     bodies: dict[str, Expression | None] = {**typed.rules, **typed.helpers, **typed.points}
     if typed.names.loss_of is not None:  # the loss comes with its gradient
         bodies["loss"] = Value(typed.names.loss_of, Kind.ENTRY)
-    wanted = _reachable(bodies, [*outputs, *_claimed(declared)], typed.skip)
+    read = [body for body in (typed.skip, typed.evaluation) if body is not None]
+    wanted = _reachable(bodies, [*outputs, *_claimed(declared)], read)
     waiting = [name for name in bodies if name in wanted]
     done: list[str] = []
     while waiting:
@@ -57,11 +58,11 @@ def _claimed(declared: Declarations) -> set[str]:
 
 
 def _reachable(
-    bodies: dict[str, Expression | None], roots: Iterable[str], skip: Expression | None
+    bodies: dict[str, Expression | None], roots: Iterable[str], read: list[Expression]
 ) -> set[str]:
     stack = [root for root in roots if root in bodies]
-    if skip is not None:
-        stack += [value.name for value in values(skip) if value.name in bodies]
+    for expression in read:
+        stack += [value.name for value in values(expression) if value.name in bodies]
     found: set[str] = set()
     while stack:
         name = stack.pop()
@@ -137,5 +138,5 @@ def _values_read(typed: Typed, equations: tuple[Equation, ...]) -> set[str]:
     bodies += [point for point in typed.points.values() if point is not None]
     bodies += [start for times in typed.starts.values() for start in times.values()]
     bodies += [default for default in typed.defaults.values() if default is not None]
-    bodies += [] if typed.skip is None else [typed.skip]
+    bodies += [body for body in (typed.skip, typed.evaluation) if body is not None]
     return {value.name for body in bodies for value in values(body)}

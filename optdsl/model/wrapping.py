@@ -90,6 +90,15 @@ def _fits(
             "hand in a rule that takes one gradient, at theta[t-1]",
         )
         return False
+    if rule.evaluation is not None and system.evaluation is None and not _moves_as(system, steps):
+        problems.error(
+            "bad-evaluation",
+            f"`{rule.name}`, handed in as `{parameter}`, says where the model is evaluated, "
+            f"and `{system.name}` moves theta on from there",
+            span,
+            f"say it in `{system.name}` too, as in `evaluate theta[t]`",
+        )
+        return False
     if handed and rule.losses and _asked_by(system, steps[0]) is None:
         problems.error(
             "gradient-handed-in",
@@ -100,6 +109,20 @@ def _fits(
         )
         return False
     return True
+
+
+def _moves_as(system: System, steps: list[Step]) -> bool:
+    """Is theta[t] just where the rule that is handed in steps to?"""
+    moved = next((e.value for e in system.equations if e.name == "theta"), None)
+    return not steps or moved == steps[0]
+
+
+def _evaluation(system: System, rule: System, reached: Value) -> Expression | None:
+    """Return where the model is evaluated: where the whole says or, else, where the rule does."""
+    if rule.evaluation is None or system.evaluation is not None:
+        return system.evaluation
+    theta = Value("theta", Kind.ENTRY)
+    return transform(rule.evaluation, lambda node: theta if node == reached else None)
 
 
 def _asked_by(system: System, step: Step) -> Gradient | None:
@@ -135,6 +158,7 @@ def _written_out(system: System, parameter: str, rule: System, steps: list[Step]
     system = everywhere(
         system, lambda node: reached if isinstance(node, Step) and node.rule == parameter else None
     )
+    evaluation = _evaluation(system, rule, reached)
     gradients, same = _joined(system.gradients, rule.gradients)
     equations = rename(replace(rule, gradients=()), same).equations
     ordered, asked = in_order((*system.equations, *arguments, *equations), gradients)
@@ -144,6 +168,7 @@ def _written_out(system: System, parameter: str, rule: System, steps: list[Step]
         states=(*system.states, *rename(rule, same).states),
         equations=ordered,
         gradients=asked,
+        evaluation=evaluation,
         source="\n\n".join(dict.fromkeys((system.source, rule.source))),
     )
 

@@ -30,7 +30,7 @@ from optdsl.program.streams import (
     written_streams,
 )
 
-Mode = Literal["ready", "function", "iterate"]
+Mode = Literal["ready", "function", "iterate", "evaluate"]
 
 
 def arrange(author: System, named: Named, mode: Mode) -> Program:

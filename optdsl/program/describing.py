@@ -19,6 +19,8 @@ def equations_text(system: System) -> list[str]:
         left = f"{equation.name}[t]" if equation.name in indexed else equation.name
         lines.append(f"{left} = {formula(equation.value, indexed)}")
     lines += [f"skip when {formula(skip.condition, indexed)}" for skip in system.skips]
+    if system.evaluation is not None:
+        lines.append(f"evaluate {formula(system.evaluation, indexed)}")
     return lines
 
 

@@ -11,6 +11,7 @@ from optdsl.program.change_of_variables import (
     store_gradient_point,
     stores_iterate,
 )
+from optdsl.program.evaluating import at_evaluation
 from optdsl.program.hoisting import name_numbers
 from optdsl.program.program import Program
 from optdsl.program.streams import drop_unused, name_output, name_points
@@ -24,12 +25,13 @@ def lower(system: System, mode: Mode = "function") -> Program | None:
         system: what a definition means.
         mode: "ready" where gradients are handed in and the arrays hold the point at
             which they are taken; "function" where the program asks for them and
-            the arrays hold theta; "iterate" for the theta of a stored point.
+            the arrays hold theta; "iterate" for the theta of a stored point; "evaluate" for
+            the point at which the model is evaluated, where the arrays hold theta.
 
     Returns:
         The program, verified. None for "ready" where no change of variables makes
         the stored arrays the point of the only gradient, and for "iterate" where
-        the arrays of "ready" hold theta already.
+        the arrays of "ready" hold theta already, and for "evaluate" where theta is that point.
 
     Raises:
         DiagnosticError: for what is understood but not compiled yet.
@@ -43,7 +45,7 @@ def lower(system: System, mode: Mode = "function") -> Program | None:
     if written is None:
         return None
     complete = _sound(name_output(name_points(written)))
-    live = _sound(drop_unused(complete, numbers=mode != "iterate"))
+    live = _sound(drop_unused(complete, numbers=mode in ("ready", "function")))
     named = name_numbers(live)
     _sound(named.system)
     program = arrange(system, named, mode)
@@ -60,6 +62,8 @@ def _written_for(system: System, mode: Mode) -> System | None:
     """Return the system whose theta is what the arrays hold in this mode."""
     if mode == "function":
         return system
+    if mode == "evaluate":
+        return at_evaluation(system)
     if stores_iterate(system):
         several = len(system.gradients) > 1
         return None if several or mode == "iterate" else system
@@ -68,8 +72,6 @@ def _written_for(system: System, mode: Mode) -> System | None:
 
 def _refuse_what_is_not_compiled(system: System) -> None:
     found: list[str] = []
-    if system.evaluation is not None:
-        found.append("an evaluation point")
     for state in system.states:
         if state.storage not in (None, "float32", "float64"):
             found.append(f"storage as {state.storage}")

@@ -120,13 +120,20 @@ class Program:
     `mode` is "ready" where gradients come from outside and the arrays hold the
     point at which the first is taken; "function" where the program asks for
     them and the arrays hold theta; "iterate" where it writes the true theta of
-    a stored point into the buffer "iterate". `buffers` are arrays of one step's length.
+    a stored point into the buffer "iterate"; "evaluate" where it writes the point at
+    which the model is evaluated, arrays of theta given, into a buffer of its own. `buffers` are
+    arrays of one step's length.
     """
 
     system: System
-    mode: Literal["ready", "function", "iterate"]
+    mode: Literal["ready", "function", "iterate", "evaluate"]
     stages: tuple[Stage, ...]
     buffers: tuple[str, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Does it take a step, and not only look at what the last one left?"""
+        return self.mode in ("ready", "function")
 
     @property
     def passes(self) -> tuple[Pass, ...]:

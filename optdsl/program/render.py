@@ -21,6 +21,7 @@ _MODES = {
     "ready": "gradients handed in",
     "function": "asks for its gradients",
     "iterate": "recovers theta from the stored point",
+    "evaluate": "finds the point at which the model is evaluated",
 }
 
 

@@ -117,7 +117,7 @@ class _Verifier:
                     self._guard(stage)
         self.where = "the end"
         self._require(not self.pending, "a reduction is never combined")
-        if self.program.mode != "iterate":
+        if self.program.moves:
             self._every_state_moved_on()
 
     def _require(self, holds: bool, message: str) -> None:
@@ -128,7 +128,7 @@ class _Verifier:
     def _enter(self, part: int) -> None:
         self._require(part >= self.part, f"part {part} comes after part {self.part}")
         self._require(
-            part == 0 or self.guarded >= part - 1 or self.program.mode == "iterate",
+            part == 0 or self.guarded >= part - 1 or not self.program.moves,
             f"part {part} runs without the guard of part {part - 1}",
         )
         self.part = part

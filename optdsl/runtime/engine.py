@@ -231,10 +231,14 @@ class Engine:
                 if cohort.reading.attentive:
                     cohort.reading.commit(part, clock)
 
-    def iterate(self, plan: Plan) -> list[Array | None]:
-        """Return the arrays of the buffer "iterate"; None for tensors that took no step yet."""
+    def look(self, plan: Plan, buffer: str, moved: bool = False) -> list[Array | None]:
+        """Run a plan that moves nothing; return what it wrote to `buffer`.
+
+        None for tensors that took no step yet; with `moved`, none in the last part.
+        """
         tensors, cohorts = self.tensors, self.cohorts
-        ids = tuple(i for c in cohorts.items if c.started for i in c.members)
+        seen = [c for c in cohorts.items if c.started and (c.clocks[-1] or not moved)]
+        ids = tuple(i for c in seen for i in c.members)
         if not ids:
             return [None] * len(tensors.shapes)
         selection = self.select(tuple(sorted(ids)))
@@ -248,4 +252,5 @@ class Engine:
             for reading, hyper in readings:
                 reading.hyper = hyper
             tensors.tensor[:], tensors.everything[:], cohorts.step_state[:] = kept
-        return list(tensors.stream("iterate"))
+        written = tensors.stream(buffer)
+        return [array if i in ids else None for i, array in enumerate(written)]

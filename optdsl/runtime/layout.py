@@ -30,6 +30,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+#: The buffer of `Layout.evaluate`.
+EVALUATED = "evaluation point"
+
 Numbers: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -172,6 +175,8 @@ class Layout:
     true theta into the buffer "iterate"; None where the arrays of `ready` hold theta already.
     It runs like the head of the step to come: t is one more than the steps taken, `hyper` that
     step's row (what was read ahead has become this step's), `step_state` a copy.
+    `evaluate` writes the point at which the model is evaluated into the buffer EVALUATED, from
+    arrays that hold theta, and moves nothing; None where that is theta.
     `bind(arrays, identities)` makes a table: `arrays` has one list a stream, each with one array
     a tensor, `identities` the row of each of these tensors in `cohort` and `tensor`.
     `result` is the slot in `scalars` of what a schedule gives, `results` are the names and
@@ -198,6 +203,7 @@ class Layout:
     output: str | None = None
     inputs: tuple[InputSlot, ...] = ()
     results: tuple[tuple[str, int], ...] = ()
+    evaluate: tuple[Stage, ...] | None = None
     losses: tuple[tuple[str, int], ...] = ()
     uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
     seed: int | None = None  # for a rule that draws: where `everything` holds the seed's words

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal
@@ -13,6 +14,7 @@ from optdsl.runtime.arrays import check_parameters
 from optdsl.runtime.asking import Asker
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import StepError
+from optdsl.runtime.evaluating import Aside, evaluation_point
 from optdsl.runtime.groups import Group, as_groups, check_group
 from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.intake import Intake
@@ -84,6 +86,8 @@ class Optimizer:
         self._structure = Structure()
         self._ready = None if layout.ready is None else make_plan(layout, layout.ready, ("g",))
         self._function = make_plan(layout, layout.function)
+        self._aside = Aside()
+        self._evaluate = None if layout.evaluate is None else make_plan(layout, layout.evaluate)
         self._iterate = None if layout.iterate is None else make_plan(layout, layout.iterate)
         self._intake = Intake(self._engine, "g")
         self._asker = Asker(self._engine, self._function)
@@ -134,6 +138,7 @@ class Optimizer:
             HyperparameterError: as for the class.
         """
         with self._turns:
+            self._aside.require_back()
             check_group(group, "the new group")
             self._add([self._read_group(group)], nested=True)
             return self._groups[-1]
@@ -179,6 +184,7 @@ class Optimizer:
         When it raises, no parameter and no state has changed.
         """
         with self._turns:
+            self._aside.require_back()
             if not inputs:
                 return self._step(gradients, loss)
             self._engine.give(inputs)
@@ -248,11 +254,57 @@ class Optimizer:
         They differ from the arrays only in rules such as Nesterov, when gradients are handed in.
         """
         with self._turns:
+            self._aside.require_back()
+            return self._structure.unflatten([array.copy() for array in self._true_iterate()])
+
+    def _true_iterate(self) -> list[Any]:
+        arrays: list[Any] = list(self._engine.tensors.stream("theta"))
+        if self._mode == "ready" and self._iterate is not None:
+            found = self._engine.look(self._iterate, "iterate")
+            arrays = [a if b is None else b for a, b in zip(arrays, found, strict=True)]
+        return arrays
+
+    def evaluation(self) -> Any:
+        """Return copies of the point at which the model is evaluated, in the same structure.
+
+        It is what the rule names with `evaluate`, or else `theta()`.
+        """
+        with self._turns:
+            self._aside.require_back()
+            return self._structure.unflatten([array.copy() for array in self._evaluated()])
+
+    def _evaluated(self) -> list[Any]:
+        theta = self._true_iterate()
+        if self._evaluate is None:
+            return theta
+        return evaluation_point(self._engine, self._evaluate, theta)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Let the arrays hold the point of evaluation for the time of a `with` block.
+
+        >>> import numpy as np, optdsl
+        >>> w = np.ones(1)
+        >>> opt = optdsl.load("EMA(SGD)")([w], lr=1, decay=0.5)
+        >>> _ = opt.step([np.ones(1)])
+        >>> with opt.evaluating():
+        ...     print(w)
+        [0.5]
+        >>> w
+        array([0.])
+
+        Afterwards they hold what they held, bit for bit; what is assigned to them meanwhile
+        is lost. No step can be taken within.
+
+        Raises:
+            StepError: within another such block.
+        """
+        with self._turns:
+            self._aside.require_back()
             arrays: list[Any] = list(self._engine.tensors.stream("theta"))
-            if self._mode == "ready" and self._iterate is not None:
-                found = self._engine.iterate(self._iterate)
-                arrays = [a if b is None else b for a, b in zip(arrays, found, strict=True)]
-            return self._structure.unflatten([array.copy() for array in arrays])
+            aside = self._aside.put(arrays, self._evaluated())
+        with aside:
+            yield
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later step depends on except the parameters themselves.
@@ -273,6 +325,7 @@ class Optimizer:
                 Nothing has changed then.
         """
         with self._turns:
+            self._aside.require_back()
             self._mode = checkpoint.restore(self._holder(), state)
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -18,8 +18,9 @@ The second entry is given to the class of ours, the last one says how the other 
 - any function from a `Landscape` to an iterator of lists of arrays, one list a step.
 
 `Case(..., function=True)` hands our rule a function of gradients, for rules that ask for several
-or elsewhere. `loss=` is a function of the point, for rules that read the loss. `shapes=`
-replaces the three shapes; `note=` says in the table what is worth knowing.
+or elsewhere. `loss=` is a function of the point, for rules that read the loss. `evaluated=`
+compares the points of evaluation. `shapes=` replaces the three shapes; `note=` says in the table
+what is worth knowing.
 
 `check(case, dtype)` asserts that both walks are the same: in float64 to 1e-9 of the displacement,
 in float32 to 1e-5 of the largest entry. `largest(case, dtype)` returns the difference.
@@ -60,6 +61,7 @@ class Case:
     shapes: tuple[tuple[int, ...], ...] = SHAPES
     note: str = ""
     loss: Callable[[list[Array]], float] | None = None
+    evaluated: bool = False
 
     def __str__(self) -> str:
         return f"{self.rule}, {self.beside}"
@@ -114,7 +116,7 @@ def ours(case: Case, land: Landscape, target: str) -> Walk:
             optimizer.step(at, loss=loss)
         else:
             optimizer.step(gradient if case.function else gradient(arrays))
-        yield arrays
+        yield optimizer.evaluation() if case.evaluated else arrays
 
 
 def largest(case: Case, dtype: str, target: str = "reference", steps: int = STEPS) -> float:
