@@ -9,8 +9,9 @@ from optdsl.checks.evaluation_points import with_evaluation
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import format_expression, syntax
 from optdsl.latex import Reading, read_symbol, to_definition
+from optdsl.latex.declared import Declared, Function
 from optdsl.latex.documents import load_document
-from optdsl.latex.equations import Declared, SourceEquation
+from optdsl.latex.equations import SourceEquation, read_function
 from optdsl.latex.trees import names_in, rewrite
 from optdsl.model import build
 from optdsl.model.inheritance import Lookup
@@ -95,13 +96,17 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
     document = load_document(cited.name)
     for tag in cited.tags:
         document.display(tag)
-    named = [_symbol(where) for where in claim.where]
-    symbols = {name.name: where for name, where in zip(named, claim.where, strict=True)}
-    declared: Declared = [*named, *(hyper.name for hyper in ours.hyperparameters)]
+    said = [(_symbol(where), where) for where in claim.where]
+    symbols = {name.name: where for name, where in said if isinstance(name, syntax.Name)}
+    declared: Declared = [
+        *(name for name, _ in said),
+        *(hyper.name for hyper in ours.hyperparameters),
+    ]
     try:
         reading = _read(claim, cited, ours, declared, symbols)
     except DiagnosticError as error:
         raise NotUnderstood(error) from None
+    _check_functions(claim, cited, [*said])
     symbols = {_in_their_names(name, reading): where for name, where in symbols.items()}
     definition = with_evaluation(reading.definition, ours, symbols)
     try:
@@ -129,6 +134,22 @@ def _read(
         return to_definition(equations, declared, name="Source", parameter=_parameter(symbols))
     equations, gives = _outputs(equations, ours, symbols)
     return to_definition(equations, declared, name="Source", family=ours.family, gives=gives)
+
+
+def _check_functions(
+    claim: syntax.Claim, cited: syntax.Document, said: list[tuple[object, syntax.Where]]
+) -> None:
+    """A function that the lines do not have is a mistake in the claim."""
+    functions = [(one, where) for one, where in said if isinstance(one, Function)]
+    for function, where in functions:
+        others = [one for one, _ in said if one is not function]
+        declared = [one for one in others if isinstance(one, str | syntax.Name | Function)]
+        try:
+            load_document(cited.name).equations(cited.tags, declared)
+        except DiagnosticError:
+            continue
+        message = f"`{function.name}` is no function in these lines"
+        raise DiagnosticError(Diagnostic("claim-symbol", message, where.span or claim.span))
 
 
 def _parameter(symbols: Mapping[str, syntax.Where]) -> str | None:
@@ -164,16 +185,27 @@ def _their_name(
         if isinstance(where.value, syntax.Name) and where.value.name == output:
             return name
     targets = [target.name for equation in equations for target in equation.targets]
-    read = {name.name for equation in equations for name, _ in names_in(equation.value)}
+    read = {
+        name.name
+        for equation in equations
+        for name, _ in names_in(equation.value)
+        if name.name not in {target.name for target in equation.targets}
+    }
     results = [name for name in dict.fromkeys(targets) if name not in read]
     return results[0] if output not in targets and len(results) == 1 else output
 
 
 def _with_handed_on(equation: SourceEquation, output: str) -> SourceEquation:
-    """Call g by the name of our output, and the gradient of the loss g."""
+    """Call g by the name of our output, and the gradient of the loss g.
+
+    Where g is set from itself, what stands on the right is the one that is handed in.
+    """
+    own = any(target.name == "g" for target in equation.targets)
+    from_itself = own and any(name.name == "g" for name, _ in names_in(equation.value))
 
     def change(name: syntax.Name, _: bool) -> syntax.Expression:
-        return replace(name, name=output) if name.name == "g" else name
+        renamed = name.name == "g" and not from_itself
+        return replace(name, name=output) if renamed else name
 
     value = _without_grad(rewrite(equation.value, change))
     targets = tuple(replace(t, name=output) if t.name == "g" else t for t in equation.targets)
@@ -192,10 +224,17 @@ def _without_grad(expression: syntax.Expression) -> syntax.Expression:
     return expression
 
 
-def _symbol(where: syntax.Where) -> syntax.Name:
+def _symbol(where: syntax.Where) -> syntax.Name | Function:
+    """What `where` speaks of: a symbol, or a function, as in `$\\Pi(x)$ = x`."""
     if not where.latex:
         return syntax.Name(where.symbol)
-    return read_symbol(where.symbol, "<where>")
+    try:
+        return read_symbol(where.symbol, "<where>")
+    except DiagnosticError as error:
+        try:
+            return read_function(where.symbol, where.value, "<where>")
+        except DiagnosticError:
+            raise error from None
 
 
 def _in_their_names(name: str, reading: Reading) -> str:

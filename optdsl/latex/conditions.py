@@ -1,45 +1,75 @@
-"""Reads `cases`: a value by the condition that holds."""
+"""Reads conditions and `cases`: a value by the condition that holds."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from optdsl.language import syntax
-from optdsl.latex.notation import Cases, Comparison, Logic, Raw
+from optdsl.latex.notation import Cases, Comparison, Infix, Logic, Raw
 from optdsl.latex.problems import refuse
+from optdsl.latex.reads import Reads
 
 
-class Reads(Protocol):
-    """What reading a condition needs of the reader of expressions."""
+def cases(raw: Cases, reader: Reads, *, covering: bool = True) -> syntax.Expression:
+    """Return a conditional.
 
-    def expression(self, raw: Raw) -> syntax.Expression:
-        """Return what `raw` says."""
-
-
-def cases(raw: Cases, reader: Reads) -> syntax.Expression:
-    """Return a conditional; the last case must hold otherwise."""
-    *rows, last = raw.rows
-    if last.condition is not None:
+    Where it is a whole side of an equation it need not cover all cases: the last
+    value stays where no condition holds.
+    """
+    *_, last = raw.rows
+    if last.condition is not None and covering:
         hint = "end the cases with `\\text{otherwise}`"
         raise refuse("latex-cases", "what holds in all other cases?", last.span, hint)
-    value = reader.expression(last.value)
+    rows = list(raw.rows)
+    value = None if last.condition is not None else reader.expression(rows.pop().value)
     for row in reversed(rows):
         if row.condition is None:
             raise refuse("latex-cases", "`otherwise` stands last", row.span)
-        condition = _condition(row.condition, reader)
+        test = _comparing(row.condition, reader)
         chosen = reader.expression(row.value)
-        value = syntax.Conditional(chosen, condition, value, span=raw.span)
-    return value
+        value = syntax.Conditional(chosen, test, value, span=raw.span)
+    return cast(syntax.Expression, value)
 
 
-def _condition(raw: Raw, reader: Reads) -> syntax.Expression:
+def _comparing(raw: Raw, reader: Reads) -> syntax.Expression:
+    """The condition of a case compares, or is a name for what was compared."""
+    if isinstance(raw, Comparison | Logic):
+        return condition(raw, reader)
+    value = reader.expression(raw)
+    if isinstance(value, syntax.Name | syntax.Call | syntax.Unary | syntax.Binary):
+        arithmetic = isinstance(value, syntax.Binary) and value.operator in "+-*/^@"
+        number = isinstance(value, syntax.Unary) and value.operator == "-"
+        if not (arithmetic or number):
+            return value
+    raise refuse("latex-cases", "expected a comparison", raw.span)
+
+
+def condition(raw: Comparison | Logic, reader: Reads) -> syntax.Expression:
+    """Return what compares, or joins what does."""
     match raw:
+        case Comparison("mod", left, right, span):
+            return _congruence(left, right, raw, reader)
         case Comparison(operator, left, right, span):
             values = reader.expression(left), reader.expression(right)
             return syntax.Binary(cast(Any, operator), *values, span=span)
         case Logic("not", (operand,), span):
-            return syntax.Unary("not", _condition(operand, reader), span=span)
+            return syntax.Unary("not", reader.expression(operand), span=span)
         case Logic(operator, (left, right), span) if operator != "not":
-            both = _condition(left, reader), _condition(right, reader)
+            both = reader.expression(left), reader.expression(right)
             return syntax.Binary(operator, *both, span=span)
     raise refuse("latex-cases", "expected a comparison", raw.span)
+
+
+def _congruence(left: Raw, right: Raw, raw: Comparison, reader: Reads) -> syntax.Expression:
+    """`t \\equiv 0 \\pmod{k}`: the remainder of the difference is zero."""
+    if not (isinstance(right, Infix) and right.rest and right.rest[-1][0] == "mod"):
+        hint = "write `t \\equiv 0 \\pmod{k}`"
+        raise refuse("latex-cases", "expected `\\pmod` behind this", right.span, hint)
+    (*before, (_, modulus)) = right.rest
+    rest = Infix(right.first, tuple(before), right.span) if before else right.first
+    number, residue = reader.expression(left), reader.expression(rest)
+    zero = syntax.Number("0", span=rest.span)
+    if residue != zero:
+        number = syntax.Binary("-", number, residue, span=raw.span)
+    remainder = syntax.Call("mod", (number, reader.expression(modulus)), span=raw.span)
+    return syntax.Binary("==", remainder, zero, span=raw.span)

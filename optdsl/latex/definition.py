@@ -8,12 +8,13 @@ starting values are assumed.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from optdsl.language import syntax
 from optdsl.latex import trees
-from optdsl.latex.equations import Declared, SourceEquation, spellings
+from optdsl.latex.declared import Declared, spellings
+from optdsl.latex.equations import SourceEquation
 from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
 from optdsl.latex.starts import starting_value
@@ -71,6 +72,7 @@ def to_definition(
     starts = _starts([start(equation, targets) for equation in given])
     assumed = _missing_starts(statements, starts, known)
     whole = (*starts, *assumed, *statements)
+    drawn = {t.name for one in moving if one.role == "draw" for t in one.targets}
     unknown = _unknown(whole)
     domains = {
         symbol.name: domain
@@ -79,11 +81,25 @@ def to_definition(
     }
     hypers = tuple(_hyper(symbol, domains.get(symbol.name)) for symbol in unknown)
     outputs = tuple(renamed.get(output, output) for output in gives)
-    definition = syntax.Definition(family, name, gives=outputs, statements=(*hypers, *whole))
+    definition = syntax.Definition(
+        family, name, gives=outputs, statements=(*hypers, *_with_draws(whole, drawn))
+    )
     free = tuple(
         symbol for symbol in unknown if symbol.name not in domains and symbol.name not in known
     )
     return Reading(definition, free, domains, tuple(assumed), called, renamed)
+
+
+def _with_draws(
+    statements: tuple[syntax.Equation, ...], drawn: set[str]
+) -> Iterator[syntax.Statement]:
+    """Yield the statements, those that draw as draws."""
+    for one in statements:
+        name = one.targets[0].name
+        if name in drawn and isinstance(one.value, syntax.Call):
+            yield syntax.Draw(syntax.Name(name, span=one.span), one.value, span=one.span)
+        else:
+            yield one
 
 
 # ------------------------------------------------------------------- sorting
@@ -96,15 +112,31 @@ def _sort(
     given: list[SourceEquation] = []
     moving: list[SourceEquation] = []
     for equation in equations:
+        if equation.role in ("skip when", "evaluate at"):
+            raise error("latex-unexpected", "only a spec says this", equation)
+        if equation.indices:
+            message = "an index other than t is not understood in a rule of a document"
+            raise error("latex-index", message, equation)
         if not equation.targets:
             raise error("latex-no-equation", "this is an expression, not an equation", equation)
         if _is_clock(equation):
             continue
+        if equation.initial and not any(target.indices for target in equation.targets):
+            again = {t.name for one in equations if not one.initial for t in one.targets}
+            if {target.name for target in equation.targets} <= again:
+                equation = _as_start(equation)
         numbered = [trees.number_of(target) is not None for target in equation.targets]
         if any(numbered) and not all(numbered):
             raise error("latex-start", "a starting value beside another value", equation)
         (given if numbered[0] else moving).append(equation)
     return given, moving
+
+
+def _as_start(equation: SourceEquation) -> SourceEquation:
+    """What stands before a loop that sets it again is its start."""
+    zero = syntax.Number("0", span=equation.span)
+    targets = tuple(replace(target, indices=(zero,)) for target in equation.targets)
+    return replace(equation, targets=targets)
 
 
 def _is_clock(equation: SourceEquation) -> bool:

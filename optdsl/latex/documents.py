@@ -4,7 +4,8 @@ A document is a file of displays with comments between them. In `equation` a
 `\\tag`, or a `\\label` right behind `\\begin{equation}`, names the whole
 display; a `\\label` at the end of a row names that row. In `align` each row
 has tags and labels of its own. Comments in a display or on the lines above it are its notes:
-`% repaired: ...`, `% in words`, `% from memory`.
+`% repaired: ...`, `% in words`, `% from memory`. The note `% an assignment` says that the
+display's equals signs set what stands to their left, whatever the document prints.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
-from optdsl.latex.equations import Declared, SourceEquation, read_rows, spellings
+from optdsl.latex.declared import Declared, spellings
+from optdsl.latex.equations import SourceEquation, read_rows
 from optdsl.latex.rows import Row
 from optdsl.latex.tokens import tokenize
 
@@ -47,6 +49,8 @@ class Display:
         A row that continues the one above it (`&= ...`) comes with the left side it needs.
         """
         rows = tokenize(self.span, spellings(declared))
+        if any(note.startswith("an assignment") for note in self.notes):
+            rows = tuple(_assigning(row) for row in rows)
         whole = next((tag for tag in self.tags if tag in tags), None)
         found: list[tuple[str, Row]] = []
         head: Row | None = None
@@ -198,6 +202,15 @@ def _start_of_notes(text: str, at: int) -> int:
 def _in_comment(text: str, at: int) -> bool:
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return re.search(r"(?<!\\)%", line) is not None
+
+
+def _assigning(row: Row) -> Row:
+    """Return the row with assignments for its equals signs."""
+    tokens = tuple(
+        token.update(value=":=") if token.type == "RELATION" and token == "=" else token
+        for token in row.tokens
+    )
+    return Row(tokens, row.tags, row.span)
 
 
 def _head(text: str) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from optdsl.diagnostics import DiagnosticError, SourceText, Span
 from optdsl.language import syntax
-from optdsl.latex.names import Evidence, survey
-from optdsl.latex.notation import Raw, Sides
+from optdsl.latex import algorithms, draws, matrices, shapes, trees
+from optdsl.latex.clock import with_clock
+from optdsl.latex.declared import Declared, Function, Total, spellings
+from optdsl.latex.names import Evidence, sort_scripts
+from optdsl.latex.notation import Chain, Group, Operator, Raw, Run, Sides, Symbol
 from optdsl.latex.parsing import parse_row
 from optdsl.latex.problems import refuse
 from optdsl.latex.reading import Reader
 from optdsl.latex.rows import Row
+from optdsl.latex.surveying import survey
 from optdsl.latex.tokens import tokenize
 
-#: Names known to be names, in ASCII; one with a time (`f[t]`) is a function of t.
-Declared: TypeAlias = Collection[str | syntax.Name]
+Role = Literal["equation", "draw", "skip when", "evaluate at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,31 @@ class SourceEquation:
     Several targets share one value (`a = b = 0`); an expression that nothing
     is set to has no target. `assignment` says that the document wrote `:=`,
     `\\gets` or `\\leftarrow`. `tag` is the number or label by which the document knows it.
+    A draw (`\\xi_t \\sim ...`) has its distribution for a value. `indices` are those other
+    than t that stand in it, with what they run over. `initial` tells that it stands before
+    the loop of an algorithm.
     """
 
     targets: tuple[syntax.Name, ...]
     value: syntax.Expression
     assignment: bool = False
     tag: str | None = None
+    role: Role = "equation"
+    indices: tuple[syntax.Index, ...] = ()
+    initial: bool = False
     span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def statement(self) -> syntax.Statement:
+        """The statement of the language that it is, at the times of the document."""
+        match self.role:
+            case "draw" if isinstance(self.value, syntax.Call):
+                return syntax.Draw(self.targets[0], self.value, span=self.span)
+            case "skip when":
+                return syntax.SkipWhen(self.value, span=self.span)
+            case "evaluate at":
+                return syntax.Evaluate(self.value, span=self.span)
+        return syntax.Equation(self.targets, self.value, span=self.span)
 
 
 def read(latex: str, name: str = "<latex>", declared: Declared = ()) -> tuple[SourceEquation, ...]:
@@ -48,9 +69,14 @@ def read(latex: str, name: str = "<latex>", declared: Declared = ()) -> tuple[So
     ('v', False)
     """
     source = SourceText(name, latex)
-    rows = tokenize(Span(source, 0, len(latex)), spellings(declared))
+    whole = Span(source, 0, len(latex))
+    if algorithms.holds_algorithm(latex):
+        block = algorithms.read_block(whole, spellings(declared))
+        parsed = [(statement, None) for statement in block.statements]
+        return read_parsed([*parsed], declared, whole, block.loop)
+    rows = tokenize(whole, spellings(declared))
     if not rows:
-        raise refuse("latex-unexpected", "expected an equation", Span(source, 0, len(latex)))
+        raise refuse("latex-unexpected", "expected an equation", whole)
     return read_rows(rows, declared)
 
 
@@ -61,13 +87,32 @@ def read_rows(rows: Iterable[Row], declared: Declared = ()) -> tuple[SourceEquat
     """
     rows = tuple(rows)
     try:
-        return _interpret(_parse(rows), tuple(declared))
+        parsed = parse_rows(rows)
     except RecursionError:
         message = "this formula is too long or nested too deeply"
         raise refuse("latex-deep", message, rows[0].span) from None
+    return read_parsed(parsed, declared, rows[0].span)
 
 
-def _parse(rows: tuple[Row, ...]) -> list[tuple[Sides, str | None]]:
+def read_parsed(
+    parsed: list[tuple[Sides, str | None]],
+    declared: Declared,
+    place: Span,
+    loop: tuple[str, int] | None = None,
+) -> tuple[SourceEquation, ...]:
+    """Return the equations of statements, each with its tag, that are read together.
+
+    `loop` is the letter by which an algorithm counts its steps, and the number of the first.
+    """
+    try:
+        return _interpret(parsed, tuple(declared), place, loop)
+    except RecursionError:
+        message = "this formula is too long or nested too deeply"
+        raise refuse("latex-deep", message, place) from None
+
+
+def parse_rows(rows: tuple[Row, ...]) -> list[tuple[Sides, str | None]]:
+    """Return the statements of rows, each with its tag."""
     parsed: list[tuple[Sides, str | None]] = []
     errors: list[DiagnosticError] = []
     left: Raw | None = None
@@ -86,20 +131,76 @@ def _parse(rows: tuple[Row, ...]) -> list[tuple[Sides, str | None]]:
 
 
 def _interpret(
-    parsed: list[tuple[Sides, str | None]], declared: tuple[str | syntax.Name, ...]
+    parsed: list[tuple[Sides, str | None]],
+    declared: tuple[str | syntax.Name | Function, ...],
+    place: Span,
+    loop: tuple[str, int] | None = None,
 ) -> tuple[SourceEquation, ...]:
-    reader = Reader(survey(tuple(statement for statement, _ in parsed), declared))
+    """Return what statements say together; `loop` is a letter that counts steps, and its first."""
+    letter, first = loop or (None, 1)
+    statements = with_clock(tuple(one for one, _ in parsed), declared, letter, first)
+    tags = [tag for _, tag in parsed]
+    evidence = survey(statements, declared)
+    while True:  # what is made of matrices is a matrix: until nothing new is learnt
+        reader = Reader(evidence)
+        found, errors = _read_all(statements, tags, reader)
+        if not matrices.learn([(one.targets, one.value) for one in found], evidence):
+            break
+    _raise_all(errors)
+    found = [_with_indices(equation, reader) for equation in found]
+    if not found:
+        raise refuse("latex-unexpected", "nothing is set here", place)
+    return tuple(found)
+
+
+def _read_all(
+    statements: tuple[Sides, ...], tags: list[str | None], reader: Reader
+) -> tuple[list[SourceEquation], list[DiagnosticError]]:
     found: list[SourceEquation] = []
     errors: list[DiagnosticError] = []
-    for statement, tag in parsed:
+    for statement, tag in zip(statements, tags, strict=True):
         try:
-            if len(parsed) > 1 and len(statement.sides) == 1:
+            alone = len(statement.sides) == 1 and not statement.relations
+            if len(statements) > 1 and alone and statement.phrase is None:
                 raise refuse("latex-unexpected", "expected `=`", _end(statement.span))
-            found.extend(_equations(statement, tag, reader))
+            before = len(reader.draws), len(reader.totals)
+            made = _equations(statement, tag, reader)
+            found.extend(replace(one, initial=statement.initial) for one in made)
+            for name, distribution in reader.draws[before[0] :]:
+                drawn = SourceEquation((name,), distribution, False, tag, "draw", span=name.span)
+                found.append(drawn)
+            for total in reader.totals[before[1] :]:
+                found.extend(_running(total, tag))
         except DiagnosticError as error:
             errors.append(error)
-    _raise_all(errors)
-    return tuple(found)
+    return found, errors
+
+
+def _with_indices(equation: SourceEquation, reader: Reader) -> SourceEquation:
+    if not reader.indices:
+        return equation
+    used = {
+        index.name
+        for part in (*equation.targets, equation.value)
+        for name, _ in trees.names_in(part)
+        for index in name.indices
+        if isinstance(index, syntax.Name) and index.name != "t"
+    }
+    indices = tuple(reader.indices[name] for name in sorted(used) if name in reader.indices)
+    return replace(equation, indices=indices)
+
+
+def _running(total: Total, tag: str | None) -> list[SourceEquation]:
+    """Return the equations of a running sum or product: where it starts, and how it grows."""
+    span, adds = total.term.span, total.kind == "sum"
+    name = syntax.Name(total.name, span=span)
+    start = syntax.Name(total.name, (syntax.Number("0"),), span=span)
+    first = syntax.Number("0" if adds else "1", span=span)
+    value = syntax.Binary("+" if adds else "*", trees.at(name, -1), total.term, span=span)
+    return [
+        SourceEquation((start,), first, False, tag, span=span),
+        SourceEquation((trees.at(name, 0),), value, False, tag, span=span),
+    ]
 
 
 def _continue(statement: Sides, left: Raw | None) -> Sides:
@@ -112,18 +213,44 @@ def _continue(statement: Sides, left: Raw | None) -> Sides:
 def _equations(statement: Sides, tag: str | None, reader: Reader) -> list[SourceEquation]:
     sides = [side for side in statement.sides if side is not None]
     span, assignment = statement.span, ":=" in statement.relations
+    if statement.phrase is not None:
+        role: Role = "skip when" if statement.phrase == "skip when" else "evaluate at"
+        return [SourceEquation((), reader.expression(sides[0]), False, tag, role, span=span)]
+    if "in" in statement.relations:
+        return _member(sides, statement, reader)
     if len(sides) == 1:
-        return [SourceEquation((), reader.expression(sides[0]), False, tag, span)]
-    values = [reader.expression(side) for side in sides]
-    head = values[0]
+        return [SourceEquation((), reader.value(sides[0]), False, tag, span=span)]
+    head = reader.expression(sides[0])
     if not isinstance(head, syntax.Name):
-        raise refuse("latex-target", "expected one name to the left", sides[0].span)
-    targets = [head]
-    rest = values[1:]
+        hint = "a square may be set where nothing reads its root"
+        squared = isinstance(head, syntax.Binary) and head.operator == "^"
+        message = "expected one name to the left"
+        raise refuse("latex-target", message, sides[0].span, hint if squared else None)
+    if "~" in statement.relations:
+        if len(sides) != 2:
+            raise refuse("latex-draw", "a draw is of one name", span)
+        drawn = draws.drawn(sides[1], reader)
+        return [SourceEquation((head,), drawn, False, tag, "draw", span=span)]
+    targets, rest = [head], [reader.value(side) for side in sides[1:]]
     while len(rest) > 1 and isinstance(middle := rest[0], syntax.Name):
         targets.append(middle)
         del rest[0]
-    return [SourceEquation(tuple(targets), value, assignment, tag, span) for value in rest]
+    return [SourceEquation(tuple(targets), value, assignment, tag, span=span) for value in rest]
+
+
+def _member(sides: list[Raw], statement: Sides, reader: Reader) -> list[SourceEquation]:
+    """What `k \\in \\{1, \\dots, 5\\}` runs over; `x \\in \\mathbb{R}^d` sets nothing."""
+    if not shapes.is_symbol(sides[0]):
+        raise refuse("latex-unexpected", "expected one symbol before this", statement.span)
+    if len(sides) == 2 and isinstance(run := sides[1], Run):
+        letter = shapes.letter_of(sides[0])
+        low, high = reader.expression(run.low), reader.expression(run.high)
+        if not letter:
+            raise refuse("latex-symbol", "an index is a single letter", sides[0].span)
+        index = syntax.Index(letter, syntax.Range(low, high), span=statement.span)
+        if reader.indices.setdefault(letter, index) != index:
+            raise refuse("latex-sum", f"`{letter}` runs over two ranges", statement.span)
+    return []
 
 
 def read_expression(
@@ -164,9 +291,31 @@ def read_symbol(latex: str, name: str = "<latex>") -> syntax.Name:
     raise refuse("latex-symbol", "expected one symbol", whole)
 
 
-def spellings(declared: Declared) -> frozenset[str]:
-    """Return the declared names as text."""
-    return frozenset(name if isinstance(name, str) else name.name for name in declared)
+def read_function(latex: str, value: syntax.Expression, name: str = "<latex>") -> Function:
+    r"""Return the function that `\Pi_{\mathcal{F}}(x)` declares, where its value is `value`.
+
+    Its subscript, where that is no name, is left out: a function without one stands for all.
+
+    >>> read_function(r"\Pi(x)", syntax.Name("x")).parameters
+    ('x',)
+    """
+    whole = Span(SourceText(name, latex), 0, len(latex))
+    rows = tokenize(whole)
+    statements = parse_row(rows[0]) if len(rows) == 1 else ()
+    side = statements[0].sides[0] if len(statements) == 1 else None
+    match side:
+        case Chain((head, Group("(", items))) if items and all(map(shapes.is_symbol, items)):
+            evidence = survey(statements, ())
+            evidence.lone_symbol = True
+            parameters = tuple(sort_scripts(item, evidence).name for item in items)
+            base = shapes.unscripted(head)
+            if isinstance(base, Operator | Symbol):
+                try:
+                    called = sort_scripts(head, evidence).name
+                except DiagnosticError:
+                    called = base.name
+                return Function(called, parameters, value)
+    raise refuse("latex-symbol", "expected one symbol", whole)
 
 
 def _end(span: Span) -> Span:
@@ -179,10 +328,16 @@ def _raise_all(errors: list[DiagnosticError]) -> None:
 
 
 __all__ = [
+    "Declared",
     "Evidence",
+    "Function",
     "SourceEquation",
+    "parse_rows",
     "read",
     "read_expression",
+    "read_function",
+    "read_parsed",
     "read_rows",
     "read_symbol",
+    "spellings",
 ]

@@ -5,27 +5,25 @@ Both are `grad(point)` in the language; the data of the loss are left out.
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import cast
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.latex import shapes, trees
-from optdsl.latex.names import Evidence, Named, settle, sort_scripts
-from optdsl.latex.notation import Chain, Fraction, Group, Raw, Script, Scripted, Slice, Symbol
+from optdsl.latex.names import settle, sort_scripts
+from optdsl.latex.notation import (
+    Chain,
+    Comparison,
+    Fraction,
+    Group,
+    Raw,
+    Script,
+    Scripted,
+    Slice,
+    Symbol,
+)
 from optdsl.latex.problems import refuse
-
-
-class Reads(Protocol):
-    """What reading a gradient needs of the reader of expressions."""
-
-    evidence: Evidence
-    loss: Named | None
-
-    def expression(self, raw: Raw) -> syntax.Expression:
-        """Return what `raw` says."""
-
-    def factors(self, raw: Raw) -> list[syntax.Expression]:
-        """Return the factors of an implied product."""
+from optdsl.latex.reads import Reads
 
 
 def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
@@ -34,33 +32,73 @@ def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
     if not rest or not shapes.is_symbol(rest[0]):
         place = shapes.unscripted(head).span
         raise refuse("latex-gradient", "expected the function whose gradient this is", place)
-    loss = rest.pop(0)
+    loss, point = _point_behind(rest.pop(0))
     _check_loss(loss, reader)
-    if not (rest and shapes.is_group(rest[0], "(")):
+    if point is None and not (rest and shapes.is_group(rest[0], "(")):
         if subject is None:
             message = "expected the point at which the gradient is taken"
             raise refuse("latex-gradient", message, loss.span)
         return syntax.Call("grad", (subject,), span=head.span.to(loss.span))
-    follower = rest.pop(0)
+    if point is not None:
+        return _evaluated(point, subject, head, reader)
+    follower, point = _point_behind(rest.pop(0))
     if isinstance(follower, Scripted):
         message = "is the loss raised, or its gradient?"
         raise refuse("latex-ambiguous", message, follower.scripts[0].span)
     group = cast(Group, follower)
-    if set(group.separators) - {";"}:
-        hint = "the data of a loss stand behind a semicolon"
-        raise refuse("latex-gradient", "two points of one gradient", group.items[1].span, hint)
-    for item in group.items[1:]:
+    if not group.items:
+        raise refuse("latex-gradient", "expected the point of the gradient", group.span)
+    for separator, item in zip(group.separators, group.items[1:], strict=True):
+        if separator == "," and not _is_sample(item):
+            hint = "the data of a loss stand behind a semicolon"
+            raise refuse("latex-gradient", "two points of one gradient", item.span, hint)
         _require_data(item)
-    point = reader.expression(group.items[0])
+    if point is not None:
+        if not shapes.is_symbol(group.items[0]):
+            raise refuse("latex-gradient", "two points of one gradient", point.span)
+        return _evaluated(point, subject, head, reader)
+    value = reader.expression(group.items[0])
     if subject is not None:
-        _require_within(subject, point, head.span)
-    return syntax.Call("grad", (point,), span=head.span.to(group.span))
+        _require_within(subject, value, head.span)
+    return syntax.Call("grad", (value,), span=head.span.to(group.span))
+
+
+def _point_behind(raw: Raw) -> tuple[Raw, Script | None]:
+    """Part `L(w)|_{w = w_t}` from the point behind its bar."""
+    if not isinstance(raw, Scripted) or not raw.scripts[-1].point:
+        return raw, None
+    (*before, point) = raw.scripts
+    rest = Scripted(raw.base, tuple(before), raw.span) if before else raw.base
+    return rest, point
+
+
+def _evaluated(
+    point: Script, subject: syntax.Name | None, head: Raw, reader: Reads
+) -> syntax.Expression:
+    """Return the gradient at the point behind a bar: `|_{w_t + e}` or `|_{w = w_t + e}`."""
+    match point.items:
+        case (Comparison("==", _, at),) | (at,):
+            value = reader.expression(at)
+            if subject is not None and not subject.indices:
+                _require_within(subject, value, head.span)
+            return syntax.Call("grad", (value,), span=head.span.to(point.span))
+    raise refuse("latex-gradient", "expected the point of the gradient", point.span)
+
+
+def _is_sample(raw: Raw) -> bool:
+    """`f(x_t, \\xi_t)`: letters that papers keep for a random sample."""
+    base = shapes.unscripted(raw)
+    return isinstance(base, Symbol) and base.name in ("xi", "zeta", "omega")
 
 
 def derivative(raw: Fraction, rest: list[Raw], reader: Reads) -> syntax.Expression:
     """Read `\\frac{\\partial L}{\\partial w}`; a `(t)` behind it, in `rest`, says the step."""
     loss, point = shapes.after_partial(raw.numerator), shapes.after_partial(raw.denominator)
-    if len(loss) != 1 or not shapes.is_symbol(loss[0]):
+    if not loss and rest and shapes.is_symbol(rest[0]):
+        loss = [rest.pop(0)]  # `\\frac{\\partial}{\\partial w} L`
+        if rest and shapes.is_group(rest[0], "("):
+            loss.append(rest.pop(0))
+    if not loss or not shapes.is_symbol(loss[0]) or len(loss) > 2:
         raise refuse("latex-gradient", "expected `\\partial` and a loss", raw.numerator.span)
     _check_loss(loss[0], reader)
     if not point or not shapes.is_symbol(point[0]):
@@ -70,6 +108,8 @@ def derivative(raw: Fraction, rest: list[Raw], reader: Reads) -> syntax.Expressi
     if len(values) != 1 or not isinstance(values[0], syntax.Name):
         raise refuse("latex-gradient", "expected a parameter", raw.denominator.span)
     name = values[0]
+    if len(loss) == 2:
+        return _derivative_at(loss[1], name, raw, reader)
     if rest and shapes.is_group(rest[0], "("):
         follower = rest.pop(0)
         group = cast(Group, shapes.unscripted(follower))
@@ -78,6 +118,18 @@ def derivative(raw: Fraction, rest: list[Raw], reader: Reads) -> syntax.Expressi
             message = "expected the time `(t)` behind the derivative, or a product sign"
             raise refuse("latex-gradient", message, follower.span)
     return syntax.Call("grad", (name,), span=raw.span)
+
+
+def _derivative_at(
+    bracket: Raw, subject: syntax.Name, raw: Fraction, reader: Reads
+) -> syntax.Expression:
+    """`\\frac{\\partial L(w_t)}{\\partial w_t}`: the point stands behind the loss."""
+    group = shapes.unscripted(bracket)
+    if not isinstance(group, Group) or bracket is not group or len(group.items) != 1:
+        raise refuse("latex-gradient", "expected the point of the gradient", bracket.span)
+    point = reader.expression(group.items[0])
+    _require_within(subject, point, raw.denominator.span)
+    return syntax.Call("grad", (point,), span=raw.span)
 
 
 def _check_loss(raw: Raw, reader: Reads) -> None:

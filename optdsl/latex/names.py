@@ -5,22 +5,26 @@ The rules, once for all:
 - a number, a word or infinity as a subscript belongs to the name: `\\beta_1` is beta1,
   `\\eta_{min}` eta_min, `\\rho_\\infty` rho_inf;
   on a name that has a past (`m_{t-1}`), on theta or g, a lone number is the time: `m_0` is m[0];
+- a time may stand above the line without brackets, `m^t = ...`, where equations set it so;
 - `i`, `j`, `ii`, `i,j` beside a time, or on a name that has a time elsewhere, mean "elementwise"
   and are dropped; on a name without any time they belong to the name: `T_i` is T_i;
 - a superscript is a power, but `i` or `j` belongs to the name where that letter is an index of
   the same equations (`\\eta_{min}^i` beside `T_i`); where it is not, it is refused;
+- a layer's letter, `w^l` within a norm, and a letter that a sum runs over are indices, too;
+- a lone sign or prime in a script belongs to the name: `\\eta^+` is eta_plus;
 - marks stand behind the letter: `\\hat{m}_t` is mhat[t]; a Delta before it: `\\Delta\\theta_t`
   is Delta_theta[t].
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from optdsl.diagnostics import DiagnosticError, Span
+from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.latex import shapes
+from optdsl.latex.declared import Function
 from optdsl.latex.notation import (
     Accent,
     Braces,
@@ -32,7 +36,6 @@ from optdsl.latex.notation import (
     Raw,
     Script,
     Scripted,
-    Sides,
     Sign,
     Symbol,
 )
@@ -53,6 +56,7 @@ class Named:
     number: str | None = None
     words: tuple[str, ...] = ()
     time: int | None = None
+    members: tuple[tuple[str, int], ...] = ()
     components: tuple[str, ...] = ()
     raised: tuple[Script, ...] = ()
 
@@ -83,6 +87,19 @@ class Evidence:
     entries: set[str] = field(default_factory=set)  # untimed, but one value an entry
     indices: set[str] = field(default_factory=set)  # letters used as a subscript
     targets: set[str] = field(default_factory=set)
+    raised: set[str] = field(default_factory=set)  # names with a time above the line
+    layers: set[str] = field(default_factory=set)  # letters that number layers
+    members: set[str] = field(default_factory=set)  # letters that run over a range
+    families: set[str] = field(default_factory=set)  # names that have such a letter
+    summed: set[str] = field(default_factory=set)  # letters that run over entries
+    plain: set[str] = field(default_factory=set)  # letters that stand on the line
+    named: set[str] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)  # timed names that are numbers
+    linear: bool = False  # is anything a matrix here?
+    matrices: set[str] = field(default_factory=set)
+    squares: set[str] = field(default_factory=set)  # a matrix times its own transpose, and sums
+    squared: set[str] = field(default_factory=set)  # symbols that only their square sets
+    functions: Mapping[str, Function] = field(default_factory=dict)
     lone_symbol: bool = False
 
     def timed(self, name: str) -> bool:
@@ -120,15 +137,29 @@ def sort_scripts(raw: Raw, evidence: Evidence) -> Named:
             for script in scripts:
                 add = _add_raised if script.raised else _add_lowered
                 named = add(named, script, evidence)
-            return replace(named, span=span)
+            return _with_raised_time(replace(named, span=span), evidence)
     raise refuse("latex-symbol", "expected a symbol", raw.span)
+
+
+def _with_raised_time(named: Named, evidence: Evidence) -> Named:
+    """`m^t` is a time where equations set m so."""
+    if named.name in evidence.raised and named.time is None and len(named.raised) == 1:
+        time = shapes.time_of(named.raised[0].items[0])
+        if time is not None:
+            return replace(named, time=time, raised=())
+    return named
 
 
 def _check_one_a_side(scripts: tuple[Script, ...]) -> None:
     for raised, side in ((False, "subscript"), (True, "superscript")):
-        same = [script for script in scripts if script.raised == raised]
+        same = [script for script in scripts if script.raised == raised and not _is_prime(script)]
         if len(same) > 1:
             raise refuse("latex-script", f"a second {side} on one symbol", same[1].span)
+
+
+def _is_prime(script: Script) -> bool:
+    (first, *_) = script.items
+    return isinstance(first, Symbol) and first.kind == "mark" and first.name.startswith("prime")
 
 
 def _symbol_below(base: Raw, span: Span, evidence: Evidence) -> Named:
@@ -141,21 +172,36 @@ def _symbol_below(base: Raw, span: Span, evidence: Evidence) -> Named:
 
 
 def _add_lowered(named: Named, script: Script, evidence: Evidence) -> Named:
-    if set(script.separators) - {","}:
+    if set(script.separators) - {","} or script.point:
         raise refuse("latex-script", "this subscript is not understood", script.span)
     if named.raised and not evidence.lone_symbol and _is_group(script):
         raise refuse("latex-script", "this subscript is not understood", script.span)
     for item in script.items:
-        named = _add_index(named, item, script)
+        for part in _parts(item):
+            named = _add_index(named, part, script, evidence)
     return named
+
+
+def _parts(item: Raw) -> tuple[Raw, ...]:
+    """`\\beta_{2t}`: a number and the time without a comma."""
+    match item:
+        case Chain((Digits() as number, second)) if shapes.time_of(second) is not None:
+            return (number, second)
+    return (item,)
 
 
 def _is_group(script: Script) -> bool:
     return any(isinstance(item, Group) for item in script.items)
 
 
-def _add_index(named: Named, item: Raw, script: Script) -> Named:
+def _add_index(named: Named, item: Raw, script: Script, evidence: Evidence) -> Named:
     time, components = shapes.time_of(item), shapes.components_of(item)
+    letter = shapes.letter_of(item)
+    member = shapes.shifted_letter(item)
+    if member is not None and member[0] in evidence.members:
+        return replace(named, members=(*named.members, member))
+    if letter in evidence.layers | evidence.summed:
+        return replace(named, components=(*named.components, letter))
     if time is not None:
         if named.time is not None:
             raise refuse("latex-script", "a second time on one symbol", script.span)
@@ -170,6 +216,8 @@ def _add_index(named: Named, item: Raw, script: Script) -> Named:
                 message = f"`{name}` is neither a time nor a component"
                 raise refuse("latex-script", message, item.span, "write `t,i`")
             return replace(named, words=(*named.words, name))
+        case Symbol(name, "mark"):
+            return replace(named, words=(*named.words, name))
         case Operator(name, "function") | Sign("inf" as name):
             return replace(named, words=(*named.words, name))
     hint = "a subscript is a time, a component `i` or `j`, a number or a word"
@@ -180,19 +228,26 @@ def _add_raised(named: Named, script: Script, evidence: Evidence) -> Named:
     if len(script.items) != 1:
         raise refuse("latex-script", "this superscript is not understood", script.span)
     (item,) = script.items
-    if isinstance(item, Group) and item.bracket == "(" and len(item.items) == 1:
+    if isinstance(item, Group) and item.bracket in ("(", "[") and len(item.items) == 1:
         (inner,) = item.items
-        if shapes.time_of(inner) is not None or shapes.components_of(inner):
-            return _add_index(named, inner, script)
+        if shapes.time_of(inner) is not None or shapes.letter_of(inner):
+            return _add_index(named, inner, script, evidence)
         if isinstance(inner, Digits):
             hint = "write `^{2}` for a power"
             raise refuse("latex-ambiguous", "is this a power or an index?", script.span, hint)
+    if isinstance(item, Symbol) and item.kind == "mark":
+        return replace(named, words=(*named.words, item.name))
     if isinstance(item, Sign) and item.name == "top":
-        raise refuse("latex-script", "a transpose is not understood yet", script.span)
-    letter = (item.name, item.kind) if isinstance(item, Symbol) else None
-    if letter == ("T", "letter") and "T" not in evidence.declared:
+        raise refuse("latex-script", "a transpose of this is not understood", script.span)
+    if (letter := shapes.letter_of(item)) in evidence.members | evidence.layers and letter:
+        return _add_index(named, item, script, evidence)
+    if letter == "T" and evidence.lone_symbol is False and "T" not in evidence.declared:
         message = "is this `T` a transpose or a power?"
         raise refuse("latex-ambiguous", message, script.span, "declare T for the power")
+    if letter in ("l", "ell") and letter not in evidence.declared:
+        message = f"is `{script.span.text}` a power, or the number of a layer?"
+        hint = "the norm of a layer, `\\\\|w^l\\\\|`, shows that it is one"
+        raise refuse("latex-ambiguous", message, script.span, hint)
     if shapes.components_of(item):
         return _raised_letter(named, item, script, evidence)
     if named.raised:
@@ -218,8 +273,24 @@ def settle(named: Named, evidence: Evidence) -> tuple[Named, syntax.Name]:
     named = _as_declared(named, evidence)
     if named.time is None and named.components and not _one_an_entry(named, evidence):
         named = replace(named, words=(*named.words, "".join(named.components)), components=())
-    indices = () if named.time is None else (time_index(named.time, named.span),)
+    members = tuple(time_index(shift, named.span, letter) for letter, shift in named.members)
+    number = _number_beside_members(named, evidence)
+    times = () if named.time is None else (time_index(named.time, named.span),)
+    if number is not None:
+        named = replace(named, number=None)
+    indices = (*members, *(times if number is None else (number,)))
     return named, syntax.Name(named.name, indices, span=named.span)
+
+
+def _number_beside_members(named: Named, evidence: Evidence) -> syntax.Number | None:
+    """`v_{i,0}`, the start of a member, and `X_5`, the member 5."""
+    if named.time is not None or named.number is None:
+        return None
+    without = replace(named, number=None)
+    timed = evidence.timed(without.name) or evidence.lone_symbol
+    if (named.members and timed) or (not named.members and without.name in evidence.families):
+        return syntax.Number(named.number, span=named.span)
+    return None
 
 
 def _as_declared(named: Named, evidence: Evidence) -> Named:
@@ -233,6 +304,8 @@ def _as_declared(named: Named, evidence: Evidence) -> Named:
 
 def _one_an_entry(named: Named, evidence: Evidence) -> bool:
     """Does a component on an untimed name mean "elementwise"?"""
+    if set(named.components) <= evidence.layers | evidence.summed:
+        return True
     if len(named.components) > 1 or named.name == "theta":
         return True
     return not evidence.lone_symbol and (
@@ -240,116 +313,10 @@ def _one_an_entry(named: Named, evidence: Evidence) -> bool:
     )
 
 
-def time_index(offset: int, span: Span) -> syntax.Expression:
-    """Return `t + offset` in the language."""
-    clock = syntax.Name("t", span=span)
+def time_index(offset: int, span: Span, letter: str = "t") -> syntax.Expression:
+    """Return `t + offset` in the language, or another index so."""
+    clock = syntax.Name(letter, span=span)
     if offset == 0:
         return clock
     amount = syntax.Number(str(abs(offset)), span=span)
     return syntax.Binary("+" if offset > 0 else "-", clock, amount, span=span)
-
-
-# ------------------------------------------------------------------ evidence
-
-
-def survey(statements: tuple[Sides, ...], declared: Iterable[str | syntax.Name]) -> Evidence:
-    """Return what the statements show about their symbols.
-
-    A declared name with a time (`f[t]`) is a function of t wherever it stands.
-    """
-    declared = tuple(declared)
-    plain = frozenset(name for name in declared if isinstance(name, str))
-    named = [name for name in declared if isinstance(name, syntax.Name)]
-    functions = {name.name for name in named if name.indices}
-    numbers = plain | {name.name for name in named}
-    evidence = Evidence(numbers - functions, lone_symbol=True)
-    evidence.times.update((name, {0}) for name in functions)
-    for statement in statements:
-        target = statement.sides[0]
-        if target is not None and len(statement.sides) > 1:
-            _note_target(target, statement, evidence)
-    for statement in statements * 2:  # what is known at the end counts from the beginning
-        for node in shapes.walk(statement):
-            _note(node, evidence)
-    evidence.lone_symbol = False
-    return evidence
-
-
-def _note(node: object, evidence: Evidence) -> None:
-    if isinstance(node, Script) and not node.raised:
-        for item in node.items:
-            evidence.indices.update(shapes.components_of(item))
-    if isinstance(node, Scripted) and shapes.is_symbol(node):
-        named = _sorted_or_none(node, evidence)
-        if named is not None and named.time is not None:
-            evidence.times.setdefault(named.name, set()).add(named.time)
-    if isinstance(node, Chain):
-        for head, group in zip(node.factors, node.factors[1:], strict=False):
-            time = _applied_time(group)
-            if time is not None and shapes.is_symbol(head):
-                _note_applied(head, time, evidence)
-            if isinstance(head, Operator) and head.kind == "partial" and shapes.is_symbol(group):
-                _note_entry(group, evidence)
-
-
-def _applied_time(raw: Raw) -> int | None:
-    base = raw.base if isinstance(raw, Scripted) else raw
-    if isinstance(base, Group) and base.bracket == "(" and len(base.items) == 1:
-        return shapes.time_of(base.items[0])
-    return None
-
-
-def _note_applied(head: Raw, time: int, evidence: Evidence) -> None:
-    """`w(t)`: nobody multiplies by a bracketed t; `k(t - 1)` alone could be a product."""
-    named = _sorted_or_none(head, evidence)
-    if named is not None and named.time is None:
-        known = named.name in evidence.declared
-        if time == 0 and not known:
-            evidence.times.setdefault(named.name, set()).add(0)
-        elif named.name in evidence.times:
-            evidence.times[named.name].add(time)
-
-
-def _note_target(target: Raw, statement: Sides, evidence: Evidence) -> None:
-    if isinstance(target, Chain) and len(target.factors) == 2:
-        head, group = target.factors
-        time = _applied_time(group)
-        named = _sorted_or_none(head, evidence) if shapes.is_symbol(head) else None
-        if time is not None and named is not None:
-            evidence.times.setdefault(named.name, set()).add(time)
-    elif shapes.is_symbol(target):
-        named = _sorted_or_none(target, evidence)
-        if named is None:
-            return
-        evidence.targets.add(named.name)
-        if named.number == "0" and named.time is None:
-            evidence.starts.add(replace(named, number=None).name)
-        rest = statement.sides[1:]
-        read = {
-            other.name
-            for side in rest
-            for node in shapes.walk(side)
-            if (other := _bare_symbol(node, evidence)) is not None
-        }
-        if named.time is None and named.name in read:
-            evidence.entries.add(named.name)
-
-
-def _note_entry(raw: Raw, evidence: Evidence) -> None:
-    named = _sorted_or_none(raw, evidence)
-    if named is not None:
-        evidence.entries.add(named.name)
-
-
-def _bare_symbol(node: object, evidence: Evidence) -> Named | None:
-    if isinstance(node, Symbol | Accent | Change | Scripted) and shapes.is_symbol(node):
-        return _sorted_or_none(node, evidence)
-    return None
-
-
-def _sorted_or_none(raw: Raw, evidence: Evidence) -> Named | None:
-    try:
-        named = sort_scripts(raw, evidence)
-    except DiagnosticError:
-        return None
-    return named

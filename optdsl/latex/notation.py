@@ -23,10 +23,13 @@ class Digits:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A letter or a word that names something; `font` is the alphabet it is set in."""
+    """A letter or a word that names something; `font` is the alphabet it is set in.
+
+    A mark is a `+`, `-`, `*` or prime that stands alone in a script: `\\eta^+`.
+    """
 
     name: str
-    kind: Literal["letter", "greek", "word"]
+    kind: Literal["letter", "greek", "word", "mark"]
     font: str
     span: Span
 
@@ -50,16 +53,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A function's name, a nabla or a partial, waiting for what it applies to."""
+    """A function's name, a nabla or a partial, waiting for what it applies to.
+
+    A function is one of the language's, an operator one that the document names.
+    """
 
     name: str
-    kind: Literal["function", "nabla", "partial"]
+    kind: Literal["function", "operator", "nabla", "partial"]
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """`\\pi`, `\\infty` or `\\top`."""
+    """`\\pi`, `\\infty` or `\\top`; true or false."""
 
     name: str
     span: Span
@@ -69,7 +75,7 @@ class Sign:
 class Group:
     """What stands between visible brackets; `separators` stand between the items."""
 
-    bracket: Literal["(", "[", "\\{", "\\lfloor"]
+    bracket: Literal["(", "[", "\\{", "\\lfloor", "\\lceil", "\\langle"]
     items: tuple[Raw, ...]
     separators: tuple[str, ...]
     span: Span
@@ -121,11 +127,58 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A subscript or a superscript: its items, and what separates them."""
+    """A subscript or a superscript: its items, and what separates them.
+
+    `point` tells that it stands behind a bar: `|_{w = w_t}`.
+    """
 
     raised: bool
     items: tuple[Raw, ...]
     separators: tuple[str, ...]
+    span: Span
+    point: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entrywise:
+    """`\\odot 2` in a superscript: a power of every entry."""
+
+    exponent: Raw
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Big:
+    """`\\sum_{i=1}^{K} v_i` or `\\prod_{i=1}^t \\mu_i`: its scripts, and what it runs over."""
+
+    name: Literal["sum", "prod"]
+    scripts: tuple[Script, ...]
+    body: Raw
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in quotes, such as a pattern of names."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """`\\text{all}` behind what is summed up: where a reduction runs."""
+
+    name: Literal["all", "per row", "per column"]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`k \\in \\{1, \\dots, 5\\}`: the whole numbers that an index takes."""
+
+    low: Raw
+    high: Raw
     span: Span
 
 
@@ -219,6 +272,11 @@ Raw: TypeAlias = (
     | Cases
     | Comparison
     | Logic
+    | Entrywise
+    | Big
+    | Text
+    | Where
+    | Run
 )
 
 
@@ -226,6 +284,9 @@ Raw: TypeAlias = (
 class Sides:
     """One printed statement: sides joined by relations.
 
+    Besides `=`, `:=` and `~` a relation may be `in`, with a `Run` for a second side or none
+    where a symbol is only said to be of a kind; `phrase` heads a statement without any.
+    `initial` tells that it stands before the loop of an algorithm.
     A statement that begins with its relation (`&= \\max(...)`) continues the
     one above it; its first side is then None.
     """
@@ -233,3 +294,5 @@ class Sides:
     sides: tuple[Raw | None, ...]
     relations: tuple[str, ...]
     span: Span
+    phrase: str | None = None
+    initial: bool = False

@@ -17,6 +17,7 @@ from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span
 from optdsl.latex.notation import (
     Accent,
     Bars,
+    Big,
     Braces,
     Case,
     Cases,
@@ -24,6 +25,7 @@ from optdsl.latex.notation import (
     Change,
     Comparison,
     Digits,
+    Entrywise,
     Fraction,
     Group,
     Infix,
@@ -32,15 +34,21 @@ from optdsl.latex.notation import (
     Operator,
     Raw,
     Root,
+    Run,
     Script,
     Scripted,
     Sides,
     Sign,
     Slice,
     Symbol,
+    Text,
+    Where,
 )
+from optdsl.latex.problems import refuse
 from optdsl.latex.rows import Row
 from optdsl.latex.vocabulary import CALLED
+
+_MARKS = {"+": "plus", "-": "minus", "*": "star", "\\odot": "circ", "\\times": "times"}
 
 
 def parse_row(row: Row) -> tuple[Sides, ...]:
@@ -48,13 +56,22 @@ def parse_row(row: Row) -> tuple[Sides, ...]:
 
     Raises DiagnosticError where a token does not fit, and says what would.
     """
+    return cast("tuple[Sides, ...]", _parse(row, "row"))
+
+
+def parse_condition(row: Row) -> Raw:
+    """Return the condition that a row is; DiagnosticError where it is none."""
+    return cast(Raw, _parse(row, "condition"))
+
+
+def _parse(row: Row, start: str) -> object:
     source = row.span.source
     try:
-        tree = _parser().parse(cast(Any, list(row.tokens)))
+        tree = _parser().parse(cast(Any, list(row.tokens)), start=start)
     except UnexpectedToken as error:
         raise DiagnosticError(_unexpected(error, source, row.span.end)) from None
     try:
-        return cast("tuple[Sides, ...]", _Builder(source).transform(tree))
+        return _Builder(source).transform(tree)
     except VisitError as error:
         raise error.orig_exc from None
 
@@ -81,7 +98,7 @@ class _Given(Lexer):
 @cache
 def _parser() -> Lark:
     grammar = files("optdsl.latex").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer=_Given, start="row")
+    return Lark(grammar, parser="lalr", lexer=_Given, start=["row", "condition"])
 
 
 def _unexpected(error: UnexpectedToken, source: SourceText, end: int) -> Diagnostic:
@@ -123,6 +140,19 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         relations = tuple(str(token) for token in parts[::2])
         return Sides((None, *parts[1::2]), relations, self._span(*parts))
 
+    def phrase(self, parts: list[Any]) -> Sides:
+        return Sides((parts[1],), (), self._span(*parts), str(parts[0]))
+
+    def member(self, parts: list[Any]) -> Sides:
+        return Sides((parts[0],), ("in",), self._span(*parts))
+
+    def run(self, parts: list[Any]) -> Sides:
+        run = Run(parts[3], parts[7], self._span(*parts[2:]))
+        return Sides((parts[0], run), ("in",), self._span(*parts))
+
+    def condition(self, parts: list[Any]) -> Raw:
+        return cast(Raw, parts[0])
+
     # --------------------------------------------------------------- operators
 
     def negative(self, parts: list[Any]) -> Negative:
@@ -137,8 +167,19 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
                 return Infix(first.first, rest, self._span(*parts))
         return Infix(first, ((str(sign), operand),), self._span(*parts))
 
+    def remainder(self, parts: list[Any]) -> Infix:
+        return Infix(parts[0], (("mod", self._one(parts[2])),), self._span(*parts))
+
     def chain(self, parts: list[Any]) -> Chain:
         return Chain(tuple(parts), self._span(*parts))
+
+    def tail(self, parts: list[Any]) -> Chain:
+        head = parts[0].factors if isinstance(parts[0], Chain) else (parts[0],)
+        return Chain((*head, parts[1]), self._span(*parts))
+
+    def big(self, parts: list[Any]) -> Big:
+        name = cast('Literal["sum", "prod"]', str(parts[0]))
+        return Big(name, tuple(parts[1:-1]), parts[-1], self._span(*parts))
 
     # ----------------------------------------------------------------- scripts
 
@@ -154,6 +195,25 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def _script(self, parts: list[Any], *, raised: bool) -> Script:
         argument: _Argument = parts[1]
         return Script(raised, argument.items, argument.separators, self._span(*parts))
+
+    def evaluated(self, parts: list[Any]) -> Script:
+        argument: _Argument = parts[2]
+        return Script(False, argument.items, argument.separators, self._span(*parts), True)
+
+    def prime(self, parts: list[Any]) -> Script:
+        place = self._span(*parts)
+        return Script(True, (Symbol(str(parts[0]), "mark", "", place),), (), place)
+
+    def mark(self, parts: list[Any]) -> _Argument:
+        token = next(part for part in parts if part.type in ("PLUS", "MINUS", "TIMES"))
+        place = self._span(*parts)
+        return _Argument((Symbol(_MARKS[str(token)], "mark", "", place),), (), place)
+
+    def entrywise(self, parts: list[Any]) -> _Argument:
+        place = self._span(*parts)
+        if str(parts[1]) != "\\odot":
+            raise refuse("latex-script", "this superscript is not understood", place)
+        return _Argument((Entrywise(parts[2], place),), (), place)
 
     def bare(self, parts: list[Any]) -> _Argument:
         (token,) = parts
@@ -198,6 +258,16 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def function(self, parts: list[Any]) -> Operator:
         return Operator(str(parts[0]), "function", self._place(parts[0]))
 
+    def operator(self, parts: list[Any]) -> Operator:
+        return Operator(str(parts[0]), "operator", self._place(parts[0]))
+
+    def string(self, parts: list[Any]) -> Text:
+        return Text(str(parts[0]), self._place(parts[0]))
+
+    def scope(self, parts: list[Any]) -> Where:
+        name = cast('Literal["all", "per row", "per column"]', str(parts[0]))
+        return Where(name, self._place(parts[0]))
+
     def nabla(self, parts: list[Any]) -> Operator:
         return Operator("nabla", "nabla", self._place(parts[0]))
 
@@ -218,9 +288,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return Change(parts[1], self._span(*parts))
 
     def group(self, parts: list[Any]) -> Group:
-        items, separators = parts[1]
-        bracket = {"LPAR": "(", "LBRACKET": "[", "LSET": "\\{", "LFLOOR": "\\lfloor"}
-        kind = cast('Literal["(", "[", "\\\\{", "\\\\lfloor"]', bracket[parts[0].type])
+        items, separators = parts[1] if len(parts) == 3 else ((), ())
+        bracket = {"LPAR": "(", "LBRACKET": "[", "LSET": "\\{"}
+        kind = cast(Any, bracket.get(parts[0].type, "\\" + parts[0].type.lower()))
         return Group(kind, items, separators, self._span(*parts))
 
     def bars(self, parts: list[Any]) -> Bars:
@@ -252,13 +322,16 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         operator = cast('Literal["and", "or", "not"]', tokens[0].type.lower())
         return Logic(operator, operands, self._span(*parts))
 
-    def condition(self, parts: list[Any]) -> Raw:
-        return cast(Raw, parts[1])
+    def comparison(self, parts: list[Any]) -> Comparison | Logic:
+        """`a < b`; `a < b < c` says both."""
+        found: Comparison | Logic | None = None
+        for left, token, right in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
+            one = Comparison(str(token), left, right, self._span(left, right))
+            found = one if found is None else Logic("and", (found, one), self._span(*parts))
+        return cast("Comparison | Logic", found)
 
-    def comparison(self, parts: list[Any]) -> Comparison:
-        left, token, right = parts
-        operator = "==" if token.type == "RELATION" else str(token)
-        return Comparison(operator, left, right, self._span(*parts))
+    def congruence(self, parts: list[Any]) -> Comparison:
+        return Comparison("mod", parts[0], parts[2], self._span(*parts))
 
 
 def _same_level(sign: str, other: str) -> bool:

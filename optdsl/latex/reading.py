@@ -5,20 +5,23 @@ Every node of the notation is either read whole or refused at its place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, NoReturn, cast
+from dataclasses import dataclass, field, replace
+from typing import Literal, NoReturn
 
-from optdsl.diagnostics import DiagnosticError, Span
+from optdsl.diagnostics import Span
 from optdsl.language import syntax
-from optdsl.latex import conditions, gradients, shapes
+from optdsl.latex import conditions, gradients, matrices, products, shapes, sums
+from optdsl.latex.declared import Total
 from optdsl.latex.names import Evidence, Named, settle, sort_scripts
 from optdsl.latex.notation import (
     Bars,
+    Big,
     Braces,
     Cases,
     Chain,
     Comparison,
     Digits,
+    Entrywise,
     Fraction,
     Group,
     Infix,
@@ -31,45 +34,60 @@ from optdsl.latex.notation import (
     Scripted,
     Sign,
     Slice,
-    Symbol,
+    Text,
 )
 from optdsl.latex.problems import refuse
-
-_SINGLE = frozenset(
-    [
-        "sqrt",
-        "exp",
-        "log",
-        "cos",
-        "abs",
-        "sign",
-        "floor",
-        "finite",
-        "norm",
-        "mean",
-        "rms",
-        "sum",
-        "any",
-    ]
-)
 
 
 @dataclass
 class Reader:
-    """Reads the expressions of one group of equations; remembers each symbol's notation."""
+    """Reads the expressions of one group of equations; remembers each symbol's notation.
+
+    `totals` are the running sums and products that were met, and `draws` the random
+    numbers: each is a name of its own with an equation of its own.
+    """
 
     evidence: Evidence
     seen: dict[str, Named] = field(default_factory=dict)
     letters: dict[frozenset[str], Span] = field(default_factory=dict)
     loss: Named | None = None
+    totals: list[Total] = field(default_factory=list)
+    draws: list[tuple[syntax.Name, syntax.Call]] = field(default_factory=list)
+    indices: dict[str, syntax.Index] = field(default_factory=dict)
+    met: set[str] = field(default_factory=set)  # components of the symbols read so far
+
+    def value(self, raw: Raw) -> syntax.Expression:
+        """Return what the side of an equation says; its cases need not cover all."""
+        if isinstance(raw, Cases):
+            return conditions.cases(raw, self, covering=False)
+        return self.expression(raw)
 
     def expression(self, raw: Raw) -> syntax.Expression:
         """Return what `raw` says; DiagnosticError where it cannot be read whole."""
         match raw:
             case Digits(text, span):
                 return syntax.Number(text, span=span)
-            case Sign("pi" | "inf" as name, span):
+            case Text(text, span):
+                return syntax.String(text, span=span)
+            case Sign("pi" | "inf" | "true" | "false" as name, span):
                 return syntax.Constant(name, span=span)
+            case Comparison() | Logic():
+                return conditions.condition(raw, self)
+            case Negative(operand, span):
+                return syntax.Unary("-", self.expression(operand), span=span)
+            case Infix():
+                return self._infix(raw)
+            case Chain(_, span):
+                return products.product(self, raw, span)
+            case Cases():
+                return conditions.cases(raw, self)
+            case Big():
+                return sums.big(raw, self)
+        return self._unit(raw)
+
+    def _unit(self, raw: Raw) -> syntax.Expression:
+        """Read what stands together: a bracket, a fraction, a root, a symbol with its scripts."""
+        match raw:
             case Braces(value) if not shapes.is_symbol(raw):
                 return self.expression(value)
             case Group():
@@ -78,43 +96,31 @@ class Reader:
                 return self._fraction(raw)
             case Root():
                 return self._root(raw)
-            case Bars(double, value, span):
-                inside = self.expression(value)
-                if double:  # a paper's vectors hold all parameters
-                    return syntax.Call("norm", (inside, syntax.Scope("all")), span=span)
-                return syntax.Call("abs", (inside,), span=span)
-            case Negative(operand, span):
-                return syntax.Unary("-", self.expression(operand), span=span)
-            case Infix():
-                return self._infix(raw)
-            case Chain(_, span):
-                return self._product(self.factors(raw), span)
-            case Cases():
-                return conditions.cases(raw, self)
+            case Bars():
+                return self._bars(raw, [])
             case Scripted() if not shapes.is_symbol(raw):
                 return self._scripted(raw)
         if shapes.is_symbol(raw):
             return self._symbol(raw)
-        self._refuse_rest(raw)
+        self.refuse_rest(raw)
 
-    def _refuse_rest(self, raw: Raw) -> NoReturn:
+    def refuse_rest(self, raw: Raw) -> NoReturn:
+        """Refuse what means nothing where it stands."""
         message, hint = "this is not understood here", None
         match raw:
-            case Operator(name, "function"):
+            case Operator(name, "function" | "operator"):
                 message = f"expected what `{name}` is taken of"
             case Operator("partial"):
-                message, hint = (
-                    "a lone partial derivative",
-                    "write `\\frac{\\partial L}{\\partial w}`",
-                )
+                message = "a lone partial derivative"
+                hint = "write `\\frac{\\partial L}{\\partial w}`"
             case Operator("nabla"):
                 message = "expected the function whose gradient this is"
             case Sign("top"):
-                message = "a transpose is not understood yet"
-            case Comparison() | Logic():
-                message = "a condition stands only within cases"
+                message = "expected something that is transposed before this"
             case Slice():
                 message = "a slice stands only in the data of a loss"
+            case Entrywise():
+                message = "a power of entries stands only in a superscript"
         raise refuse("latex-unexpected", message, raw.span, hint)
 
     # ----------------------------------------------------------------- symbols
@@ -122,36 +128,55 @@ class Reader:
     def name(self, raw: Raw) -> tuple[Named, syntax.Name]:
         """Return a symbol's name and time; its powers are left to the caller."""
         named, name = settle(sort_scripts(raw, self.evidence), self.evidence)
-        self._remember(named)
+        self.remember(named)
         return named, name
 
-    def _remember(self, named: Named) -> None:
+    def remember(self, named: Named) -> None:
+        """Refuse a symbol that is another one's name, or differs from itself elsewhere."""
+        self.met.update(named.components)
         before = self.seen.setdefault(named.name, named)
         if before.printed_as != named.printed_as:
             message = f"`{named.span.text}` and `{before.span.text}` would both be `{named.name}`"
             raise refuse("latex-ambiguous", message, named.span)
-        if before.components != named.components:
+        if self._entries_of(before) != self._entries_of(named):
             message = f"`{named.span.text}` and `{before.span.text}` differ in their components"
             hint = "an index that means elementwise stands on every occurrence of a symbol"
             raise refuse("latex-components", message, named.span, hint)
-        if named.components:
-            letters = frozenset(named.components)
-            other = next(iter(self.letters), letters)
-            if other != letters:
+        entries = frozenset(self._entries_of(named)) - self.evidence.layers
+        if entries:
+            other = next(iter(self.letters), entries)
+            if other != entries:
                 message = "components of two kinds in one group of equations"
                 raise refuse("latex-components", message, named.span)
-            self.letters[letters] = named.span
+            self.letters[entries] = named.span
+
+    def _entries_of(self, named: Named) -> set[str]:
+        """The components that no sum runs over."""
+        return set(named.components) - self.evidence.summed
 
     def _symbol(self, raw: Raw) -> syntax.Expression:
         if shapes.is_euler(raw) and "e" not in self.evidence.declared:
             return self._exponential(raw)
+        if (inner := matrices.transposed(raw, self.evidence)) is not None:
+            return self._transposed(inner, raw.span)
+        if shapes.is_dotted(raw):
+            return shapes.attribute(raw)
         named, name = self.name(raw)
+        if named.name in self.evidence.squared:
+            return replace(name, name=named.name + "2")
         for script in named.raised if not name.indices else ():
             moving = self.evidence.timed(name.name) or name.name == "g"
             if moving and shapes.time_of(script.items[0]) is not None:
                 hint = "write `x_t` or `x^{(t)}` for a time, `(x)^t` for a power"
                 raise refuse("latex-ambiguous", "is this a power or a time?", script.span, hint)
-        return self._raise(name, named.raised, raw.span)
+        return self.raised(name, named.raised, raw.span)
+
+    def _transposed(self, inner: Raw, span: Span) -> syntax.Expression:
+        if not matrices.is_capital(inner):
+            message = "a transposed vector stands before what it is multiplied by"
+            hint = "`g^\\top h` is an inner product; an outer product is as wide as the parameter"
+            raise refuse("latex-script", message, span, hint)
+        return syntax.Attribute(self.expression(inner), "T", span=span)
 
     def _exponential(self, raw: Raw) -> syntax.Expression:
         match raw:
@@ -160,50 +185,89 @@ class Reader:
         hint = "write `e^{x}` for the exponential, or declare e"
         raise refuse("latex-ambiguous", "a lone `e` is not understood", raw.span, hint)
 
-    def _raise(
+    def raised(
         self, base: syntax.Expression, scripts: tuple[Script, ...], span: Span
     ) -> syntax.Expression:
+        """Return a power of `base`; a script that is none is refused."""
+        if len(scripts) > 1 or any(not shapes.is_power(script) for script in scripts):
+            raise refuse("latex-script", "this script is not understood", scripts[-1].span)
         for script in scripts:
-            (exponent,) = script.items
-            base = syntax.Binary("^", base, self.expression(exponent), span=span)
+            base = matrices.raised(base, script.items[0], span, self)
         return base
 
     def _scripted(self, raw: Scripted) -> syntax.Expression:
-        """A power of something that is no symbol; a norm may carry the subscript 2."""
+        """A power or a transpose of something that is no symbol; a norm may say which it is."""
         base, scripts = raw.base, list(raw.scripts)
-        if isinstance(base, Operator) and base.kind != "function":
-            self._refuse_rest(base)
+        if isinstance(base, Operator) and base.kind not in ("function", "operator"):
+            self.refuse_rest(base)
         if isinstance(base, Operator):
             hint = f"write `(\\{base.name} x)^2` for a power"
             raise refuse("latex-script", "a script on a function", scripts[0].span, hint)
         if isinstance(base, Fraction | Cases):
             hint = "put brackets around what is raised"
             raise refuse("latex-script", "a script on a fraction", scripts[0].span, hint)
+        if (inner := matrices.transposed(raw, self.evidence)) is not None:
+            return self._transposed(inner, raw.span)
         if isinstance(base, Bars) and base.double:
-            twos = [script for script in scripts if not script.raised and shapes.says(script, "2")]
-            scripts = [script for script in scripts if script not in twos[:1]]
-        if len(scripts) > 1 or any(not shapes.is_power(script) for script in scripts):
-            raise refuse("latex-script", "this script is not understood", scripts[-1].span)
-        literal = shapes.power_of_ten(base, scripts)
-        if literal is not None:
+            value = self._bars(base, scripts)
+        elif (literal := shapes.power_of_ten(base, scripts)) is not None:
             return syntax.Number(f"1e{literal}", span=raw.span)
-        return self._raise(self.expression(base), tuple(scripts), raw.span)
+        else:
+            value = self.expression(base)
+        return self.raised(value, tuple(scripts), raw.span)
 
-    # ---------------------------------------------------------------- operators
+    # ---------------------------------------------------------------- brackets
 
     def _group(self, raw: Group) -> syntax.Expression:
-        if len(raw.items) > 1:
+        if raw.bracket == "\\langle":
+            if len(raw.items) != 2 or set(raw.separators) - {","}:
+                message = "an inner product is of two: `\\langle a, b \\rangle`"
+                raise refuse("latex-unexpected", message, raw.span)
+            return matrices.inner_product(raw.items[0], raw.items[1], raw.span, self)
+        if len(raw.items) != 1:
             message = "a list stands only behind a function's name"
-            raise refuse("latex-unexpected", message, raw.items[1].span)
+            place = raw.items[1].span if raw.items else raw.span
+            raise refuse("latex-unexpected", message, place)
         value = self.expression(raw.items[0])
         if raw.bracket == "\\lfloor":
             return syntax.Call("floor", (value,), span=raw.span)
+        if raw.bracket == "\\lceil":  # the least whole number above is minus the greatest below
+            negative = syntax.Unary("-", value, span=raw.span)
+            floor = syntax.Call("floor", (negative,), span=raw.span)
+            return syntax.Unary("-", floor, span=raw.span)
         return value
+
+    def _bars(self, raw: Bars, scripts: list[Script]) -> syntax.Expression:
+        """Read an absolute value, or a norm, taking from `scripts` what says which norm it is."""
+        value = self.expression(raw.value)
+        if not raw.double:
+            return syntax.Call("abs", (value,), span=raw.span)
+        lowered = [script for script in scripts if not script.raised and not script.point]
+        kind = shapes.norm_kind(lowered[0]) if lowered else "2"
+        if kind is None:
+            message = "this norm is not understood"
+            hint = "there are the norms 1, 2, F and \\infty"
+            raise refuse("latex-script", message, lowered[0].span, hint)
+        scripts[:] = [script for script in scripts if script not in lowered[:1]]
+        where = () if kind == "F" else self.scope(raw.value)
+        if kind in ("2", "F"):
+            return syntax.Call("norm", (value, *where), span=raw.span)
+        size = syntax.Call("abs", (value,), span=raw.span)
+        return syntax.Call("sum" if kind == "1" else "max", (size, *where), span=raw.span)
+
+    def scope(self, *values: Raw) -> tuple[syntax.Scope, ...]:
+        """A paper's vectors hold all parameters, unless an index of layers stands on them."""
+        for value in values:
+            if shapes.holds_components(value, self.evidence.layers):
+                return ()
+        return (syntax.Scope("all"),)
 
     def _fraction(self, raw: Fraction) -> syntax.Expression:
         if shapes.starts_partial(raw.numerator) or shapes.starts_partial(raw.denominator):
             return gradients.derivative(raw, [], self)
         upper, lower = self.expression(raw.numerator), self.expression(raw.denominator)
+        if matrices.is_matrix(lower, self.evidence):
+            raise refuse("latex-ambiguous", "a division by a matrix", raw.denominator.span)
         return syntax.Binary("/", upper, lower, span=raw.span)
 
     def _root(self, raw: Root) -> syntax.Expression:
@@ -215,183 +279,16 @@ class Reader:
         return syntax.Binary("^", radicand, degree, span=raw.span)
 
     def _infix(self, raw: Infix) -> syntax.Expression:
-        if raw.rest[0][0] in ("+", "-"):
-            value = self.expression(raw.first)
-            for sign, operand in raw.rest:
-                right = self.expression(operand)
-                span = raw.first.span.to(operand.span)
-                operator: Literal["+", "-"] = "+" if sign == "+" else "-"
-                value = syntax.Binary(operator, value, right, span=span)
-            return value
-        return self._products(raw)
-
-    def _products(self, raw: Infix) -> syntax.Expression:
-        value: syntax.Expression | None = None
-        divided = False
-        parts = (("*", raw.first), *raw.rest)
-        scientific = shapes.scientific(raw)
-        if scientific is not None:
-            value = syntax.Number(scientific, span=raw.first.span.to(raw.rest[0][1].span))
-            parts = parts[2:]
-        for sign, operand in parts:
-            factors = self.factors(operand)
-            if divided or (sign in ("/", "mod") and len(factors) > 1):
-                hint = "write `\\frac`, or put brackets around the divisor"
-                message = "is this still under the division?"
-                raise refuse("latex-ambiguous", message, operand.span, hint)
-            if sign in ("/", "mod"):
-                divided = True
-            for factor in factors:
-                value = self._join(sign, value, factor, raw.first.span.to(operand.span))
-        return cast(syntax.Expression, value)
-
-    def _join(
-        self, sign: str, left: syntax.Expression | None, right: syntax.Expression, span: Span
-    ) -> syntax.Expression:
-        if left is None:
-            return right
-        if sign == "mod":
-            if isinstance(left, syntax.Binary) and left.operator in "*/":
-                raise refuse("latex-ambiguous", "how far does this reach?", span, "use brackets")
-            return syntax.Call("mod", (left, right), span=span)
-        return syntax.Binary("/" if sign == "/" else "*", left, right, span=span)
-
-    def _product(self, factors: list[syntax.Expression], span: Span) -> syntax.Expression:
-        value = factors[0]
-        for factor in factors[1:]:
-            place = span if factor.span is None else Span(span.source, span.start, factor.span.end)
-            value = syntax.Binary("*", value, factor, span=place)
+        if raw.rest[0][0] not in ("+", "-"):
+            return products.products(self, raw)
+        value = self.expression(raw.first)
+        for sign, operand in raw.rest:
+            right = self.expression(operand)
+            span = raw.first.span.to(operand.span)
+            operator: Literal["+", "-"] = "+" if sign == "+" else "-"
+            value = syntax.Binary(operator, value, right, span=span)
         return value
-
-    # --------------------------------------------------------------- side by side
 
     def factors(self, raw: Raw) -> list[syntax.Expression]:
         """Return the factors of an implied product, functions applied to what follows them."""
-        if not isinstance(raw, Chain):
-            return [self.expression(raw)]
-        found: list[syntax.Expression] = []
-        rest = list(raw.factors)
-        while rest:
-            head = rest.pop(0)
-            if shapes.is_function(head):
-                found.append(self._function(cast(Operator, head), rest))
-            elif shapes.is_nabla(head):
-                found.append(gradients.gradient(head, rest, self))
-            elif isinstance(head, Fraction) and shapes.starts_partial(head.numerator):
-                found.append(gradients.derivative(head, rest, self))
-            elif rest and shapes.is_statistic(head, rest[0]):
-                found.append(self._statistic(head, rest.pop(0)))
-                if rest and shapes.is_group(rest[0], "("):
-                    raise self._function_or_factor(head.span.to(rest[0].span))
-            elif rest and shapes.is_symbol(head) and shapes.is_group(rest[0], "("):
-                found.extend(self._symbol_and_group(head, rest.pop(0)))
-            elif found and shapes.is_group(head, "(") and shapes.holds_time(head):
-                raise self._function_or_factor(head.span)
-            elif found and isinstance(shapes.unscripted(head), Digits):
-                hint = "a product with a number behind wants a sign, as in `x \\cdot 2`"
-                message = "a number behind a factor"
-                raise refuse("latex-ambiguous", message, head.span, hint)
-            else:
-                found.append(self.expression(head))
-        return found
-
-    def _function(self, head: Operator, rest: list[Raw]) -> syntax.Expression:
-        if not rest:
-            self._refuse_rest(head)
-        argument = rest.pop(0)
-        scripts: tuple[Script, ...] = ()
-        base = argument
-        if isinstance(argument, Scripted) and isinstance(argument.base, Group):
-            base, scripts = argument.base, argument.scripts
-        if isinstance(base, Group) and base.bracket != "\\lfloor":
-            if set(base.separators) - {","}:
-                raise refuse("latex-unexpected", "expected commas in this list", base.span)
-            items = base.items
-        elif rest:
-            hint = "put the argument in brackets"
-            message = f"how far does `{head.name}` reach?"
-            raise refuse("latex-ambiguous", message, rest[0].span, hint)
-        else:
-            items = (base,)
-        if head.name in _SINGLE and len(items) > 1:
-            message = f"`{head.name}` takes one argument"
-            raise refuse("latex-unexpected", message, items[1].span)
-        values = tuple(self.expression(item) for item in items)
-        if any(not shapes.is_power(script) for script in scripts) or len(scripts) > 1:
-            raise refuse("latex-script", "this script is not understood", scripts[-1].span)
-        span = head.span.to(argument.span)
-        call = syntax.Call(head.name, values, span=head.span.to(base.span))
-        return self._raise(call, scripts, span)
-
-    def _statistic(self, head: Raw, bracket: Raw) -> syntax.Expression:
-        """`E[g^2]_t`: one name made of the letters and of what stands in the brackets."""
-        group = cast(Group, shapes.unscripted(bracket))
-        inside = "_".join(self._spelled(item) for item in group.items)
-        scripts = bracket.scripts if isinstance(bracket, Scripted) else ()
-        symbol = cast(Symbol, head)
-        span = head.span.to(bracket.span)
-        whole = Symbol(f"{symbol.name}_{inside}", "word", symbol.font, head.span.to(group.span))
-        return self._stateful(Scripted(whole, scripts, span) if scripts else whole)
-
-    def _spelled(self, raw: Raw) -> str:
-        """Spell `g^2` as g2: the name of what is averaged."""
-        if shapes.is_symbol(raw):
-            named = sort_scripts(raw, self.evidence)
-            powers = [shapes.digits(script) for script in named.raised]
-            if named.time is None and not named.components and None not in powers:
-                return named.name + "".join(cast("list[str]", powers))
-        raise refuse("latex-symbol", "expected a symbol or its power", raw.span)
-
-    def _stateful(self, raw: Raw) -> syntax.Expression:
-        """A name with an own time: a number below it is a time too."""
-        named = sort_scripts(raw, self.evidence)
-        if named.number is not None and named.time is None:
-            index = syntax.Number(named.number, span=raw.span)
-            name = syntax.Name(Named(named.letter, named.font, raw.span).name, (index,))
-            return self._raise(name, named.raised, raw.span)
-        self._remember(named)
-        _, name = settle(named, self.evidence)
-        return self._raise(name, named.raised, raw.span)
-
-    def _symbol_and_group(self, head: Raw, follower: Raw) -> list[syntax.Expression]:
-        """`w(t)`, `f(a, b)` or a product with a bracket: the declarations decide."""
-        group = cast(Group, shapes.unscripted(follower))
-        scripts = follower.scripts if isinstance(follower, Scripted) else ()
-        named = sort_scripts(head, self.evidence)
-        span = head.span.to(follower.span)
-        time = shapes.time_of(group.items[0]) if len(group.items) == 1 else None
-        if len(group.items) > 1:
-            return [self._named_state(head, group, scripts, span)]
-        if time is not None and named.time is None and self.evidence.timed(named.name):
-            index = Script(False, group.items, (), group.span)
-            return [self.expression(Scripted(head, (index, *scripts), span))]
-        alone = time is not None or shapes.single(group.items[0])
-        if alone and (time == 0 or named.time is not None or not self._declared(named)):
-            raise self._function_or_factor(span)
-        return [self.expression(head), self.expression(follower)]
-
-    def _function_or_factor(self, span: Span) -> DiagnosticError:
-        hint = "write `\\cdot` for a product, or declare the symbol, as `f(t)` for a function"
-        message = "is this a function of what stands in the brackets, or a product?"
-        return refuse("latex-ambiguous", message, span, hint)
-
-    def _declared(self, named: Named) -> bool:
-        return named.name in self.evidence.declared
-
-    def _named_state(
-        self, head: Raw, group: Group, scripts: tuple[Script, ...], span: Span
-    ) -> syntax.Expression:
-        """`MeanSquare(w_{i,j}, t)`: a state named after a function and its argument."""
-        time = shapes.time_of(group.items[-1])
-        if time is None or set(group.separators) - {","} or not isinstance(head, Symbol):
-            message = "this function is not understood"
-            raise refuse("latex-function", message, span, "a state is named `Name(w, t)`")
-        parts = [head.name]
-        for item in group.items[:-1]:
-            if not shapes.is_symbol(item):
-                raise refuse("latex-symbol", "expected a symbol", item.span)
-            parts.append(self.name(item)[0].name)
-        place = head.span.to(group.span)
-        whole = Symbol("_".join(parts), "word", head.font, place)
-        index = Script(False, (group.items[-1],), (), group.items[-1].span)
-        return self._stateful(Scripted(whole, (index, *scripts), span))
+        return products.factors(self, raw)

@@ -31,3 +31,21 @@ def heads_brackets(letters: str, rest: str) -> bool:
     inside = re.match(r"\s*(?:\\left)?\(([^()]*)\)", rest)
     named = len(letters) > 2 and letters[0].isupper()
     return named and inside is not None and "," in inside[1]
+
+
+_REALS = re.compile(
+    r"\s*\\mathbb\s*(?:\{\s*R\s*\}|R)\s*(?:[_^]\s*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\\?[A-Za-z]+|\d|\+))*"
+)
+_INTERVAL = re.compile(r"\s*(?:\\left\s*)?[\[(]([^\[\](){}]*),([^\[\](){}]*)(?:\\right\s*)?[\])]")
+
+
+def set_behind(text: str, at: int, end: int) -> tuple[str, int] | None:
+    """Return the set behind `\\in` that a symbol belongs to, and how far it reaches.
+
+    Real numbers and intervals say of which kind a symbol is, and set nothing.
+    """
+    for pattern in (_REALS, _INTERVAL):
+        match = pattern.match(text, at, end)
+        if match:
+            return match[0].strip(), match.end() - at
+    return None

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
 
 from optdsl.diagnostics import Span
+from optdsl.language import syntax
 from optdsl.latex.notation import (
     Accent,
     Braces,
     Chain,
     Change,
+    Comparison,
     Digits,
     Group,
     Infix,
+    Logic,
     Negative,
     Operator,
     Raw,
@@ -24,6 +28,7 @@ from optdsl.latex.notation import (
 )
 
 COMPONENTS = frozenset("ij")
+_Node = TypeVar("_Node")
 
 
 def is_symbol(raw: Raw) -> bool:
@@ -60,6 +65,97 @@ def components_of(raw: Raw) -> tuple[str, ...]:
     return ()
 
 
+def is_indicator(head: Raw, follower: Raw) -> bool:
+    """Is it a doubled 1 or I before a condition in brackets?"""
+    if not (isinstance(head, Symbol) and head.name in ("1", "I") and head.font):
+        return False
+    conditions = (Comparison, Logic)
+    lone = isinstance(follower, Group) and len(follower.items) == 1
+    return lone and isinstance(cast(Group, follower).items[0], conditions)
+
+
+def letter_of(raw: Raw) -> str:
+    """Return the letter that `raw` is, `(i)` and `i` alike; empty where it is none."""
+    match raw:
+        case Symbol(name, "letter", "") | Symbol("ell" | "tau" as name, "greek", ""):
+            return name
+        case Group("(" | "[", (inner,)) | Braces(inner):
+            return letter_of(inner)
+    return ""
+
+
+def shifted_letter(raw: Raw) -> tuple[str, int] | None:
+    """Return the letter and n where `raw` is `k + n`, else None."""
+    letter = letter_of(raw)
+    if letter:
+        return letter, 0
+    match raw:
+        case Group("(" | "[", (inner,)) | Braces(inner):
+            return shifted_letter(inner)
+        case Infix(first, ((("+" | "-") as sign, Digits(text)),)) if text.isdigit():
+            letter = letter_of(first)
+            return (letter, int(sign + text)) if letter else None
+    return None
+
+
+def index_letters(script: Script) -> tuple[str, ...]:
+    """Return the letters of a script that may be indices: `i`, `ij` and `t,i` have some."""
+    found: list[str] = []
+    for item in script.items:
+        inner = item.items[0] if isinstance(item, Group) and len(item.items) == 1 else item
+        letter = letter_of(item)
+        found.extend(components_of(inner) or ([letter] if letter else []))
+    return tuple(found)
+
+
+def letters_on(raw: Raw) -> set[str]:
+    """Return every letter that stands in a script within `raw`."""
+    scripts = [node for node in walk(raw) if isinstance(node, Script)]
+    return {letter for script in scripts for letter in index_letters(script)}
+
+
+def holds_components(raw: Raw, layers: Collection[str]) -> bool:
+    """Does a symbol in it have an index of components or of layers?"""
+    return bool(letters_on(raw) & (COMPONENTS | set(layers)))
+
+
+def norm_kind(script: Script) -> str | None:
+    """Say which norm a subscript means: 1, 2, F or inf."""
+    match script.items:
+        case (Digits("1" | "2" as text),):
+            return text
+        case (Symbol("F"),):
+            return "F"
+        case (Sign("inf"),):
+            return "inf"
+    return None
+
+
+def says_number(raw: Raw | None, text: str) -> bool:
+    """Is it just this number?"""
+    return isinstance(raw, Digits) and raw.text == text
+
+
+def is_projection(raw: Raw) -> bool:
+    """Is it a capital Pi, which nobody uses for a number?"""
+    base = unscripted(raw)
+    return isinstance(base, Symbol) and base.name == "Pi" and base.kind == "greek"
+
+
+def is_dotted(raw: Raw) -> bool:
+    """Is it `inner.eta`, a hyperparameter of a rule?"""
+    return isinstance(raw, Symbol) and "." in raw.name
+
+
+def attribute(raw: Raw) -> syntax.Expression:
+    """Return what `inner.eta` is."""
+    first, *rest = raw.name.split(".") if isinstance(raw, Symbol) else [""]
+    value: syntax.Expression = syntax.Name(first, span=raw.span)
+    for name in rest:
+        value = syntax.Attribute(value, name, span=raw.span)
+    return value
+
+
 def unscripted(raw: Raw) -> Raw:
     """Return what carries the scripts."""
     return raw.base if isinstance(raw, Scripted) else raw
@@ -75,7 +171,7 @@ def is_euler(raw: Raw) -> bool:
 
 def is_function(raw: Raw) -> bool:
     """Is it a function's name, waiting for its argument?"""
-    return isinstance(raw, Operator) and raw.kind == "function"
+    return isinstance(raw, Operator) and raw.kind in ("function", "operator")
 
 
 def is_nabla(raw: Raw) -> bool:
@@ -136,7 +232,8 @@ def is_power(script: Script) -> bool:
     if not script.raised or len(script.items) != 1:
         return False
     (item,) = script.items
-    return not (isinstance(item, Sign) and item.name == "top")
+    mark = isinstance(item, Symbol) and item.kind == "mark"
+    return not mark and not (isinstance(item, Sign) and item.name == "top")
 
 
 def whole(raw: Raw) -> str | None:
@@ -174,3 +271,36 @@ def walk(node: object) -> Iterator[object]:
         yield node
         for part in fields(node):
             yield from walk(getattr(node, part.name))
+
+
+def walk_raw(node: object) -> Iterator[Raw]:
+    """Yield the parts of a node that are expressions themselves."""
+    for part in walk(node):
+        if isinstance(part, Raw):
+            yield part
+
+
+def rebuild(node: _Node, change: Callable[[Any], Any]) -> _Node:
+    """Rebuild a node top down; where `change` gives something, that stands instead."""
+    if isinstance(node, tuple):
+        return cast(_Node, tuple(rebuild(item, change) for item in node))
+    if not is_dataclass(node) or isinstance(node, Span):
+        return node
+    changed = change(node)
+    if changed is not None:
+        return cast(_Node, changed)
+    parts = {part.name: getattr(node, part.name) for part in fields(node)}
+    return cast(
+        _Node, replace(cast(Any, node), **{k: rebuild(v, change) for k, v in parts.items()})
+    )
+
+
+def with_letter(raw: Raw, old: str, new: str) -> Raw:
+    """Return the same with another letter for an index."""
+
+    def change(node: object) -> object:
+        if isinstance(node, Symbol) and node.name == old and node.kind != "word" and not node.font:
+            return Symbol(new, "letter", "", node.span)
+        return None
+
+    return rebuild(raw, change)

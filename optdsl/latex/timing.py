@@ -108,13 +108,53 @@ def statement(
 ) -> syntax.Equation:
     """Return equation number `order` as an equation of our language."""
     equation = equations[order]
+    own = frozenset(target.name for target in equation.targets)
 
     def change(name: syntax.Name, in_gradient: bool) -> syntax.Expression:
-        return _read_at(name, in_gradient, order, targets, equation)
+        target = targets.get(name.name)
+        place = order
+        unordered = target is not None and target.in_place and not target.assignment
+        if (
+            unordered
+            and target
+            and order > target.order
+            and _needs(target, own, equations, targets)
+        ):
+            place = target.order  # what the assignment needs was made before it
+        return _read_at(name, in_gradient, place, targets, equation)
 
     value = trees.rewrite(equation.value, change)
     set_at = tuple(trees.at(target, 0) for target in equation.targets)
     return syntax.Equation(set_at, value, span=equation.span)
+
+
+def _needs(
+    target: Target,
+    names: frozenset[str],
+    equations: Sequence[SourceEquation],
+    targets: Mapping[str, Target],
+) -> bool:
+    """Does what an equation sets rest on one of these names in the same step?
+
+    Rows of a table stand in no order: `\\theta = \\theta + \\Delta\\theta_t` above the row
+    that says what `\\Delta\\theta_t` is.
+    """
+    seen: set[str] = set()
+    waiting = [target]
+    while waiting:
+        one = waiting.pop()
+        for name, _ in trees.names_in(equations[one.order].value):
+            other = targets.get(name.name)
+            if other is None or name.name == target.name.name:
+                continue
+            if (trees.offset_of(name) or 0) < (other.offset or 0):
+                continue  # its value of the step before
+            if name.name in names:
+                return True
+            if name.name not in seen:
+                seen.add(name.name)
+                waiting.append(other)
+    return False
 
 
 def _read_at(

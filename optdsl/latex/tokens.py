@@ -9,48 +9,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from typing import NoReturn
 
-from lark import Token
-
-from optdsl.diagnostics import SourceText, Span, did_you_mean
+from optdsl.diagnostics import Span, did_you_mean
+from optdsl.latex import texts
 from optdsl.latex import vocabulary as words
+from optdsl.latex.cutting import COMMAND, Cutter
 from optdsl.latex.problems import refuse
-from optdsl.latex.rows import Row, make_row
-from optdsl.latex.scanning import heads_brackets, take_argument
+from optdsl.latex.rows import Row
+from optdsl.latex.scanning import heads_brackets, set_behind
 
-_COMMAND = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
-_JOINT = re.compile(r"\\_|\\text\{\\?_\}|_")
-_WORD = re.compile(r"(?:[A-Za-z]|\\?_)(?:[A-Za-z0-9]|\\?_)*")
 _LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
-_ENDS_OPERAND = frozenset(
-    ("NUMBER", "LETTER", "GREEK", "WORD", "SIGN", "CLOSE", "END_CASES")
-    + ("RPAR", "RBRACKET", "RSET", "RFLOOR", "RBAR", "RNORM")
-)
+_ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
+_ARRAY = re.compile(r"\\left\s*\\(?:\{|lbrace)\s*(?=\\begin\{(?:array|aligned|matrix)\})")
+_REMARK = re.compile(r"\s*[_^]\s*(?=\{)")
 
 
-def tokenize(span: Span, declared: Collection[str] = ()) -> tuple[Row, ...]:
+def tokenize(
+    span: Span, declared: Collection[str] = (), *, condition: bool = False
+) -> tuple[Row, ...]:
     """Return the rows of the LaTeX at `span`; words in `declared` are names, not products.
 
-    Raises DiagnosticError at the first thing that is not understood.
+    In a `condition` the equals sign compares. Raises DiagnosticError at the first thing
+    that is not understood.
     """
-    return _Tokenizer(span.source, span.start, span.end, frozenset(declared)).rows()
+    tokenizer = _Tokenizer(span.source, span.start, span.end, frozenset(declared))
+    tokenizer.condition = condition
+    return tokenizer.rows()
 
 
-@dataclass
-class _Tokenizer:
-    source: SourceText
-    at: int
-    end: int
-    declared: frozenset[str]
-    tokens: list[Token] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    found: list[Row] = field(default_factory=list)
-    opened: list[tuple[str, Span]] = field(default_factory=list)  # what closes it, where it opened
-    ended: bool = False  # the display is over: only punctuation may follow
+class _Tokenizer(Cutter):
+    condition = False
 
     def rows(self) -> tuple[Row, ...]:
         while self.at < self.end:
@@ -58,7 +48,7 @@ class _Tokenizer:
         if self.opened:
             _, place = self.opened[-1]
             raise refuse("latex-unbalanced", f"`{place.text}` is never closed", place)
-        self._finish_row()
+        self.finish_row()
         return tuple(self.found)
 
     def _next(self) -> None:
@@ -72,15 +62,18 @@ class _Tokenizer:
         elif character == "$":
             self._dollar()
         elif text.startswith(":=", at):
-            self._add("RELATION", ":=", 2)
+            self.add("RELATION", ":=", 2)
         elif character == "\\":
             self._command()
         elif match := _NUMBER.match(text, at, self.end):
             self._number(match[0])
         elif match := _LETTERS.match(text, at, self.end):
             self._letters(match[0])
+        elif character == "=":
+            comparing = self.condition or self.in_condition()
+            self.add(*(("COMPARE", "==") if comparing else ("RELATION", "=")), 1)
         elif character in words.PLAIN:
-            self._add(words.PLAIN[character], character.replace("−", "-"), 1)
+            self.add(words.PLAIN[character], character.replace("−", "-"), 1)
         else:
             self._mark(character)
 
@@ -88,36 +81,43 @@ class _Tokenizer:
 
     def _mark(self, character: str) -> None:
         if character == "{":
-            self._open("OPEN", "CLOSE", 1)
+            self.open("OPEN", "CLOSE", 1)
         elif character == "}":
-            self._close("CLOSE", 1)
-        elif character == "[" and self._last() == "SQRT":
-            self._open("LOPTION", "ROPTION", 1)
+            self.close("CLOSE", 1)
+        elif character == "[" and self.last() == "SQRT":
+            self.open("LOPTION", "ROPTION", 1)
         elif character == "]" and self.opened and self.opened[-1][0] == "ROPTION":
-            self._close("ROPTION", 1)
+            self.close("ROPTION", 1)
         elif character in words.OPENING or character in words.CLOSING or character in words.BARS:
-            self._bracket(character, 1, None)
+            self.bracket(character, 1, None)
         elif character == "&":
             self._ampersand()
         elif character in ",;":
-            kind = "SEPARATOR" if self._outside() else {",": "COMMA", ";": "SEMICOLON"}[character]
-            self._add(kind, character, 1)
+            kind = "SEPARATOR" if self.outside() else {",": "COMMA", ";": "SEMICOLON"}[character]
+            self.add(kind, character, 1)
         elif character == ":":
-            self._add("COLON", character, 1)
+            self.add("COLON", character, 1)
         elif character == ".":
-            self._add("PUNCTUATION", character, 1)
+            self.add("PUNCTUATION", character, 1)
+        elif character == "'":
+            self._prime()
         else:
             hint = "write `-` for a minus sign" if character in "–—" else None
-            self._refuse("latex-character", f"`{character}` is not understood here", 1, hint)
+            self.refuse("latex-character", f"`{character}` is not understood here", 1, hint)
+
+    def _prime(self) -> None:
+        """`u'` and `u''` are names of their own."""
+        width = len(self.source.text[self.at :]) - len(self.source.text[self.at :].lstrip("'"))
+        self.add("PRIME", "prime" * width, width)
 
     def _ampersand(self) -> None:
         if self.opened and self.opened[-1][0] == "END_CASES":
-            self._drop_trailing(("COMMA", "SEMICOLON"))
-            self._add("AMPERSAND", "&", 1)
-        elif self._outside():
+            self.drop_trailing(("COMMA", "SEMICOLON"))
+            self.add("AMPERSAND", "&", 1)
+        elif self.outside():
             self.at += 1
         else:
-            self._refuse("latex-unexpected", "an alignment mark inside a formula", 1)
+            self.refuse("latex-unexpected", "an alignment mark inside a formula", 1)
 
     def _dollar(self) -> None:
         width = 2 if self.source.text.startswith("$$", self.at) else 1
@@ -125,81 +125,84 @@ class _Tokenizer:
             self.opened.pop()
             self.ended = True
         elif not self.opened and not self.tokens:
-            self.opened.append(("$" * width, self._span(width)))
+            self.opened.append(("$" * width, self.span(width)))
         else:
-            self._refuse("latex-unexpected", "a `$` inside a formula", width)
+            self.refuse("latex-unexpected", "a `$` inside a formula", width)
         self.at += width
 
     def _number(self, text: str) -> None:
         after = self.source.text[self.at + len(text) : self.at + len(text) + 3]
         if re.match(r"[eE][-+]?\d", after):
             hint = "write `10^{-8}` for the power of ten"
-            self._refuse("latex-number", "a number in computer notation", len(text) + 1, hint)
-        if self._last() == "FRAC" and len(text) == 2 and text.isdigit():
-            self._add("NUMBER", text[0], 1)  # `\\frac12` is one half
+            self.refuse("latex-number", "a number in computer notation", len(text) + 1, hint)
+        if self.last() == "FRAC" and len(text) == 2 and text.isdigit():
+            self.add("NUMBER", text[0], 1)  # `\\frac12` is one half
             text = text[1]
-        self._add("NUMBER", text, len(text))
+        self.add("NUMBER", text, len(text))
 
     def _letters(self, text: str) -> None:
-        if _JOINT.search(text):
-            self._add("WORD", _JOINT.sub("_", text), len(text))
+        if texts.JOINT.search(text):
+            self.add("WORD", texts.JOINT.sub("_", text), len(text))
         elif len(text) > 1 and self._is_word(text):
-            self._add("WORD", text, len(text))
+            self.add("WORD", text, len(text))
         elif text in words.FUNCTIONS:
             message = f"the letters `{text}` are a product here"
             hint = f"write `\\operatorname{{{text}}}` for the function"
-            self._refuse("latex-ambiguous", message, len(text), hint)
+            self.refuse("latex-ambiguous", message, len(text), hint)
         elif len(text) > 2:
             message = f"is `{text}` one name or a product of letters?"
             hint = f"write `\\mathrm{{{text}}}` for a name, or declare it"
-            self._refuse("latex-ambiguous", message, len(text), hint)
+            self.refuse("latex-ambiguous", message, len(text), hint)
         else:
             for letter in text:
-                self._add("LETTER", letter, 1)
+                self.add("LETTER", letter, 1)
 
     def _is_word(self, text: str) -> bool:
-        return (
+        numbered = self.last() == "NUMBER" and len(text) == 1
+        return not numbered and (
             text in self.declared
-            or self._in_subscript()
+            or self.in_subscript()
             or heads_brackets(text, self.source.text[self.at + len(text) : self.end])
         )
-
-    def _in_subscript(self) -> bool:
-        """Are we directly within the braces of a subscript?"""
-        if not self.opened or self.opened[-1][0] != "CLOSE":
-            return False
-        start = self.opened[-1][1].start
-        before = [token for token in self.tokens if (token.start_pos or 0) < start]
-        return bool(before) and before[-1].type == "SUB"
 
     # --------------------------------------------------------------- commands
 
     def _command(self) -> None:
-        match = _COMMAND.match(self.source.text, self.at, self.end)
+        match = COMMAND.match(self.source.text, self.at, self.end)
         if match is None:
-            self._refuse("latex-character", "a backslash ends the formula", 1)
+            self.refuse("latex-character", "a backslash ends the formula", 1)
         printed = match[0]
         name = printed[1:]
         if name == "\\":
             self._newline()
         elif name in words.GREEK:
             ours, font = words.GREEK[name]
-            self._add("GREEK", f"{font} {ours}".strip(), len(printed))
+            self.add("GREEK", f"{font} {ours}".strip(), len(printed))
+        elif name in ("in", "sim", "triangleq", "doteq"):
+            self._relation(name, len(printed))
         elif name in words.COMMANDS:
-            self._add(*words.COMMANDS[name], len(printed))
+            self.add(*words.COMMANDS[name], len(printed))
         elif name in words.SIZES:
-            self._sized(name, len(printed))
+            if not self._array():
+                self.sized(name, len(printed))
         elif printed in words.OPENING or printed in words.CLOSING or printed in words.BARS:
-            self._bracket(printed, len(printed), None)
+            self.bracket(printed, len(printed), None)
         elif name in words.LAYOUT:
             self.at += len(printed)
         elif name in words.GAPS:
-            if self._outside():
-                self._add("SEPARATOR", printed, len(printed))
+            if self.outside():
+                self.add("SEPARATOR", printed, len(printed))
             else:
                 self.at += len(printed)
         else:
             self._command_with_argument(printed, name)
+
+    def _relation(self, name: str, width: int) -> None:
+        if name == "in" and (found := set_behind(self.source.text, self.at + width, self.end)):
+            self.add("MEMBER", "in", width)
+            self.add("SET", *found)
+        else:
+            self.add(*words.COMMANDS[name], width)
 
     def _command_with_argument(self, printed: str, name: str) -> None:
         start = self.at
@@ -207,189 +210,140 @@ class _Tokenizer:
         if bare in words.LAYOUT_WITH_ARGUMENTS:
             self.at += len(printed)
             for _ in range(words.LAYOUT_WITH_ARGUMENTS[bare]):
-                self._argument(printed)
+                self.argument(printed)
         elif name in ("tag", "label", "tag*"):
             self.at += len(printed)
-            self.tags.append(self._argument(printed).strip())
+            self.tags.append(self.argument(printed).strip())
         elif bare in ("begin", "end"):
             self.at += len(printed)
-            self._environment(bare, self._argument(printed), start)
+            self._environment(bare, self.argument(printed), start)
         elif name in words.FONTS:
             self.at += len(printed)
-            self._in_font(name, self._argument(printed).strip(), start)
+            texts.in_font(self, name, self._one_argument(printed), start)
         elif bare in words.WORDS:
-            self.at += len(printed)
-            self._text(self._argument(printed), start)
-        elif name in ("[", "]"):
+            self._words(printed, start)
+        elif name in ("[", "]", "(", ")"):
             self._display(name)
+        else:
+            self._wrapped(printed, name)
+
+    def _one_argument(self, printed: str) -> str:
+        """Return an argument; a single letter or command needs no braces."""
+        match = _ONE.match(self.source.text, self.at, self.end)
+        if match is None or match[1].startswith("{"):
+            return self.argument(printed).strip()
+        taken = match[1] if match[1].startswith("\\") else match[1][0]
+        self.at = match.start(1) + len(taken)
+        return taken
+
+    def _words(self, printed: str, start: int) -> None:
+        """Words; `\\text{if $x > 0$}` holds a formula."""
+        inner = texts.condition_within(self.source.text, self.at, self.end)
+        self.at += len(printed)
+        if inner is None:
+            texts.in_words(self, printed, self.argument(printed), start)
+            return
+        word, low, high, end = inner
+        self.at = low
+        texts.in_words(self, printed, word, start)
+        for row in tokenize(Span(self.source, low, high), self.declared, condition=True):
+            self.tokens.extend(row.tokens)
+        self.at = end
+
+    def _wrapped(self, printed: str, name: str) -> None:
+        """`\\underbrace{x}_{text}`, `\\boxed{x}`, `\\overset{def}{=}`: what they show."""
+        bare = name.rstrip("*")
+        if bare in words.WRAPPERS:
+            self.at += len(printed)
+            for _ in range(words.WRAPPERS[bare]):
+                self.argument(printed)
+        elif bare in ("underbrace", "overbrace"):
+            self._braced(printed)
+        elif bare in ("overset", "stackrel", "underset"):
+            self.at += len(printed)
+            self.argument(printed)
+        elif bare == "middle":
+            self.sized("big", len(printed))
         else:
             known = [*words.GREEK, *words.COMMANDS, *words.FONTS, *words.WORDS]
             near = did_you_mean(name, known)
             hint = near and near.replace("`", "`\\", 1)
-            self._refuse("latex-command", f"`{printed}` is not understood", len(printed), hint)
+            self.refuse("latex-command", f"`{printed}` is not understood", len(printed), hint)
+
+    def _braced(self, printed: str) -> None:
+        """A brace with a remark: the remark is taken away, the formula stays."""
+        self.at += len(printed)
+        start = self.at
+        self.argument(printed)
+        inner = Span(self.source, start, self.at)
+        match = _REMARK.match(self.source.text, self.at, self.end)
+        if match:
+            self.at = match.end()
+            self.argument(printed)
+        for row in tokenize(inner, self.declared, condition=self.condition):
+            for token in row.tokens:
+                self.put(token.type, str(token), token.start_pos or 0)
+                self.tokens[-1].end_pos = token.end_pos
 
     def _display(self, name: str) -> None:
-        if name == "[" and not self.opened and not self.tokens:
-            self.opened.append(("\\]", self._span(2)))
-        elif name == "]" and self.opened and self.opened[-1][0] == "\\]":
+        closes = {"[": "\\]", "(": "\\)"}.get(name)
+        if closes and not self.opened and not self.tokens:
+            self.opened.append((closes, self.span(2)))
+        elif not closes and self.opened and self.opened[-1][0] == "\\" + name:
             self.opened.pop()
             self.ended = True
         else:
-            self._refuse("latex-unbalanced", f"`\\{name}` has no partner", 2)
+            self.refuse("latex-unbalanced", f"`\\{name}` has no partner", 2)
         self.at += 2
 
-    def _argument(self, printed: str) -> str:
-        text, self.at = take_argument(self.source, self.at, self.end, printed)
-        return text
+    # ----------------------------------------------------------- environments
 
-    def _in_font(self, font: str, text: str, start: int) -> None:
-        greek = words.GREEK.get(text.removeprefix("\\")) if text.startswith("\\") else None
-        if greek is not None:
-            self._put("GREEK", f"{font} {greek[0]}", start)
-        elif len(text) == 1 and text.isalpha() and text.isascii():
-            self._put("LETTER", f"{font} {text}", start)
-        elif _WORD.fullmatch(text):
-            self._put("WORD", f"{font} {_JOINT.sub('_', text)}", start)
-        else:
-            place = Span(self.source, start, self.at)
-            raise refuse("latex-text", f"expected a letter in `\\{font}`", place)
-
-    def _text(self, text: str, start: int) -> None:
-        word = text.strip()
-        in_cases = bool(self.opened) and self.opened[-1][0] == "END_CASES"
-        connective = words.CONNECTIVES.get(word.rstrip(".,:"))
-        prose = word != text or word.lower() in words.PROSE
-        if connective and in_cases:
-            self._put(connective, word, start)
-        elif word == "and" and self._outside():
-            self._put("SEPARATOR", word, start)
-        elif word in words.FUNCTIONS:
-            self._put("FUNCTION", words.FUNCTIONS[word], start)
-        elif (_WORD.fullmatch(word) and not connective and not prose) or self._is_lowered(word):
-            self._put("WORD", _JOINT.sub("_", word), start)
-        else:
-            place = Span(self.source, start, self.at)
-            hint = "an equation may hold names, and `if` and `otherwise` within cases"
-            raise refuse("latex-text", "these words are not understood", place, hint)
-
-    def _is_lowered(self, word: str) -> bool:
-        """A subscript may be a number set as text: a name's part, where `_0` may be a time."""
-        return word.isdigit() and (self._last() == "SUB" or self._in_subscript())
+    def _array(self) -> bool:
+        """`\\left\\{ \\begin{array}{ll} ... \\end{array} \\right.` is another way to set cases."""
+        match = _ARRAY.match(self.source.text, self.at, self.end)
+        if match is None:
+            return False
+        self.opened.append(("\\right.", self.span(match.end() - self.at)))
+        self.at = match.end()
+        return True
 
     def _environment(self, verb: str, name: str, start: int) -> None:
         place = Span(self.source, start, self.at)
+        array = bool(self.opened) and self.opened[-1][0] == "\\right."
         if verb == "begin":
-            if name == "cases":
-                self._put("BEGIN_CASES", "cases", start)
+            if name in words.COLUMNS:
+                self.argument(place.text)
+            if name in words.CASES or array:
+                self.put("BEGIN_CASES", name, start)
                 self.opened.append(("END_CASES", place))
-            elif name in words.ENVIRONMENTS and self._outside() and not self.tokens:
+            elif name in words.ENVIRONMENTS and self.outside() and not self.tokens:
                 self.opened.append((name, place))
             else:
                 raise refuse("latex-environment", f"`{name}` is not understood here", place)
             return
-        closes = "END_CASES" if name == "cases" else name
-        if not self.opened or self.opened[-1][0] != closes:
+        self._end_environment(name, start, place)
+
+    def _end_environment(self, name: str, start: int, place: Span) -> None:
+        opened = self.opened[-1] if self.opened else ("", place)
+        cases = opened[0] == "END_CASES" and opened[1].text.startswith(f"\\begin{{{name}}}")
+        if not cases and opened[0] != name:
             raise refuse("latex-unbalanced", f"`{place.text}` closes nothing that is open", place)
         self.opened.pop()
-        if name == "cases":
-            self._drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION", "NEWLINE"))
-            self._put("END_CASES", "cases", start)
+        if cases:
+            self.drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION", "NEWLINE"))
+            self.put("END_CASES", "cases", start)
         else:
             self.ended = True
-
-    def _sized(self, name: str, width: int) -> None:
-        text = self.source.text
-        after = self.at + width
-        while after < self.end and text[after].isspace():
-            after += 1
-        match = _COMMAND.match(text, after, self.end)
-        printed = match[0] if match else text[after : after + 1]
-        side = {"t": True, "l": True, "r": False}.get(name[-1]) if name[-1] in "lr" else None
-        side = {"left": True, "right": False}.get(name, side)
-        known = printed in words.OPENING or printed in words.CLOSING or printed in words.BARS
-        if not known or after >= self.end:
-            self._refuse("latex-unexpected", f"expected a bracket after `\\{name}`", width)
-        self._bracket(printed, after + len(printed) - self.at, side)
-
-    def _bracket(self, printed: str, width: int, opens: bool | None) -> None:
-        if printed in words.BARS:
-            kind = words.BARS[printed]
-            if opens is None:
-                inside = bool(self.opened) and self.opened[-1][0] == "R" + kind
-                opens = not (inside and self._last() in _ENDS_OPERAND)
-            left, right = "L" + kind, "R" + kind
-        else:
-            left = words.OPENING.get(printed, "")
-            right = left.replace("L", "R", 1) if left else words.CLOSING[printed]
-            opens = bool(left)
-        if opens:
-            self._open(left, right, width)
-        else:
-            self._close(right, width)
-
-    def _open(self, kind: str, closes: str, width: int) -> None:
-        self.opened.append((closes, self._span(width)))
-        self._add(kind, self.source.text[self.at : self.at + width], width)
-
-    def _close(self, kind: str, width: int) -> None:
-        place = self._span(width)
-        if not self.opened or self._outside():
-            raise refuse("latex-unbalanced", f"`{place.text}` closes nothing", place)
-        expected, opened = self.opened[-1]
-        if expected != kind:
-            message = f"`{place.text}` does not close `{opened.text}`"
-            raise refuse("latex-unbalanced", message, place)
-        self.opened.pop()
-        self._add(kind, place.text, width)
 
     def _newline(self) -> None:
         width = 2
         if match := _LENGTH.match(self.source.text, self.at + 2, self.end):
             width = match.end() - self.at
         if self.opened and self.opened[-1][0] == "END_CASES":
-            self._drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION"))
-            self._add("NEWLINE", "\\\\", width)
-        elif self._outside():
-            self._finish_row()
+            self.drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION"))
+            self.add("NEWLINE", "\\\\", width)
+        elif self.outside():
+            self.finish_row()
             self.at += width
         else:
-            self._refuse("latex-unexpected", "a new row inside a formula", 2)
-
-    def _finish_row(self) -> None:
-        self._drop_trailing(("SEPARATOR", "PUNCTUATION"))
-        row = make_row(self.source, self.tokens, self.tags)
-        if row is not None:
-            self.found.append(row)
-        elif self.tags and self.found:
-            above = self.found[-1]
-            self.found[-1] = Row(above.tokens, above.tags + tuple(self.tags), above.span)
-        self.tokens, self.tags = [], []
-
-    def _drop_trailing(self, kinds: tuple[str, ...]) -> None:
-        while self.tokens and self.tokens[-1].type in kinds:
-            self.tokens.pop()
-
-    def _outside(self) -> bool:
-        """Are we within no bracket, but for the environments that lay out a display?"""
-        return all(
-            kind in words.ENVIRONMENTS or kind in ("$", "$$", "\\]") for kind, _ in self.opened
-        )
-
-    def _last(self) -> str | None:
-        return self.tokens[-1].type if self.tokens else None
-
-    def _span(self, width: int) -> Span:
-        return Span(self.source, self.at, self.at + width)
-
-    def _add(self, kind: str, value: str, width: int) -> None:
-        self.at += width
-        self._put(kind, value, self.at - width)
-
-    def _put(self, kind: str, value: str, start: int) -> None:
-        if self.ended and kind not in ("PUNCTUATION", "SEPARATOR"):
-            place = Span(self.source, start, self.at)
-            raise refuse("latex-unexpected", "the display has ended before this", place)
-        self.tokens.append(Token(kind, value, start_pos=start, end_pos=self.at))
-
-    def _refuse(self, code: str, message: str, width: int, hint: str | None = None) -> NoReturn:
-        raise refuse(code, message, self._span(width), hint)
+            self.refuse("latex-unexpected", "a new row inside a formula", 2)

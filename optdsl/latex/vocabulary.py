@@ -12,7 +12,7 @@ GREEK = {
     name: (name, "")
     for name in _words(
         "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma "
-        "tau upsilon phi chi psi omega Gamma Theta Lambda Xi Sigma Phi Psi Omega ell "
+        "tau upsilon phi chi psi omega Gamma Theta Lambda Xi Pi Sigma Phi Psi Omega ell "
     )
 } | {
     "var" + name: (name, "variant") for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")
@@ -22,12 +22,14 @@ GREEK = {
 FUNCTIONS = {
     name: name
     for name in (
-        _words("min max abs sign sqrt exp log cos floor mod finite norm sum mean rms dot any ")
+        _words("min max abs sign sqrt exp log cos floor mod finite norm sum mean rms dot any clip ")
     )
-} | {"ln": "log", "sgn": "sign"}
+} | {"ln": "log", "sgn": "sign", "Sign": "sign", "Clip": "clip"}
 
 #: Functions that LaTeX, or a common macro, sets by a command of their own.
-FUNCTION_COMMANDS = frozenset({"min", "max", "cos", "exp", "log", "ln", "sign", "sgn"})
+FUNCTION_COMMANDS = frozenset(
+    {"min", "max", "cos", "exp", "log", "ln", "sign", "sgn", "abs", "norm"}
+)
 
 ACCENTS = {
     "hat": "hat",
@@ -39,12 +41,17 @@ ACCENTS = {
     "dot": "dot",
     "vec": "vec",
     "check": "check",
+    "widecheck": "check",
+    "breve": "breve",
+    "underline": "underline",
 }
 
 FONTS = frozenset(
     _words("mathbf mathcal mathbb mathsf mathfrak mathscr mathit boldsymbol bm mathtt ")
 )
-WORDS = frozenset(_words("text mathrm textrm textit textbf textsf texttt operatorname rm "))
+WORDS = frozenset(
+    _words("text mathrm textrm textit textbf textsf texttt operatorname rm mbox textnormal textsc ")
+)
 
 SIGNS = {"pi": "pi", "infty": "inf", "top": "top", "intercal": "top"}
 
@@ -63,12 +70,21 @@ PLAIN = {
 
 #: Commands that stand for one token: its type and its value.
 COMMANDS = {
-    **dict.fromkeys(("cdot", "odot", "circ", "ast", "star"), ("TIMES", "*")),
+    **dict.fromkeys(("cdot", "ast", "star"), ("TIMES", "*")),
+    **dict.fromkeys(("odot", "circ"), ("TIMES", "\\odot")),
     "times": ("TIMES", "\\times"),
-    "bmod": ("MOD", "mod"),
-    "div": ("SLASH", "/"),
-    **dict.fromkeys(("gets", "leftarrow", "longleftarrow", "coloneqq"), ("RELATION", ":=")),
-    "triangleq": ("RELATION", "="),
+    **dict.fromkeys(("bmod", "mod"), ("MOD", "mod")),
+    **dict.fromkeys(("div", "oslash"), ("SLASH", "/")),
+    **dict.fromkeys(("gets", "leftarrow", "longleftarrow"), ("RELATION", ":=")),
+    **dict.fromkeys(("Leftarrow", "coloneqq", "coloneq", "defeq"), ("RELATION", ":=")),
+    **dict.fromkeys(("triangleq", "doteq"), ("RELATION", "=")),
+    "sim": ("RELATION", "~"),
+    "equiv": ("EQUIVALENT", "=="),
+    "pmod": ("PMOD", "mod"),
+    "in": ("MEMBER", "in"),
+    **dict.fromkeys(("dots", "ldots", "cdots", "dotsc"), ("DOTS", "...")),
+    "sum": ("BIG", "sum"),
+    "prod": ("BIG", "prod"),
     **dict.fromkeys(("le", "leq", "leqslant"), ("COMPARE", "<=")),
     **dict.fromkeys(("ge", "geq", "geqslant"), ("COMPARE", ">=")),
     **dict.fromkeys(("ne", "neq"), ("COMPARE", "!=")),
@@ -83,6 +99,9 @@ COMMANDS = {
     "frac": ("FRAC", "frac"),
     "dfrac": ("FRAC", "frac"),
     "tfrac": ("FRAC", "frac"),
+    "cfrac": ("FRAC", "frac"),
+    "nicefrac": ("FRAC", "frac"),
+    "sfrac": ("FRAC", "frac"),
     "sqrt": ("SQRT", "sqrt"),
     "nabla": ("NABLA", "nabla"),
     "partial": ("PARTIAL", "partial"),
@@ -99,6 +118,8 @@ OPENING = {
     "\\{": "LSET",
     "\\lbrace": "LSET",
     "\\lfloor": "LFLOOR",
+    "\\lceil": "LCEIL",
+    "\\langle": "LANGLE",
     "\\lvert": "LBAR",
     "\\lVert": "LNORM",
 }
@@ -108,6 +129,8 @@ CLOSING = {
     "\\}": "RSET",
     "\\rbrace": "RSET",
     "\\rfloor": "RFLOOR",
+    "\\rceil": "RCEIL",
+    "\\rangle": "RANGLE",
     "\\rvert": "RBAR",
     "\\rVert": "RNORM",
 }
@@ -121,21 +144,37 @@ SIZES = frozenset(
 #: Commands that change how a formula looks and not what it says; the second group takes arguments.
 LAYOUT = frozenset(
     _words("displaystyle textstyle scriptstyle limits nolimits nonumber notag strut mathstrut ")
-    + [",", ";", ":", "!", " ", "/", ">", "thinspace", "medspace", "enspace", "hfill"]
+    + _words("thinspace medspace thickspace negthinspace enspace enskip hfill hfil noindent ")
+    + _words("scriptscriptstyle centering small footnotesize normalsize large allowbreak ")
+    + _words("hline noalign break smallskip medskip bigskip relax protect")
+    + [",", ";", ":", "!", " ", "/", ">", "\n"]
 )
-LAYOUT_WITH_ARGUMENTS = {"hspace": 1, "vspace": 1, "rule": 2}
+#: Commands whose arguments say nothing either: how many they take.
+LAYOUT_WITH_ARGUMENTS = {
+    **dict.fromkeys(("hspace", "vspace", "kern", "color", "phantom", "hphantom", "vphantom"), 1),
+    "rule": 2,
+}
+#: Commands that show their last argument as it is, after so many others.
+WRAPPERS = {
+    **dict.fromkeys(("boxed", "fbox", "mathop", "mathrel", "mathbin", "mathord", "smash"), 0),
+    **dict.fromkeys(("mathopen", "mathclose", "mathinner", "ensuremath", "mathstrut"), 0),
+    **dict.fromkeys(("textcolor", "colorbox", "mathcolor", "cellcolor"), 1),
+}
 GAPS = frozenset({"quad", "qquad"})
 
 ENVIRONMENTS = frozenset(
     _words("equation equation* align align* aligned gather gather* gathered split displaymath ")
+    + _words("eqnarray eqnarray* multline multline* flalign flalign* subequations math alignat ")
+    + _words("alignat* alignedat dmath dmath* IEEEeqnarray IEEEeqnarray*")
 )
+#: Environments that take an argument behind their name: columns, or how many of them.
+COLUMNS = frozenset(_words("alignat alignat* alignedat IEEEeqnarray IEEEeqnarray* array"))
+CASES = frozenset(_words("cases dcases cases* dcases* rcases"))
 
 #: Words inside a formula: `if` and its kin stand in `cases` only.
 CONNECTIVES = {
-    "if": "IF",
-    "when": "IF",
-    "otherwise": "OTHERWISE",
-    "else": "OTHERWISE",
+    **dict.fromkeys(("if", "when", "for", "where", "while", "else if", "elseif"), "IF"),
+    **dict.fromkeys(("otherwise", "else", "o.w", "o/w", "in all other cases"), "OTHERWISE"),
     "and": "AND",
     "or": "OR",
     "not": "NOT",
@@ -144,6 +183,13 @@ CONNECTIVES = {
 #: Words that say something about an equation and name nothing in it.
 PROSE = frozenset(
     _words("where for with then while until since such that is are do end return repeat in on of")
+)
+
+#: Words of an algorithm's line that say what the formulas beside them say, too.
+ALGORITHM = frozenset(
+    _words("initialize initialise compute calculate set update let get gradient the and with as ")
+    + _words("a an of at by step moment moments first second estimate estimates biased bias ")
+    + _words("corrected bias-corrected parameters parameter weights weight momentum apply")
 )
 
 #: What a person calls a type of token.
@@ -169,6 +215,22 @@ CALLED = {
     "LSET": "`\\{`",
     "RSET": "`\\}`",
     "LFLOOR": "`\\lfloor`",
+    "LCEIL": "`\\lceil`",
+    "RCEIL": "`\\rceil`",
+    "LANGLE": "`\\langle`",
+    "RANGLE": "`\\rangle`",
+    "AT": "`|`",
+    "BIG": "a sum",
+    "DOTS": "`\\dots`",
+    "MEMBER": "`\\in`",
+    "SET": "a set",
+    "PMOD": "`\\pmod`",
+    "EQUIVALENT": "`\\equiv`",
+    "SCOPE": "`\\text{all}`",
+    "STRING": "a text",
+    "PHRASE": "a condition",
+    "OPERATOR": "a function",
+    "PRIME": "a prime",
     "RFLOOR": "`\\rfloor`",
     "LBAR": "`|`",
     "RBAR": "`|`",

@@ -152,8 +152,8 @@ class _Writer:
     def _exponent(self, exponent: syntax.Expression) -> str:
         """A lone letter that would be read as an index or a transpose is set as a word."""
         match exponent:
-            case syntax.Name("i" | "j" | "T" as name, ()):
-                return rf"\mathrm{{{name}}}"
+            case syntax.Name("i" | "j" | "l" | "ell" | "T" as name, ()):
+                return rf"\text{{{name}}}"
         return self.write(exponent)
 
     def _cases(self, expression: syntax.Conditional) -> str:

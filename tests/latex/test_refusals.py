@@ -28,18 +28,16 @@ REFUSED = [
     (r"x = a \\ -b", "", "expected `=`"),
     (r"= a", "= a", "to the left"),
     (r"x + y = a", "x + y", "one name to the left"),
-    (r"\sigma_t^2 = a", r"\sigma_t^2", "one name to the left"),
+    (r"\sigma_t^2 = a \\ x_t = \sigma_t", r"\sigma_t^2", "one name to the left"),
     # unknown
     (r"x = \foo a", r"\foo", "not understood"),
-    (r"x = \sum_{i=1}^{n} a_i", r"\sum", "not understood"),
     (r"x = a \text{ where } b", r"\text{ where }", "words"),
     (r"x = a \text{where} b", r"\text{where}", "words"),
     (r"x = a \text{if} b", r"\text{if}", "words"),
     (r"x = θ", "θ", "not understood"),
     (r"x = a – b", "–", "not understood"),
     (r"x = a \approx b", r"\approx", "not understood"),
-    (r"x = A^\top B", r"^\top", "transpose"),
-    (r"x = \Pi_{\mathcal{F}}(y)", r"\Pi", "not understood"),
+    (r"x = \Pi_{\mathcal{F}}(y)", r"\Pi", "nothing says what the function"),
     # ambiguous
     (r"x = a / b c", "b c", "under the division"),
     (r"x = a / b \cdot c", "c", "under the division"),
@@ -77,7 +75,7 @@ REFUSED = [
     (r"x = y^2^3", "^3", "second superscript"),
     (r"x = (y)_t", "_t", "not understood"),
     (r"x = \sqrt{y}_t", "_t", "not understood"),
-    (r"x = \|y\|_1", "_1", "not understood"),
+    (r"x = \|y\|_3", "_3", "norm is not understood"),
     (r"x_t = g_{t,i} + g_t", "g_t", "differ in their components"),
     (r"x_t = g_{t,i} + h_{t,j}", "h_{t,j}", "two kinds"),
     (r"x = {}_t y", "}", "expected"),
@@ -85,7 +83,7 @@ REFUSED = [
     (r"x = (a, b)", "b", "list"),
     (r"x = \exp(a, b)", "b", "one argument"),
     (r"x = \max", r"\max", "taken of"),
-    (r"x = N(0, \sigma^2)", r"N(0, \sigma^2)", "function is not understood"),
+    (r"x = P(0, \sigma^2)", r"P(0, \sigma^2)", "function is not understood"),
     # gradients
     (r"x = \nabla_\theta J(\phi)", r"\nabla_\theta", "does not hold `theta`"),
     (r"x = \nabla_{\theta_t} J(\theta_{t-1})", r"\nabla_{\theta_t}", "does not hold"),
@@ -100,8 +98,8 @@ REFUSED = [
     (r"x = \frac{\partial L}{w}", "w", "parameter"),
     (r"x = \frac{\partial L}{\partial w}(t - 1)", "(t - 1)", "time"),
     # cases
-    (r"x = \begin{cases} a & \text{if } b > 0 \end{cases}", None, "all other cases"),
-    (r"x = \begin{cases} a & b > 0 \end{cases}", "b", "expected"),
+    (r"x = 1 + \begin{cases} a & \text{if } b > 0 \end{cases}", None, "all other cases"),
+    (r"x = \begin{cases} a & b + c \end{cases}", "b + c", "expected a comparison"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,237 @@
+"""What a group of equations shows about its symbols, found before they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from optdsl.diagnostics import DiagnosticError
+from optdsl.language import syntax
+from optdsl.latex import matrices, shapes, sums
+from optdsl.latex.declared import Function
+from optdsl.latex.names import Evidence, Named, sort_scripts
+from optdsl.latex.notation import (
+    Accent,
+    Bars,
+    Big,
+    Chain,
+    Change,
+    Group,
+    Operator,
+    Raw,
+    Run,
+    Script,
+    Scripted,
+    Sides,
+    Symbol,
+)
+
+_LAYERS = frozenset(("l", "ell"))
+
+
+def survey(
+    statements: tuple[Sides, ...],
+    declared: Iterable[str | syntax.Name | Function],
+    members: Iterable[str] = (),
+) -> Evidence:
+    """Return what the statements show about their symbols.
+
+    A declared name with a time (`f[t]`) is a function of t wherever it stands;
+    `members` are letters known to run over a range.
+    """
+    declared = tuple(declared)
+    plain = frozenset(name for name in declared if isinstance(name, str))
+    named = [name for name in declared if isinstance(name, syntax.Name)]
+    timed = {name.name for name in named if name.indices}
+    numbers = plain | {name.name for name in named}
+    evidence = Evidence(numbers - timed, lone_symbol=True)
+    evidence.functions = {one.name: one for one in declared if isinstance(one, Function)}
+    evidence.times.update((name, {0}) for name in timed)
+    evidence.members.update(members)
+    for node in shapes.walk(statements):
+        _note_letters(node, evidence)
+    for statement in statements:
+        target = statement.sides[0]
+        if target is not None and len(statement.sides) > 1:
+            _note_raised(target, evidence)
+    for statement in statements:
+        target = statement.sides[0]
+        if target is not None and len(statement.sides) > 1:
+            _note_target(target, statement, evidence)
+    for statement in statements * 2:  # what is known at the end counts from the beginning
+        for node in shapes.walk(statement):
+            _note(node, evidence)
+    _note_squares(statements, evidence)
+    for node in shapes.walk(statements):
+        if isinstance(node, Scripted):
+            _note_transposed(node, evidence)
+        elif isinstance(node, Operator) and node.name in ("matpow", "eye"):
+            evidence.linear = True
+    evidence.lone_symbol = False
+    return evidence
+
+
+def _note_letters(node: object, evidence: Evidence) -> None:
+    """Which letters are indices, and of what: layers, members, entries."""
+    match node:
+        case Bars(True, value):
+            evidence.layers.update(shapes.letters_on(value) & _LAYERS)
+        case Big():
+            try:
+                found = sums.bounds(node)
+            except DiagnosticError:
+                return
+            kind = sums.kind_of(found, evidence)
+            if kind == "members":
+                evidence.members.update(found.letters)
+            elif kind == "entries":
+                evidence.summed.update(found.letters)
+        case Sides((Symbol(letter), Run()), ("in",)):
+            evidence.members.add(letter)
+        case Scripted(_, scripts):
+            for script in scripts:
+                if not script.raised:
+                    evidence.indices.update(
+                        letter for item in script.items for letter in shapes.components_of(item)
+                    )
+        case Chain(factors):
+            _note_plain(factors, evidence)
+
+
+def _note_plain(factors: Iterable[Raw], evidence: Evidence) -> None:
+    for factor in factors:
+        base = shapes.unscripted(factor)
+        if isinstance(base, Symbol):
+            evidence.plain.add(base.name)
+
+
+def _note_raised(target: Raw, evidence: Evidence) -> None:
+    """`m^t = ...` sets m at a time: nobody sets a power of t."""
+    if not shapes.is_symbol(target):
+        return
+    named = _sorted_or_none(target, evidence)
+    if named is None or named.time is not None or len(named.raised) != 1:
+        return
+    if shapes.time_of(named.raised[0].items[0]) is not None:
+        evidence.raised |= {named.name, "g"}
+
+
+def _note_transposed(node: Scripted, evidence: Evidence) -> None:
+    """A capital that is transposed is a matrix."""
+    inner = matrices.transposed(node, evidence)
+    evidence.linear = evidence.linear or inner is not None
+    if inner is None or not matrices.is_capital(inner):
+        return
+    for part in shapes.walk_raw(inner):
+        if shapes.is_symbol(part) and matrices.is_capital(part):
+            named = _sorted_or_none(part, evidence)
+            if named is not None:
+                evidence.matrices.add(named.name)
+
+
+def _note_squares(statements: tuple[Sides, ...], evidence: Evidence) -> None:
+    """`\\sigma_t^2 = ...`: a symbol that is set, and read, by its square alone."""
+    squares: set[str] = set()
+    for statement in statements:
+        target = statement.sides[0]
+        if target is None or len(statement.sides) < 2 or not shapes.is_symbol(target):
+            continue
+        named = _sorted_or_none(target, evidence)
+        if named is not None and [shapes.digits(script) for script in named.raised] == ["2"]:
+            squares.add(named.name)
+    if not squares:
+        return
+    inner: set[int] = set()
+    for node in shapes.walk(statements):
+        if isinstance(node, Scripted):
+            named = _sorted_or_none(node, evidence) if shapes.is_symbol(node) else None
+            inner.update(id(part) for part in shapes.walk(node) if part is not node)
+            if named is None or id(node) in inner:
+                continue
+            if [shapes.digits(script) for script in named.raised] != ["2"]:
+                squares.discard(named.name)
+        elif isinstance(node, Symbol) and id(node) not in inner:
+            squares.discard(node.name)
+    evidence.squared |= squares
+
+
+def _note(node: object, evidence: Evidence) -> None:
+    if isinstance(node, Script) and not node.raised:
+        for item in node.items:
+            evidence.indices.update(shapes.components_of(item))
+    if isinstance(node, Scripted) and shapes.is_symbol(node):
+        named = _sorted_or_none(node, evidence)
+        if named is not None and named.time is not None:
+            evidence.times.setdefault(named.name, set()).add(named.time)
+        if named is not None and named.members:
+            evidence.families.add(named.name)
+    if isinstance(node, Chain):
+        for head, group in zip(node.factors, node.factors[1:], strict=False):
+            time = _applied_time(group)
+            if time is not None and shapes.is_symbol(head):
+                _note_applied(head, time, evidence)
+            if isinstance(head, Operator) and head.kind == "partial" and shapes.is_symbol(group):
+                _note_entry(group, evidence)
+
+
+def _applied_time(raw: Raw) -> int | None:
+    base = raw.base if isinstance(raw, Scripted) else raw
+    if isinstance(base, Group) and base.bracket == "(" and len(base.items) == 1:
+        return shapes.time_of(base.items[0])
+    return None
+
+
+def _note_applied(head: Raw, time: int, evidence: Evidence) -> None:
+    """`w(t)`: nobody multiplies by a bracketed t; `k(t - 1)` alone could be a product."""
+    named = _sorted_or_none(head, evidence)
+    if named is not None and named.time is None:
+        known = named.name in evidence.declared
+        if time == 0 and not known:
+            evidence.times.setdefault(named.name, set()).add(0)
+        elif named.name in evidence.times:
+            evidence.times[named.name].add(time)
+
+
+def _note_target(target: Raw, statement: Sides, evidence: Evidence) -> None:
+    if isinstance(target, Chain) and len(target.factors) == 2:
+        head, group = target.factors
+        time = _applied_time(group)
+        named = _sorted_or_none(head, evidence) if shapes.is_symbol(head) else None
+        if time is not None and named is not None:
+            evidence.times.setdefault(named.name, set()).add(time)
+    elif shapes.is_symbol(target):
+        named = _sorted_or_none(target, evidence)
+        if named is None:
+            return
+        evidence.targets.add(named.name)
+        if named.number == "0" and named.time is None:
+            evidence.starts.add(replace(named, number=None).name)
+        rest = statement.sides[1:]
+        read = {
+            other.name
+            for side in rest
+            for node in shapes.walk(side)
+            if (other := _bare_symbol(node, evidence)) is not None
+        }
+        if named.time is None and named.name in read:
+            evidence.entries.add(named.name)
+
+
+def _note_entry(raw: Raw, evidence: Evidence) -> None:
+    named = _sorted_or_none(raw, evidence)
+    if named is not None:
+        evidence.entries.add(named.name)
+
+
+def _bare_symbol(node: object, evidence: Evidence) -> Named | None:
+    if isinstance(node, Symbol | Accent | Change | Scripted) and shapes.is_symbol(node):
+        return _sorted_or_none(node, evidence)
+    return None
+
+
+def _sorted_or_none(raw: Raw, evidence: Evidence) -> Named | None:
+    try:
+        named = sort_scripts(raw, evidence)
+    except DiagnosticError:
+        return None
+    return named

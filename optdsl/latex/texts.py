@@ -1,0 +1,100 @@
+"""Words in a formula: names, functions, `if` and its kin."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from optdsl.diagnostics import Span
+from optdsl.latex import vocabulary as words
+from optdsl.latex.problems import refuse
+
+if TYPE_CHECKING:
+    from optdsl.latex.cutting import Cutter
+
+JOINT = re.compile(r"\\_|\\text\{\\?_\}|_")
+_WORD = re.compile(r"(?:[A-Za-z]|\\?_)(?:[A-Za-z0-9]|\\?_)*")
+_DOTTED = re.compile(r"(?:[A-Za-z]\w*\.)+[A-Za-z]\w*")
+_QUOTED = re.compile(r"\\textquotedbl (.*)\\textquotedbl", re.DOTALL)
+_CONDITION = re.compile(
+    r"\\(?:text|textrm|textnormal|mbox|mathrm)\{\s*(?P<word>else if|if|when|for|while)\s*"
+    r"(?:\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\))\s*[.,;]?\s*\}"
+)
+SCOPES = frozenset(("all", "per row", "per column"))
+PHRASES = frozenset(("skip when", "evaluate at"))
+
+
+def in_font(cutter: Cutter, font: str, text: str, start: int) -> None:
+    """Add a letter or a word that is set in an alphabet of its own."""
+    greek = words.GREEK.get(text.removeprefix("\\")) if text.startswith("\\") else None
+    inside = re.fullmatch(r"\\(?:mathrm|text|rm|mathbf)\s*\{?\s*([A-Za-z])\s*\}?", text)
+    if text == "T" and cutter.in_superscript():
+        cutter.put("SIGN", "top", start)
+    elif greek is not None:
+        cutter.put("GREEK", f"{font} {greek[0]}", start)
+    elif inside is not None:
+        cutter.put("LETTER", f"{font} {inside[1]}", start)
+    elif len(text) == 1 and text.isalpha() and text.isascii():
+        cutter.put("LETTER", f"{font} {text}", start)
+    elif text.isdigit():
+        cutter.put("WORD", f"{font} {text}", start)
+    elif _WORD.fullmatch(text):
+        cutter.put("WORD", f"{font} {JOINT.sub('_', text)}", start)
+    else:
+        place = Span(cutter.source, start, cutter.at)
+        raise refuse("latex-text", f"expected a letter in `\\{font}`", place)
+
+
+def condition_within(text: str, at: int, end: int) -> tuple[str, int, int, int] | None:
+    """`\\text{if $x > 0$}`: the word, the places of its formula, and the end of the whole."""
+    match = _CONDITION.match(text, at, end)
+    if match is None:
+        return None
+    low, high = match.span("math" if match["math"] is not None else "other")
+    return match["word"], low, high, match.end()
+
+
+def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
+    """Add what the words in `\\text{...}` and its kin are: a name, a function, a connective."""
+    word = " ".join(text.split())
+    in_cases = bool(cutter.opened) and cutter.opened[-1][0] == "END_CASES"
+    connective = words.CONNECTIVES.get(word.rstrip(".,:;").lower())
+    prose = word != text or word.lower() in words.PROSE
+    quoted = _QUOTED.fullmatch(text)
+    if (
+        connective
+        and (in_cases or connective in ("AND", "OR", "NOT"))
+        and not (connective == "AND" and cutter.outside())
+    ):
+        if connective in ("IF", "OTHERWISE"):
+            cutter.drop_trailing(("COMMA", "SEMICOLON"))
+        cutter.put(connective, connective.lower(), start)
+    elif word == "and" and cutter.outside():
+        cutter.put("SEPARATOR", word, start)
+    elif word in PHRASES and not cutter.tokens:
+        cutter.put("PHRASE", word, start)
+    elif word in SCOPES and not cutter.outside():
+        cutter.put("SCOPE", word, start)
+    elif quoted is not None:
+        cutter.put("STRING", quoted[1].replace(r"\_", "_"), start)
+    elif word == "T" and printed in ("\\mathrm", "\\rm", "\\textsf") and cutter.in_superscript():
+        cutter.put("SIGN", "top", start)
+    elif word in words.FUNCTIONS:
+        cutter.put("FUNCTION", words.FUNCTIONS[word], start)
+    elif printed == "\\operatorname" and _WORD.fullmatch(word):
+        cutter.put("OPERATOR", JOINT.sub("_", word), start)
+    elif word in ("true", "false") and word == text:
+        cutter.put("SIGN", word, start)
+    elif printed == "\\mathrm" and _DOTTED.fullmatch(word.replace(r"\_", "_")):
+        cutter.put("WORD", word.replace(r"\_", "_"), start)
+    elif (_WORD.fullmatch(word) and not connective and not prose) or _is_lowered(cutter, word):
+        cutter.put("WORD", JOINT.sub("_", word), start)
+    else:
+        place = Span(cutter.source, start, cutter.at)
+        hint = "an equation may hold names, and `if` and `otherwise` within cases"
+        raise refuse("latex-text", "these words are not understood", place, hint)
+
+
+def _is_lowered(cutter: Cutter, word: str) -> bool:
+    """A subscript may be a number set as text: a name's part, where `_0` may be a time."""
+    return word.isdigit() and (cutter.last() == "SUB" or cutter.in_subscript())
