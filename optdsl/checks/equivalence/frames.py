@@ -12,7 +12,7 @@ from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
 from optdsl.checks.equivalence.roots import Unreadable, put
 from optdsl.checks.equivalence.sides import Side, atoms_of, derived_states, inline
-from optdsl.checks.equivalence.signs import REALS, Context, Range
+from optdsl.checks.equivalence.signs import NON_NEGATIVE, REALS, Context, Range
 from optdsl.model.expressions import Clock, Constant, Expression, Kind, Value
 from optdsl.model.system import Domain, System, given
 
@@ -52,6 +52,8 @@ class Frames:
                 return range_of_domain(self.question.domain(name))
             case ("state", "ours", str(name)):
                 return self.invariants.get(name, REALS)
+            case ("fact", "rows" | "columns" | "ndim" | "size"):  # these are counted
+                return NON_NEGATIVE
         return self.functions.range_of(atom, context)
 
     # ------------------------------------------------------------------ sides
