@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from optdsl.commands.check_html import as_html
 from optdsl.commands.check_json import as_json
 from optdsl.commands.checking import CheckedFile, CheckedRule, check_paths
+from optdsl.commands.files import write_text
 from optdsl.commands.terminal import out, print_json, show_diagnostics, write
 
 if TYPE_CHECKING:
@@ -31,6 +34,12 @@ def check(
         bool, typer.Option("--strict", help="Count `agrees`, which is no proof, as a finding.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; see docs/json.md.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page with the equations side by side."
+        ),
+    ] = None,
 ) -> int:
     """Check specs: that they mean something, and that each claim has the verdict it expects."""
     files = []
@@ -42,6 +51,10 @@ def check(
         print_json(as_json(files))
     else:
         _print_summary(files)
+    if html is not None:
+        write_text(html, as_html(files))
+        if not json:
+            out().print(f"The page is {html}.")
     return 0 if all(file.good for file in files) else 1
 
 

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRule:
-    """A definition, what is wrong with it, and what was found of its claims."""
+    """A definition, what is wrong with it, and what was found of its claims.
+
+    `lookup` finds the definitions that it and its claims name.
+    """
 
     name: str
     family: str
     errors: tuple[Diagnostic, ...] = ()
     findings: tuple[Finding, ...] = ()
+    definition: Definition | None = None
+    lookup: Lookup | None = None
 
     @property
     def good(self) -> bool:
@@ -115,5 +120,5 @@ def _check_rule(definition: Definition, lookup: Lookup, strict: bool) -> Checked
         build(definition, lookup)
         findings = check_definition(definition, lookup, strict=strict)
     except DiagnosticError as error:
-        return CheckedRule(name, family, errors=error.diagnostics)
-    return CheckedRule(name, family, findings=tuple(findings))
+        return CheckedRule(name, family, error.diagnostics, (), definition, lookup)
+    return CheckedRule(name, family, (), tuple(findings), definition, lookup)
