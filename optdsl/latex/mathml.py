@@ -122,6 +122,10 @@ def _number(text: str) -> tuple[str, int]:
 def _binary(expression: syntax.Binary) -> tuple[str, int]:
     left, right, operator = expression.left, expression.right, expression.operator
     if operator == "/":
+        match left:  # a/b*c/d is set as two fractions beside each other, not as one above another
+            case syntax.Binary("*", syntax.Binary("/") as first, second):
+                rest = f"<mfrac>{_row(_write(second))}{_row(_write(right))}</mfrac>"
+                return f"{_write(first)}{_GAP}{rest}", PRODUCT
         return f"<mfrac>{_row(_write(left))}{_row(_write(right))}</mfrac>", POWER
     if operator == "^":
         return _power(left, right), POWER
