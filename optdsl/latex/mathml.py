@@ -47,9 +47,9 @@ def write_sides(statement: syntax.Statement) -> tuple[str, str] | None:
         case syntax.Draw(target, distribution):
             return f"{_write(target)}<mo>∼</mo>", _write(distribution)
         case syntax.SkipWhen(condition):
-            return "<mtext>skip when</mtext>", _write(condition)
+            return "<mtext>skip when&#xA0;</mtext>", _write(condition)
         case syntax.Evaluate(point):
-            return "<mtext>evaluate at</mtext>", _write(point)
+            return "<mtext>evaluate at&#xA0;</mtext>", _write(point)
         case syntax.Index(name, span):
             ends = f"{_write(span.low)}<mo>,</mo><mo>…</mo><mo>,</mo>{_write(span.high)}"
             return f"{_write(syntax.Name(name))}<mo>=</mo>", ends
@@ -99,7 +99,9 @@ def _node(expression: syntax.Expression) -> tuple[str, int]:
             return _fenced("<mo>,</mo>".join(map(_write, items))), ATOM
         case syntax.Sequence(first, steps, second):
             parts = (_write(part) for part in (first, steps, second))
-            return "{}<mtext> for </mtext>{}<mtext> then </mtext>{}".format(*parts), ANY
+            return "{}<mtext>&#xA0;for&#xA0;</mtext>{}<mtext>&#xA0;then&#xA0;</mtext>{}".format(
+                *parts
+            ), ANY
 
 
 def _number(text: str) -> tuple[str, int]:
@@ -175,11 +177,13 @@ def _cases(expression: syntax.Conditional) -> str:
     rows = []
     rest: syntax.Expression | None = expression
     while isinstance(rest, syntax.Conditional):
-        condition = f"<mtext>if </mtext>{_write(rest.condition)}"
+        condition = f"<mtext>if&#xA0;</mtext>{_write(rest.condition)}"
         rows.append((_write(rest.value), condition))
         rest = rest.otherwise
     if rest is not None:
         rows.append((_write(rest), "<mtext>otherwise</mtext>"))
+    if len(rows) == 1:  # elsewhere the last value stays
+        return _row(f'{rows[0][0]}<mspace width="1em"/>{rows[0][1]}')
     cells = "".join(f"<mtr><mtd>{a}</mtd><mtd>{b}</mtd></mtr>" for a, b in rows)
     return f'<mrow><mo fence="true">{{</mo><mtable class="cases">{cells}</mtable></mrow>'
 
