@@ -122,6 +122,18 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
     )
 
 
+def source_equations(claim: syntax.Claim, ours: System) -> tuple[SourceEquation, ...]:
+    """Return the equations of the document that a claim cites, with the document's symbols.
+
+    Raises:
+        DiagnosticError: where they cannot be read.
+    """
+    assert isinstance(claim.other, syntax.Document)
+    said = [_symbol(where) for where in claim.where]
+    declared: Declared = [*said, *(hyper.name for hyper in ours.hyperparameters)]
+    return load_document(claim.other.name).equations(claim.other.tags, declared)
+
+
 def _read(
     claim: syntax.Claim,
     cited: syntax.Document,

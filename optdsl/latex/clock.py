@@ -33,11 +33,10 @@ def find(statements: tuple[Sides, ...], declared: Declared) -> str | None:
     if any(isinstance(node, Symbol) and node.name == "t" for node in nodes):
         return None
     targets = [one.sides[0] for one in statements if len(one.sides) > 1]
-    on_targets = {letter for letter, _ in _indices(shapes.walk(tuple(targets)))}
-    everywhere = list(_indices(nodes))
-    steps = {letter for letter, offset in everywhere if offset} & on_targets
-    moving = {letter for letter in steps if len({o for n, o in everywhere if n == letter}) > 1}
-    counting = moving - spellings(declared)
+    on_targets = list(_indices(shapes.walk(tuple(targets))))
+    ahead = {letter for letter, offset in on_targets if offset > 0}
+    behind = {letter for letter, offset in _indices(nodes) if offset < 0}
+    counting = (ahead | (behind & {letter for letter, _ in on_targets})) - spellings(declared)
     return counting.pop() if len(counting) == 1 else None
 
 

@@ -10,6 +10,7 @@ from optdsl.latex import shapes, trees
 from optdsl.latex.declared import Function
 from optdsl.latex.names import Named, settle, sort_scripts
 from optdsl.latex.notation import (
+    Bars,
     Braces,
     Comparison,
     Group,
@@ -28,6 +29,8 @@ _SINGLE = frozenset(
     ["sqrt", "exp", "log", "cos", "abs", "sign", "floor", "finite"]
     + ["norm", "mean", "rms", "sum", "any"]
 )
+#: Letters that papers keep for functions: before a bracket they are no factors.
+_LIKE_FUNCTIONS = frozenset(("f", "h", "phi", "psi", "Phi", "Psi"))
 _REDUCING = frozenset(["norm", "mean", "rms", "sum", "any", "max", "min", "dot"])
 
 
@@ -62,7 +65,11 @@ def _applied(
     head: Operator, values: list[Argument], items: tuple[Raw, ...], span: Span
 ) -> syntax.Expression:
     plain = [value for value in values if not isinstance(value, syntax.Scope)]
-    if head.name in _SINGLE and len(plain) > 1:
+    if head.name == "transpose" and len(values) == 1 and len(plain) == 1:
+        return syntax.Attribute(cast(syntax.Expression, values[0]), "T", span=span)
+    letters = [one for one in plain[1:] if isinstance(one, syntax.Name) and not one.indices]
+    over = head.name in _REDUCING and len(letters) == 1  # over an index: `mean(v[i, t], i)`
+    if head.name in _SINGLE and len(plain) > 1 and not over:
         message = f"`{head.name}` takes one argument"
         raise refuse("latex-unexpected", message, items[1].span)
     if head.name == "clip" and len(values) == 3:
@@ -215,6 +222,7 @@ def symbol_and_group(head: Raw, follower: Raw, reader: Reads) -> list[syntax.Exp
         index = Script(False, group.items, (), group.span)
         return [reader.expression(Scripted(head, (index, *scripts), span))]
     alone = time is not None or shapes.single(group.items[0])
+    alone = alone or isinstance(group.items[0], Bars) or named.letter in _LIKE_FUNCTIONS
     known = named.name in reader.evidence.declared
     if alone and (time == 0 or named.time is not None or not known):
         raise function_or_factor(span)

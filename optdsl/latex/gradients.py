@@ -5,6 +5,7 @@ Both are `grad(point)` in the language; the data of the loss are left out.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from optdsl.diagnostics import Span
@@ -134,7 +135,7 @@ def _derivative_at(
 
 def _check_loss(raw: Raw, reader: Reads) -> None:
     """One loss in a group of equations, none that they define themselves."""
-    loss = sort_scripts(raw, reader.evidence)
+    loss = sort_scripts(_without_fonts(raw), reader.evidence)
     if loss.raised or loss.time not in (None, 0):
         raise refuse("latex-gradient", "this loss is not understood", raw.span)
     if loss.name in reader.evidence.targets:
@@ -145,6 +146,17 @@ def _check_loss(raw: Raw, reader: Reads) -> None:
         message = f"gradients of two losses, `{before.span.text}` and `{raw.span.text}`"
         raise refuse("latex-gradient", message, raw.span)
     reader.loss = before
+
+
+def _without_fonts(raw: Raw) -> Raw:
+    """`L_{\\mathcal{S}}`: the alphabet of what stands below a loss says nothing."""
+
+    def change(node: object) -> object:
+        return replace(node, font="") if isinstance(node, Symbol) and node.font else None
+
+    if not isinstance(raw, Scripted):
+        return raw
+    return replace(raw, scripts=shapes.rebuild(raw.scripts, change))
 
 
 def _subject(head: Raw, reader: Reads) -> syntax.Name | None:

@@ -67,6 +67,8 @@ def multiplied(
 ) -> syntax.Expression:
     """Return the product of two factors: of matrices, of numbers, or entry by entry."""
     pair = is_matrix(left, evidence), is_matrix(right, evidence)
+    if sign == "@":
+        return syntax.Binary("@", left, right, span=span)
     if sign == "\\odot" or not any(pair):
         return syntax.Binary("*", left, right, span=span)
     if all(pair):

@@ -265,7 +265,7 @@ def _raised_letter(named: Named, item: Raw, script: Script, evidence: Evidence) 
 
 def settle(named: Named, evidence: Evidence) -> tuple[Named, syntax.Name]:
     """Return the symbol, and the name of the language that it is in these equations."""
-    if named.time is None and named.number is not None:
+    if named.time is None and named.number is not None and not named.members:
         without = replace(named, number=None)
         if evidence.has_past(without.name):
             index = syntax.Number(str(int(named.number)), span=named.span)

@@ -11,6 +11,8 @@ from optdsl.latex.notation import Chain, Digits, Fraction, Group, Infix, Operato
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 
+_DIVISIONS = ("/", "\\oslash", "mod")
+
 
 def product(reader: Reads, raw: Chain, span: Span) -> syntax.Expression:
     """Read factors side by side."""
@@ -35,11 +37,11 @@ def products(reader: Reads, raw: Infix) -> syntax.Expression:
         parts = parts[2:]
     for sign, operand in _with_inner_products(parts, reader):
         found = factors(reader, operand)
-        if divided or (sign in ("/", "mod") and len(found) > 1):
+        if divided or (sign in _DIVISIONS and len(found) > 1):
             hint = "write `\\frac`, or put brackets around the divisor"
             message = "is this still under the division?"
             raise refuse("latex-ambiguous", message, operand.span, hint)
-        if sign in ("/", "mod"):
+        if sign in _DIVISIONS:
             divided = True
         for factor in found:
             value = _join(reader, sign, value, factor, raw.first.span.to(operand.span))
@@ -61,7 +63,7 @@ def _with_inner_products(parts: list[tuple[str, Raw]], reader: Reads) -> list[tu
         before = found[-1][1] if found else None
         last = before.factors[-1] if isinstance(before, Chain) else before
         inner = None if last is None else matrices.transposed(last, reader.evidence)
-        if before is None or inner is None or matrices.is_capital(inner) or sign in ("/", "mod"):
+        if before is None or inner is None or matrices.is_capital(inner) or sign in _DIVISIONS:
             found.append((sign, operand))
             continue
         sides = [s.factors if isinstance(s, Chain) else (s,) for s in (before, operand)]
@@ -83,8 +85,8 @@ def _join(
         if isinstance(left, syntax.Binary) and left.operator in "*/":
             raise refuse("latex-ambiguous", "how far does this reach?", span, "use brackets")
         return syntax.Call("mod", (left, right), span=span)
-    if sign == "/":
-        if matrices.is_matrix(right, reader.evidence):
+    if sign in ("/", "\\oslash"):
+        if sign == "/" and matrices.is_matrix(right, reader.evidence):
             raise refuse("latex-ambiguous", "a division by a matrix", right.span or span)
         return syntax.Binary("/", left, right, span=span)
     return matrices.multiplied(left, right, sign, span, reader.evidence)

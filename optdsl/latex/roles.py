@@ -28,3 +28,9 @@ def usual_domain(name: str) -> syntax.Interval | None:
     if match["letter"] in _DECAYS:
         return syntax.Interval(zero, syntax.Number("1"), high_open=True)
     return syntax.Interval(zero, syntax.Constant("inf"), high_open=True)
+
+
+def is_decay(name: str) -> bool:
+    """Is the letter one that papers raise to the power t?"""
+    match = _ROLE.fullmatch(name)
+    return match is not None and match["letter"] in _DECAYS

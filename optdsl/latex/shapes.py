@@ -162,7 +162,9 @@ def unscripted(raw: Raw) -> Raw:
 
 
 def is_euler(raw: Raw) -> bool:
-    """Is it the letter e, perhaps with an exponent?"""
+    """Is it the letter e, perhaps with an exponent? One with a subscript is a name."""
+    if isinstance(raw, Scripted) and not all(script.raised for script in raw.scripts):
+        return False
     match unscripted(raw):
         case Symbol("e", "letter" | "word", ""):
             return True

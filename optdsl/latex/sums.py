@@ -16,7 +16,7 @@ from optdsl.language import syntax
 from optdsl.latex import shapes, trees
 from optdsl.latex.declared import Total
 from optdsl.latex.names import Evidence
-from optdsl.latex.notation import Big, Comparison, Raw, Script, Symbol
+from optdsl.latex.notation import Big, Comparison, Raw, Script
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 
@@ -54,7 +54,7 @@ def bounds(raw: Big) -> Bounds:
 
 def _lower(script: Script) -> tuple[tuple[str, ...], Raw | None]:
     match script.items:
-        case (Comparison("==", Symbol(letter, "letter", ""), low),):
+        case (Comparison("==", first, low),) if letter := shapes.letter_of(first):
             return (letter,), low
     letters = tuple(shapes.letter_of(item) for item in script.items)
     if "" in letters or set(script.separators) - {","}:

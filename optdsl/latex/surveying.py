@@ -58,6 +58,7 @@ def survey(
         target = statement.sides[0]
         if target is not None and len(statement.sides) > 1:
             _note_target(target, statement, evidence)
+    _note_starts(statements, evidence)
     for statement in statements * 2:  # what is known at the end counts from the beginning
         for node in shapes.walk(statement):
             _note(node, evidence)
@@ -65,7 +66,7 @@ def survey(
     for node in shapes.walk(statements):
         if isinstance(node, Scripted):
             _note_transposed(node, evidence)
-        elif isinstance(node, Operator) and node.name in ("matpow", "eye"):
+        elif isinstance(node, Operator) and node.name in ("matpow", "eye", "transpose"):
             evidence.linear = True
     evidence.lone_symbol = False
     return evidence
@@ -204,8 +205,6 @@ def _note_target(target: Raw, statement: Sides, evidence: Evidence) -> None:
         if named is None:
             return
         evidence.targets.add(named.name)
-        if named.number == "0" and named.time is None:
-            evidence.starts.add(replace(named, number=None).name)
         rest = statement.sides[1:]
         read = {
             other.name
@@ -215,6 +214,26 @@ def _note_target(target: Raw, statement: Sides, evidence: Evidence) -> None:
         }
         if named.time is None and named.name in read:
             evidence.entries.add(named.name)
+
+
+def _note_starts(statements: tuple[Sides, ...], evidence: Evidence) -> None:
+    """`m_0 = v_0 = 0` gives starts; so does `m_1 = g_1` where m is set at t elsewhere."""
+    set_at_time: set[str] = set()
+    first: set[str] = set()
+    for statement in statements:
+        for side in statement.sides[:-1]:
+            named = None
+            if side is not None and shapes.is_symbol(side):
+                named = _sorted_or_none(side, evidence)
+            if named is None:
+                continue
+            if named.time is not None:
+                set_at_time.add(named.name)
+            elif named.number == "0":
+                evidence.starts.add(replace(named, number=None).name)
+            elif named.number == "1":
+                first.add(replace(named, number=None).name)
+    evidence.starts |= first & set_at_time
 
 
 def _note_entry(raw: Raw, evidence: Evidence) -> None:

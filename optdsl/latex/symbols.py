@@ -27,18 +27,22 @@ def write_name(name: syntax.Name, plain: bool = False) -> str:
     >>> write_name(syntax.Name("beta1")), write_name(syntax.Name("mhat", (syntax.Name("t"),)))
     ('\\beta_{1}', '\\hat{m}_{t}')
     """
-    index = _time(name)
-    candidates = [] if plain else _candidates(name.name)
-    for base, below in candidates:
-        text = _with_subscript(base, [*below, *index])
-        if _reads_as(text, name):
-            return text
+    index = _indices(name)
+    times = tuple(one for one in name.indices if not _is_member(one))
+    alone = syntax.Name(name.name, times)  # what runs over a range is known beside its range
     spelled = name.name.replace("_", r"\_")
-    for command in ("mathrm", "mathit"):
-        text = _with_subscript(rf"\{command}{{{spelled}}}", index)
-        if _reads_as(text, name):
-            return text
+    candidates = [] if plain else _candidates(name.name)
+    candidates += [(rf"\{command}{{{spelled}}}", []) for command in ("mathrm", "mathit")]
+    for base, below in candidates:
+        if _reads_as(_with_subscript(base, [*below, *_indices(alone)]), alone):
+            return _with_subscript(base, [*below, *index])
     return _with_subscript(rf"\mathrm{{{spelled}}}", index)
+
+
+def _is_member(index: syntax.Expression) -> bool:
+    """Is it a letter that runs over a range, or the letter and a number?"""
+    head = index.left if isinstance(index, syntax.Binary) else index
+    return isinstance(head, syntax.Name) and head.name != "t"
 
 
 def _candidates(name: str) -> list[tuple[str, list[str]]]:
@@ -62,7 +66,7 @@ def _candidates(name: str) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _time(name: syntax.Name) -> list[str]:
+def _indices(name: syntax.Name) -> list[str]:
     """Return the indices as they stand below the line."""
     texts = []
     for index in name.indices:

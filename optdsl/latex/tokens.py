@@ -23,6 +23,7 @@ _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
 _LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
 _ARRAY = re.compile(r"\\left\s*\\(?:\{|lbrace)\s*(?=\\begin\{(?:array|aligned|matrix)\})")
+_SIGN = re.compile(r"\s*\{\s*(:?=|\\[A-Za-z]+)\s*\}")
 _REMARK = re.compile(r"\s*[_^]\s*(?=\{)")
 
 
@@ -178,6 +179,8 @@ class _Tokenizer(Cutter):
         elif name in words.GREEK:
             ours, font = words.GREEK[name]
             self.add("GREEK", f"{font} {ours}".strip(), len(printed))
+        elif self.source.text.startswith(r"\mathbin{@}", self.at):
+            self.add("TIMES", "@", 11)
         elif name in ("in", "sim", "triangleq", "doteq"):
             self._relation(name, len(printed))
         elif name in words.COMMANDS:
@@ -262,6 +265,7 @@ class _Tokenizer(Cutter):
         elif bare in ("overset", "stackrel", "underset"):
             self.at += len(printed)
             self.argument(printed)
+            self._set_over()
         elif bare == "middle":
             self.sized("big", len(printed))
         else:
@@ -269,6 +273,15 @@ class _Tokenizer(Cutter):
             near = did_you_mean(name, known)
             hint = near and near.replace("`", "`\\", 1)
             self.refuse("latex-command", f"`{printed}` is not understood", len(printed), hint)
+
+    def _set_over(self) -> None:
+        """`\\overset{def}{=}`: the sign in the braces is what counts."""
+        match = _SIGN.match(self.source.text, self.at, self.end)
+        if match is not None:
+            self.at = match.start(1)
+            while self.at < match.end(1):
+                self._next()
+            self.at = match.end()
 
     def _braced(self, printed: str) -> None:
         """A brace with a remark: the remark is taken away, the formula stays."""

@@ -69,6 +69,8 @@ def rewrite(
                 condition=rewrite(condition, change, in_gradient),
                 otherwise=None if otherwise is None else rewrite(otherwise, change, in_gradient),
             )
+        case syntax.Attribute(value, _):
+            return replace(expression, value=rewrite(value, change, in_gradient))
         case syntax.Call(function, arguments):
             inside = in_gradient or function == "grad"
             new = tuple(
@@ -93,6 +95,8 @@ def within(expression: syntax.Expression) -> Iterator[syntax.Expression]:
             parts = (value, condition, otherwise)
         case syntax.Call(_, arguments):
             parts = arguments
+        case syntax.Attribute(value, _):
+            parts = (value,)
         case _:
             parts = ()
     for part in parts:
@@ -133,6 +137,8 @@ def replace_within(
             last = None if otherwise is None else inside(otherwise)
             first, test = inside(value), inside(condition)
             return replace(expression, value=first, condition=test, otherwise=last)
+        case syntax.Attribute(value, _):
+            return replace(expression, value=inside(value))
         case syntax.Call(_, arguments):
             new = tuple(
                 part if isinstance(part, syntax.Keyword | syntax.Scope) else inside(part)
