@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from optdsl.commands.rules import find_rule
+from optdsl.commands.costs import costs, disagreement, print_table
+from optdsl.commands.rules import find_rule, find_system
 from optdsl.commands.terminal import out, print_json, write
 
 if TYPE_CHECKING:
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
 
 def info(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="A shipped rule, a path (mine.opt or mine.opt:Mine), or a composition."
+            help="A shipped rule, a path (mine.opt or mine.opt:Mine), or a composition. "
+            "Without one: what every shipped optimizer costs."
         ),
-    ],
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; see docs/json.md.")] = False,
 ) -> None:
     """Show the equations of a rule, its hyperparameters, and what a step costs."""
+    if name is None:
+        _all_costs(json)
+        return
     data = describe(name)
     if json:
         print_json(data)
@@ -32,17 +37,38 @@ def info(
         _print(data)
 
 
+def _all_costs(json: bool) -> None:
+    from optdsl.library import shipped
+
+    names = [name for name, found in shipped().items() if found.family == "optimizer"]
+    rules = [_cost(find_system(name)) for name in names]
+    if json:
+        print_json({"optimizers": rules})
+    else:
+        print_table(rules)
+
+
+def _cost(system: System) -> dict[str, Any]:
+    from optdsl.program import bytes_per_parameter, lower
+
+    program = None
+    if system.family != "schedule":
+        program = lower(system, "ready") or lower(system, "function")
+    return {
+        "name": system.name,
+        **costs(system),
+        "passes": None if program is None else len(program.passes),
+        "bytes_moved_per_parameter": None if program is None else bytes_per_parameter(program),
+    }
+
+
 def describe(what: str) -> dict[str, Any]:
     """Return what is to be said of a rule; docs/json.md explains each entry."""
     from optdsl.commands.equations import equation_lines, parts
     from optdsl.model import build
-    from optdsl.program import bytes_per_parameter, lower, state_bytes
 
     definition, lookup = find_rule(what)
     system = build(definition, lookup)
-    program = None
-    if system.family != "schedule":
-        program = lower(system, "ready") or lower(system, "function")
     return {
         "name": system.name,
         "family": system.family,
@@ -55,9 +81,7 @@ def describe(what: str) -> dict[str, Any]:
         ],
         "hyperparameters": [_hyperparameter(item, system) for item in system.hyperparameters],
         "states": [{"name": s.name, "per": s.kind.name.lower()} for s in system.memory],
-        "state_bytes_per_parameter": state_bytes(system),
-        "passes": None if program is None else len(program.passes),
-        "bytes_moved_per_parameter": None if program is None else bytes_per_parameter(program),
+        **_cost(system),
     }
 
 
@@ -129,10 +153,17 @@ def _cost_table(data: dict[str, Any]) -> Table:
     states = [
         f"{state['name']} (one a {per.get(state['per'], state['per'])})" for state in data["states"]
     ]
+    count, tunable = data["hyperparameter_count"], data["tunable_hyperparameter_count"]
+    more = "" if count == tunable else f", {tunable} without epsilon"
+    table.add_row("hyperparameters", f"{count}{more}")
     table.add_row("states", ", ".join(states) or "none")
     if data["passes"] is not None:
         table.add_row("state memory", f"{data['state_bytes_per_parameter']} bytes a parameter")
         table.add_row("passes over memory", str(data["passes"]))
         table.add_row("bytes moved", f"{data['bytes_moved_per_parameter']} a parameter and step")
         table.add_row("", Text("in float32", "dim"))
+    for said in data["said"]:
+        words = disagreement(data, said)
+        if words:
+            table.add_row("contradicted", Text(words, "yellow"))
     return table
