@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optdsl.checks.invariance import Invariance, find_invariance
+from optdsl.checks.numerics import Numerics, find_troubles
 from optdsl.checks.sparsity import Sparsity, find_sparsity
 from optdsl.checks.units import Units, infer_units
 from optdsl.model.system import System
@@ -12,12 +13,13 @@ from optdsl.model.system import System
 
 @dataclass(frozen=True)
 class Analysis:
-    """Units, sparsity and invariance of a system."""
+    """Units, numerics, sparsity and invariance of a system."""
 
     system: System
     units: Units
     invariance: Invariance
     sparsity: Sparsity
+    numerics: Numerics
 
 
 def analyze(system: System) -> Analysis:
@@ -27,4 +29,10 @@ def analyze(system: System) -> Analysis:
     >>> analyze(load_system("SGD")).sparsity.verdict
     'proved'
     """
-    return Analysis(system, infer_units(system), find_invariance(system), find_sparsity(system))
+    return Analysis(
+        system,
+        infer_units(system),
+        find_invariance(system),
+        find_sparsity(system),
+        find_troubles(system),
+    )

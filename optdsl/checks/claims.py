@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from optdsl.checks.cache import remembered
 from optdsl.checks.equivalence import Verdict
+from optdsl.checks.equivalence.question import Question
 from optdsl.checks.others import NotUnderstood, Other, giving, other_side, suggestion
 from optdsl.checks.translate import kinds_of, translate
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
@@ -118,6 +119,32 @@ def _worded(problem: Diagnostic) -> str:
 
 
 def _verdict(claim: syntax.Claim, ours: System, lookup: Lookup) -> Verdict:
+    if claim.verb == "unreadable":
+        other_side(claim, _our_side(claim, ours)[0], lookup)
+        return Verdict("agrees", "the lines can be read")
+    asked, other = question_of(claim, ours, lookup)
+    verdict = remembered(asked.ours, asked.theirs, asked.constant, asked.mapping, asked.fixed)
+    return replace(verdict, starts=other.starts)
+
+
+def question_of(claim: syntax.Claim, ours: System, lookup: Lookup) -> tuple[Question, Other]:
+    """Return what a claim asks, and the other side that it speaks of.
+
+    Raises:
+        NotUnderstood: where a document's lines cannot be read.
+        DiagnosticError: where the claim names what is not there.
+    """
+    ours, constant, fixed = _our_side(claim, ours)
+    other = other_side(claim, ours, lookup)
+    mapping = _mapping(claim, other, ours)
+    _check_free(claim, other, ours, mapping)
+    return Question(ours, other.system, constant, mapping, fixed), other
+
+
+def _our_side(
+    claim: syntax.Claim, ours: System
+) -> tuple[System, frozenset[str], dict[str, Expression]]:
+    """Return what of ours a claim speaks of, and which hyperparameters it holds still or fixes."""
     fixed = _fixed(claim, ours)
     constant = frozenset(_hyperparameter(name, claim, ours) for name in claim.constant)
     if claim.gives is not None:
@@ -126,13 +153,7 @@ def _verdict(claim: syntax.Claim, ours: System, lookup: Lookup) -> Verdict:
             message = f"{ours.name} has no `{claim.gives}`"
             raise DiagnosticError(Diagnostic("claim-name", message, claim.span, hint))
         ours = giving(ours, (claim.gives,))
-    other = other_side(claim, ours, lookup)
-    if claim.verb == "unreadable":
-        return Verdict("agrees", "the lines can be read")
-    mapping = _mapping(claim, other, ours)
-    _check_free(claim, other, ours, mapping)
-    verdict = remembered(ours, other.system, constant, mapping, fixed)
-    return replace(verdict, starts=other.starts)
+    return ours, constant, fixed
 
 
 def _fixed(claim: syntax.Claim, ours: System) -> dict[str, Expression]:

@@ -24,11 +24,11 @@ from optdsl.checks.runs import (
     turned,
     with_hypers,
 )
-from optdsl.checks.sparsity_proof import WIDE, could_hold, kept, proof, written_out
+from optdsl.checks.sparsity_proof import WIDE, assuming_least, could_hold, kept, proof, written_out
 from optdsl.model.arithmetic import Scalar
 from optdsl.model.evaluation import Entries, Machine, Step
 from optdsl.model.expressions import Number, Value, number
-from optdsl.model.system import Domain, System
+from optdsl.model.system import System
 
 _F = Fraction
 _PATTERNS = (
@@ -98,30 +98,11 @@ def _proved(system: System) -> Sparsity | None:
     plain = written_out(system) if could_hold(system) else None
     if plain is None:
         return None
-    for names in ((), *((name,) for name in _ends(system)), tuple(_ends(system))):
-        reads = proof(_without_ends(plain, names))
-        if reads is not None:
-            return Sparsity("proved", tuple(f"{name} > 0" for name in names), reads)
-    return None
-
-
-def _ends(system: System) -> list[str]:
-    """Return the hyperparameters that may be 0 and may not be negative."""
-    return [
-        hyper.name
-        for hyper in system.hyperparameters
-        if hyper.domain is not None and hyper.domain.low == 0 and 0 in hyper.domain
-    ]
-
-
-def _without_ends(system: System, names: tuple[str, ...]) -> System:
-    hypers = tuple(
-        replace(hyper, domain=replace(hyper.domain or Domain(), low_open=True))
-        if hyper.name in names
-        else hyper
-        for hyper in system.hyperparameters
-    )
-    return replace(system, hyperparameters=hypers)
+    found = assuming_least(plain, proof)
+    if found is None:
+        return None
+    names, reads = found
+    return Sparsity("proved", tuple(f"{name} > 0" for name in names), reads)
 
 
 def _where(system: System) -> str | None:
@@ -136,8 +117,7 @@ def _where(system: System) -> str | None:
             fixed = {hyper.name: number(value)}
             if hyper.domain is None or value not in hyper.domain:
                 continue
-            ends = tuple(name for name in _ends(system) if name != hyper.name)
-            if proof(_without_ends(system, ends), fixed) is not None and _listens(system, fixed):
+            if proof(system, fixed) is not None and _listens(system, fixed):
                 return f"{hyper.name} = {value}"
     return None
 

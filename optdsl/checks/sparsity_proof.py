@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from time import process_time
+from typing import TypeVar
 
 from optdsl.checks.equivalence.cases import GiveUp, cases
 from optdsl.checks.equivalence.frames import Frames
@@ -27,7 +28,7 @@ from optdsl.model.expressions import (
     transform,
     walk,
 )
-from optdsl.model.system import System
+from optdsl.model.system import Domain, System
 from optdsl.program.formulas import formula, indexed_names
 
 #: Kinds of which every entry has its own.
@@ -93,20 +94,80 @@ def proof(system: System, fixed: Mapping[str, Number] | None = None) -> tuple[st
         for first in (True, False):
             context = frames.context(first, True)
 
-            def sound(case: Context, first: bool = first) -> bool:
-                return _defined(system, frames.ours(case, first))
-
             def still(case: Context, first: bool = first) -> bool:
                 side = frames.ours(case, first)
                 return _unmoved(system, side) and _note_reads(system, side, reads)
 
             if not all(fine for _, fine in cases(_at_zero(frames, context), still, deadline)):
                 return None
-            if not all(fine for _, fine in cases(context, sound, deadline)):
+            if not _always_defined(system, frames, first, deadline):
                 return None
     except (GiveUp, Unreadable):
         return None
     return tuple(reads)
+
+
+def proved_defined(system: System) -> tuple[str, ...] | None:
+    """Return the hyperparameters that must not be 0 for every value to be defined, whatever the
+    gradients are; None where that is not proved.
+    """
+    plain = written_out(system) if could_hold(system) else None
+    if plain is None:
+        return None
+    found = assuming_least(plain, _defined_throughout)
+    return None if found is None else found[0]
+
+
+def _defined_throughout(system: System) -> bool | None:
+    frames = Frames(Question(system, system))
+    deadline = process_time() + _SECONDS
+    try:
+        find_invariants(frames, deadline, {})
+        sound = all(_always_defined(system, frames, first, deadline) for first in (True, False))
+    except (GiveUp, Unreadable):
+        return None
+    return sound or None
+
+
+def _always_defined(system: System, frames: Frames, first: bool, deadline: float) -> bool:
+    """Is every state defined after a step from any reachable state, with any gradient?"""
+
+    def sound(case: Context) -> bool:
+        return _defined(system, frames.ours(case, first))
+
+    return all(fine for _, fine in cases(frames.context(first, True), sound, deadline))
+
+
+Found = TypeVar("Found")
+
+
+def assuming_least(
+    system: System, attempt: Callable[[System], Found | None]
+) -> tuple[tuple[str, ...], Found] | None:
+    """Return what an attempt finds, and the fewest hyperparameters that must not be 0 for it."""
+    ends = [
+        hyper.name
+        for hyper in system.hyperparameters
+        if hyper.domain is not None and hyper.domain.low == 0 and 0 in hyper.domain
+    ]
+    best = attempt(_without_zeros(system, tuple(ends)))
+    if best is None:
+        return None
+    for names in ((), *((name,) for name in reversed(ends))):
+        found = attempt(_without_zeros(system, names))
+        if found is not None:
+            return names, found
+    return tuple(ends), best
+
+
+def _without_zeros(system: System, names: tuple[str, ...]) -> System:
+    hypers = tuple(
+        replace(hyper, domain=replace(hyper.domain or Domain(), low_open=True))
+        if hyper.name in names
+        else hyper
+        for hyper in system.hyperparameters
+    )
+    return replace(system, hyperparameters=hypers)
 
 
 def _at_zero(frames: Frames, context: Context) -> Context:

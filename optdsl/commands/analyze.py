@@ -31,7 +31,7 @@ def analyze(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; see docs/json.md.")] = False,
 ) -> None:
-    """Tell the units of a rule, and whether zero gradients and the scale of the loss matter."""
+    """Tell units, what may go wrong in arithmetic, and whether zeros and scale matter."""
     from optdsl.library import shipped
 
     names = rules or list(shipped())
@@ -70,7 +70,7 @@ def _print_line(line: Line) -> None:
 
 def _print_table(found: Iterable[Analysis]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    titles = ("rule", "units are carried by", "zero gradients", "scale of the loss")
+    titles = ("rule", "units are carried by", "zero gradients", "scale of the loss", "numerics")
     for heading in titles:
         table.add_column(heading, overflow="fold")
     for analysis in found:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optdsl.checks.analysis import Analysis
     from optdsl.checks.invariance import Invariance, Scaling
+    from optdsl.checks.numerics import Numerics
     from optdsl.checks.sparsity import Sparsity
     from optdsl.checks.units import Units
 
@@ -25,6 +26,7 @@ def _rule(analysis: Analysis) -> dict[str, Any]:
         "units": _units(analysis.units),
         "sparsity": _sparsity(analysis.sparsity),
         "invariance": _invariance(analysis.invariance),
+        "numerics": _numerics(analysis.numerics),
     }
 
 
@@ -46,6 +48,23 @@ def _all_powers(units: Mapping[str, Mapping[str, Fraction]]) -> dict[str, dict[s
 
 def _powers(powers: Mapping[str, Fraction]) -> dict[str, str]:
     return {name: str(power) for name, power in powers.items()}
+
+
+def _numerics(found: Numerics) -> dict[str, Any]:
+    return {
+        "defined": found.defined,
+        "provided": list(found.provided),
+        "troubles": [
+            {
+                "what": trouble.what,
+                "format": trouble.format,
+                "message": trouble.message,
+                "inputs": dict(trouble.inputs),
+                "at_default": trouble.at_default,
+            }
+            for trouble in found.troubles
+        ],
+    }
 
 
 def _sparsity(found: Sparsity) -> dict[str, Any]:

@@ -29,6 +29,8 @@ def sections(analysis: Analysis) -> Iterator[tuple[str, list[Line]]]:
     if analysis.system.family != "schedule":
         yield "zero gradients", list(_sparsity(analysis))
         yield "scale of the loss", list(_invariance(analysis))
+    if analysis.system.family == "optimizer":
+        yield "numerics", list(_numerics(analysis))
 
 
 def in_short(analysis: Analysis) -> Iterator[Line]:
@@ -49,6 +51,7 @@ def in_short(analysis: Analysis) -> Iterator[Line]:
         text = f"only{_if(where)}" if where else "count"
         yield Line(text if found.verdict == "differs" else "not decided")
     yield _scale_in_short(analysis)
+    yield _numerics_in_short(analysis)
 
 
 def _if(conditions: tuple[str, ...]) -> str:
@@ -67,6 +70,16 @@ def _scale_in_short(analysis: Analysis) -> Line:
             moved = {n: p for n, p in scaling.outputs.items() if p} if verb == "gives" else {}
             return Line(f"{verb} " + ", ".join(_multiplied(moved or scaling.hyperparameters, c)))
     return Line("matters" if found.verdict == "differs" else "not decided")
+
+
+def _numerics_in_short(analysis: Analysis) -> Line:
+    troubles = analysis.numerics.troubles
+    if any(each.what == "undefined" and each.at_default for each in troubles):
+        return Line("undefined for zero gradients", "bad")
+    narrow = dict.fromkeys(
+        each.format for each in troubles if each.format != "float32" and each.what != "overflow"
+    )
+    return Line(", ".join(f"mind {name}" for name in narrow))
 
 
 # ---------------------------------------------------------------------- units
@@ -210,3 +223,26 @@ def _times(power: Fraction, c: str) -> str:
     size = abs(power)
     text = c if size == 1 else f"{c}^{size}" if size.denominator == 1 else f"{c}^({size})"
     return f"times {text}" if power > 0 else f"over {text}"
+
+
+# ------------------------------------------------------------------- numerics
+
+
+def _numerics(analysis: Analysis) -> Iterator[Line]:
+    found = analysis.numerics
+    if found.defined == "proved":
+        given = _if(tuple(f"{name} > 0" for name in found.provided))
+        given = f",{given}" if given else ""
+        yield Line(f"proved: every value is defined, whatever the gradients are{given}", "good")
+    else:
+        yield Line("it is not proved that every value is defined")
+    for trouble in found.troubles:
+        if trouble.what == "undefined":
+            hypers = {name: value for name, value in trouble.inputs.items() if name != "g"}
+            text = trouble.message + _if((_inputs(hypers),) if hypers else ())
+        else:
+            text = f"{trouble.format}: {trouble.message}"
+        tone: Tone = "bad" if trouble.what == "undefined" and trouble.at_default else "note"
+        where = "float32" if trouble.what == "undefined" else trouble.format
+        seen = f"seen on the reference target, stored in {where}, with {_inputs(trouble.inputs)}"
+        yield Line(text, tone, (seen,))

@@ -17,12 +17,14 @@ from optdsl.commands.info import info
 from optdsl.commands.list import list_
 from optdsl.commands.new import new
 from optdsl.commands.show import show
+from optdsl.commands.verify import verify
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "list": list_,
     "info": info,
     "check": check,
     "analyze": analyze,
+    "verify": verify,
     "compile": compile_,
     "show": show,
     "fmt": fmt,

@@ -235,6 +235,8 @@ class Arithmetic:
             return UNDEFINED
         if not b.exact and abs(y) <= self._slack * b.magnitude:
             raise Undecided
+        if a.exact and a.value == 0:
+            return real(0)
         size = _float(abs(y))
         lost = b.magnitude / size if size else 1.0
         return Real(x / y, a.magnitude / size * lost if size else float("inf"))
