@@ -58,10 +58,12 @@ def build(
     written_out = write_out(flatten(definition, lookup, problems), problems)
     schedules = Schedules(lookup, problems, build)
     written_out, fed = _without_fed(written_out, schedules)
+    hypers = [s for s in written_out.statements if isinstance(s, syntax.Hyper)]
+    schedules.host.update({hyper.name: hyper for hyper in hypers})
     declared = declare(written_out, problems)
     gradients = name_gradients(declared)
     typed = type_equations(declared, gradients, problems, schedules)
-    system = _assemble(declared, typed, problems, allow_unused)
+    system = _assemble(declared, typed, problems, None if allow_unused else schedules.handed_on)
     problems.raise_if_any()
     system = schedules.before(system)
     for hyper, schedule in fed.items():
@@ -101,16 +103,20 @@ def _handed_in(
 
 
 def _assemble(
-    declared: Declarations, typed: Typed, problems: Problems, allow_unused: bool
+    declared: Declarations, typed: Typed, problems: Problems, handed_on: set[str] | None
 ) -> System:
+    """Put a system together; what is unused is a problem, unless `handed_on` is None.
+
+    It has the hyperparameters that schedules read.
+    """
     definition = declared.definition
     outputs = _outputs(declared, problems)
     hypers = hyperparameters(declared, typed, problems)
     states = _states(declared, typed, problems)
     equations, gradients = dependency_order(declared, typed, outputs, problems)
     problems.raise_if_any()
-    if not allow_unused:
-        report_unused(declared, typed, equations, outputs, problems)
+    if handed_on is not None:
+        report_unused(declared, typed, equations, handed_on, problems)
     kept = {equation.name for equation in equations}
     return System(
         name=definition.name,

@@ -39,6 +39,12 @@ def _renamed(item: _Item, names: Mapping[str, str]) -> _Item:
     return replace(item, name=names.get(item.name, item.name))
 
 
+def in_place_of(system: System, hyperparameter: str, other: str) -> System:
+    """Return `system` with a hyperparameter of another rule, `other`, in place of its own."""
+    rest = tuple(h for h in system.hyperparameters if h.name != hyperparameter)
+    return rename(replace(system, hyperparameters=rest), {hyperparameter: other})
+
+
 def _with_loss(gradient: Gradient, names: Mapping[str, str]) -> Gradient:
     loss = gradient.loss
     return gradient if loss is None else replace(gradient, loss=names.get(loss, loss))

@@ -100,10 +100,10 @@ def report_unused(
     declared: Declarations,
     typed: Typed,
     equations: tuple[Equation, ...],
-    outputs: tuple[str, ...],
+    handed_on: set[str],
     problems: Problems,
 ) -> None:
-    """Say which equations and hyperparameters change nothing."""
+    """Say which equations and hyperparameters change nothing; schedules read `handed_on`."""
     kept = {equation.name for equation in equations}
     kept |= {name for name, next_name in typed.names.ahead.items() if next_name in kept}
     for name, rule in declared.rules.items():
@@ -114,7 +114,7 @@ def report_unused(
                 rule.span,
                 "remove the equation, or use its value",
             )
-    read = _values_read(typed, equations)
+    read = _values_read(typed, equations) | handed_on
     for name, declaration in declared.inputs.items():
         if name not in read and given(name) not in read:
             problems.error(

@@ -9,17 +9,17 @@ from typing import TypeAlias
 
 from optdsl.diagnostics import did_you_mean
 from optdsl.language import syntax
-from optdsl.model.arguments import with_defaults
+from optdsl.model.arguments import answers_to, names_for, with_defaults
 from optdsl.model.epochs import in_epochs
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.following import one_after_another
 from optdsl.model.indices import with_tuples
 from optdsl.model.inheritance import Lookup
-from optdsl.model.merging import in_front, names_of, rename
-from optdsl.model.numbers import constant_value
+from optdsl.model.merging import in_front, in_place_of, names_of, rename
+from optdsl.model.numbers import constant_value, domain_of
 from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
-from optdsl.model.system import System
+from optdsl.model.system import Domain, Hyperparameter, System
 
 Build: TypeAlias = Callable[[syntax.Definition, Lookup], System]
 Arguments: TypeAlias = tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...]
@@ -29,12 +29,16 @@ Arguments: TypeAlias = tuple[syntax.Expression | syntax.Keyword | syntax.Scope, 
 class Schedules:
     """The schedules that one definition calls; equal calls share one.
 
-    Each is a system whose names no other has, and its outputs by the names that it gives them.
+    `host` are the hyperparameters of that definition: a call may hand them on, and `handed_on` are
+    those that one does. Each schedule is a system whose names no other has, and its outputs by the
+    names that it gives them.
     """
 
     lookup: Lookup
     problems: Problems
     build: Build
+    host: dict[str, syntax.Hyper] = field(default_factory=dict)
+    handed_on: set[str] = field(default_factory=set)
     called: dict[syntax.Expression, tuple[System, dict[str, str]]] = field(default_factory=dict)
 
     def __call__(self, node: syntax.Expression) -> Expression | None:
@@ -45,11 +49,62 @@ class Schedules:
             case syntax.Name(name, ()):
                 node = syntax.Call(name, span=node.span)
         if node not in self.called:
-            system = self._system(node)
+            plain, handed = self._handed_on(node)
+            system = self._system(plain)
             if system is None:
                 return None
-            self.called[node] = self._apart(system, _called(node))
+            apart, outputs = self._apart(system, _called(node))
+            self.called[node] = self._with_handed(apart, system, handed), outputs
         return Value(self.called[node][0].outputs[0], Kind.STEP)
+
+    def _handed_on(
+        self, node: syntax.Expression
+    ) -> tuple[syntax.Expression, dict[str, syntax.Name]]:
+        """Return a call without the arguments that are hyperparameters of the host, and these."""
+        if not isinstance(node, syntax.Call):
+            return node, {}
+        handed: dict[str, syntax.Name] = {}
+        rest: list[syntax.Expression | syntax.Keyword | syntax.Scope] = []
+        for argument in node.arguments:
+            match argument:
+                case syntax.Keyword(name, syntax.Name(read, ()) as value) if read in self.host:
+                    handed[name] = value
+                case _:
+                    rest.append(argument)
+        return replace(node, arguments=tuple(rest)), handed
+
+    def _with_handed(
+        self, apart: System, schedule: System, handed: dict[str, syntax.Name]
+    ) -> System:
+        """Put hyperparameters of the host in place of those of a schedule."""
+        places = dict(zip(schedule.hyperparameters, apart.hyperparameters, strict=True))
+        for name, value in handed.items():
+            meant = [own for own in places if answers_to(own, name)]
+            if not meant:
+                known = {each for own in places for each in names_for(own)}
+                self.problems.error(
+                    "unknown-hyperparameter",
+                    f"`{schedule.name}` has no hyperparameter `{name}`",
+                    value.span,
+                    did_you_mean(name, known) or "it has " + ", ".join(sorted(known)),
+                )
+            for own in meant:
+                self._check_domain(own, value)
+                self.handed_on.add(value.name)
+                apart = in_place_of(apart, places[own].name, value.name)
+        return apart
+
+    def _check_domain(self, own: Hyperparameter, value: syntax.Name) -> None:
+        declared = self.host[value.name].domain
+        domain = Domain() if declared is None else domain_of(declared) or Domain()
+        if own.domain is not None and not own.domain.holds_all_of(domain):
+            self.problems.error(
+                "bad-arguments",
+                f"`{value.name}` may be any number in {domain}, and `{own.name}` of "
+                f"`{own.owner}` only one in {own.domain}",
+                value.span,
+                f"declare it `in {own.domain}`",
+            )
 
     def as_schedule(self, expression: syntax.Expression) -> System | None:
         """Return the schedule that an expression is, None where it calls none."""

@@ -34,6 +34,16 @@ class Domain:
         below = value < self.high if self.high_open else value <= self.high
         return above and below and (not self.whole or value == int(value))
 
+    def holds_all_of(self, other: Domain) -> bool:
+        """Does every number of `other` lie in this domain?"""
+        above = other.low > self.low or (
+            other.low == self.low and (not self.low_open or other.low_open)
+        )
+        below = other.high < self.high or (
+            other.high == self.high and (not self.high_open or other.high_open)
+        )
+        return above and below and (not self.whole or other.whole)
+
     def __str__(self) -> str:
         if self.whole:
             return f"{_bound(self.low)}..{_bound(self.high)}"

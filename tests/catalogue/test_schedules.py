@@ -226,7 +226,14 @@ PLATEAUS = [
     {},
     {"patience": 0, "factor": 0.9, "min_lr": 1e-3},
     {"patience": 3, "cooldown": 7, "factor": 0.8, "threshold": 0.02},
+    {"patience": 3, "cooldown": 2, "factor": 0.8, "threshold": 0.02, "threshold_mode": "abs"},
 ]
+PLATEAU_NAMES = {
+    ("min", "rel"): "Plateau",
+    ("max", "rel"): "PlateauOfScore",
+    ("min", "abs"): "PlateauAbsolute",
+    ("max", "abs"): "PlateauOfScoreAbsolute",
+}
 
 
 @pytest.mark.parametrize("options", PLATEAUS)
@@ -240,7 +247,8 @@ def test_plateau(mode, options):
     theirs = plateau_of_torch(metrics, mode=mode, **{"factor": 0.1, "patience": 10} | options)
     ours = dict(options)
     ours["eta_min"] = ours.pop("min_lr", 0)
-    made = optdsl.load("Plateau" if mode == "min" else "PlateauOfScore")(value=0.1, **ours)
+    name = PLATEAU_NAMES[mode, ours.pop("threshold_mode", "rel")]
+    made = optdsl.load(name)(value=0.1, **ours)
     drops = np.flatnonzero(np.diff(theirs)) + 2
     assert len(drops) > 3
     check(made.values(STEPS, metric=metrics), theirs, tuple(drops[:10].tolist()))

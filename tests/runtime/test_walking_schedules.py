@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import optdsl
 from optdsl.runtime import StepError, from_layout
 from tests.runtime import layouts, other_layouts
 
@@ -99,3 +100,27 @@ def test_a_schedule_counts_the_steps_of_the_part_that_reads_it():
     np.testing.assert_array_equal(one, two)
     clocks = guarded.state_dict()["cohorts"][0]["clocks"]
     assert clocks == [12, 9]
+
+
+@pytest.mark.parametrize("target", ["reference", "numba-cpu"])
+def test_a_call_hands_hyperparameters_of_its_rule_on(tmp_path, target):
+    path = tmp_path / "warm.opt"
+    path.write_text(
+        "optimizer Warm\n"
+        "  hyper eta as lr   = 0.1 in [0, inf)\n"
+        "  hyper n as warmup = 4   in 1..inf\n"
+        "  theta[t] = theta[t-1] - Linear(eta_0=0, eta_1=eta, T=n)*g[t]\n"
+    )
+    made = optdsl.load(path, target)
+    assert [slot.local_name for slot in made.layout.hyperparameters] == ["eta", "n", "eta_0"]
+    w = np.zeros(1)
+    optimizer = made([w], lr=0.5, warmup=2)
+    found = []
+    for _ in range(4):
+        before = w[0]
+        optimizer.step([np.ones(1)])
+        found.append(before - w[0])
+    np.testing.assert_allclose(found, [0, 0.25, 0.5, 0.5])
+    optimizer.groups[0]["lr"] = 0.25
+    optimizer.step([np.ones(1)])
+    np.testing.assert_allclose(w, [-1.5])
