@@ -3,7 +3,8 @@
 A document is a file of displays with comments between them. In `equation` a
 `\\tag`, or a `\\label` right behind `\\begin{equation}`, names the whole
 display; a `\\label` at the end of a row names that row. In `align` each row
-has tags and labels of its own. Comments in a display or on the lines above it are its notes:
+has tags and labels of its own. An `algorithm` is named as a whole by its label.
+Comments in a display or on the lines above it are its notes:
 `% repaired: ...`, `% in words`, `% from memory`. The note `% an assignment` says that the
 display's equals signs set what stands to their left, whatever the document prints.
 """
@@ -18,12 +19,14 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
+from optdsl.latex.algorithms import read_block
 from optdsl.latex.declared import Declared, spellings
-from optdsl.latex.equations import SourceEquation, read_rows
+from optdsl.latex.equations import SourceEquation, parse_rows, read_parsed, read_rows
+from optdsl.latex.notation import Sides
 from optdsl.latex.rows import Row
 from optdsl.latex.tokens import tokenize
 
-_BEGIN = re.compile(r"\\begin\{(equation|align|gather)(\*?)\}((?:\s*\\label\{[^{}]*\})*)")
+_BEGIN = re.compile(r"\\begin\{(equation|align|gather|algorithm)(\*?)\}((?:\s*\\label\{[^{}]*\})*)")
 _NAMED = re.compile(r"\\(tag|label)\{([^{}]*)\}")
 _COMMENT = re.compile(r"(?<!\\)%[ \t]*([^\n]*)")
 _RANGE = re.compile(r"(\d+)-(\d+)")
@@ -42,6 +45,11 @@ class Display:
     def latex(self) -> str:
         """The display as it stands in the file."""
         return self.span.text
+
+    @property
+    def algorithm(self) -> bool:
+        """Is it an algorithm block?"""
+        return self.latex.startswith("\\begin{algorithm")
 
     def rows(self, tags: Collection[str], declared: Declared) -> list[tuple[str, Row]]:
         """Return the rows that `tags` name, each with the tag that names it.
@@ -103,12 +111,24 @@ class SourceDocument:
         """
         wanted = expand(tags, self.tags)
         asked = {id(display): display for display in map(self.display, wanted)}
+        parsed: list[tuple[Sides, str | None]] = []
+        loop: tuple[str, int] | None = None
         rows: list[Row] = []
         for display in self.displays:
-            if id(display) in asked:
-                for tag, row in display.rows(wanted, declared):
-                    rows.append(Row(row.tokens, (tag,), row.span))
-        return read_rows(rows, declared)
+            if id(display) not in asked:
+                continue
+            if display.algorithm:
+                block = read_block(display.span, spellings(declared))
+                parsed += [*parse_rows(tuple(rows))]
+                parsed += [(statement, display.tags[0]) for statement in block.statements]
+                rows, loop = [], loop or block.loop
+                continue
+            for tag, row in display.rows(wanted, declared):
+                rows.append(Row(row.tokens, (tag,), row.span))
+        if not parsed:
+            return read_rows(rows, declared)
+        place = next(iter(asked.values())).span
+        return read_parsed([*parsed, *parse_rows(tuple(rows))], declared, place, loop)
 
 
 def expand(tags: Iterable[str], known: Collection[str] = ()) -> tuple[str, ...]:
@@ -181,7 +201,7 @@ def _display(source: SourceText, match: re.Match[str], end: int) -> Display:
     whole = list(head)
     rows: list[str] = []
     for kind, label in _NAMED.findall(body):
-        numbered = kind == "tag" and match[1] == "equation"
+        numbered = (kind == "tag" and match[1] == "equation") or match[1] == "algorithm"
         (whole if numbered else rows).append(label)
     start = _start_of_notes(source.text, match.start())
     notes = tuple(note.strip() for note in _COMMENT.findall(source.text[start:end]))

@@ -189,9 +189,16 @@ def is_group(raw: Raw, bracket: str) -> bool:
 
 
 def is_statistic(head: Raw, follower: Raw) -> bool:
-    """`E[...]` and `RMS[...]`: a capital E or a word before square brackets."""
-    named = isinstance(head, Symbol) and (head.name == "E" or head.kind == "word")
-    return named and is_group(follower, "[")
+    """`E[...]` and `RMS[...]`: a capital E or a word before square brackets.
+
+    So is any letter before square brackets with a time: `\\mu[g^2]_t`.
+    """
+    if not (isinstance(head, Symbol) and is_group(follower, "[")):
+        return False
+    scripts = follower.scripts if isinstance(follower, Scripted) else ()
+    lowered = [script for script in scripts if not script.raised and len(script.items) == 1]
+    timed = any(time_of(script.items[0]) is not None for script in lowered)
+    return head.name == "E" or head.kind == "word" or timed
 
 
 def holds_time(raw: Raw) -> bool:

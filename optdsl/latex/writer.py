@@ -109,12 +109,12 @@ def _is_linear(expression: syntax.Expression) -> bool:
 
 
 def _is_number(expression: syntax.Expression) -> bool:
-    """Is it evidently no matrix: a literal, or a name without a time?"""
+    """Is it evidently no matrix: a literal, or a small letter without a time?"""
     match expression:
         case syntax.Number():
             return True
         case syntax.Name(name, ()):
-            return name not in ("theta", "g")
+            return name not in ("theta", "g") and not name[0].isupper()
         case syntax.Call("norm" | "sum" | "mean" | "rms" | "dot", (*_, last)):
             return not isinstance(last, syntax.Scope) or last.name == "all"
     return False

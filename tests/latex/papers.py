@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """LaTeX as papers typeset it, line by line, with what each must be read as.
 
 A line is typed from memory of the paper named above it, in its own notation and with its own

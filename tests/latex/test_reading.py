@@ -4,7 +4,7 @@ import pytest
 
 from optdsl.diagnostics import DiagnosticError
 from optdsl.language import parse_expression, syntax
-from optdsl.latex import read, read_expression, read_symbol
+from optdsl.latex import read, read_expression, read_function, read_symbol
 
 EXPRESSIONS = {
     # scripts, in any order and in braces
@@ -203,3 +203,37 @@ def test_spans_point_into_the_latex() -> None:
     assert value.span.text == latex.split("= ")[1]
     assert equation.targets[0].span is not None
     assert equation.targets[0].span.text == r"\theta_{t+1}"
+
+
+def test_a_function_is_what_it_is_declared_to_be() -> None:
+    x = syntax.Name("x")
+    identity = read_function(r"\Pi(x)", x)
+    latex = r"\theta_t = \Pi_{\mathcal{F}, \sqrt{\hat{v}_t}} \left( \theta_{t-1} - \eta g_t \right)"
+    (only,) = read(latex, declared=[identity])
+    assert only.value == parse_expression("theta[t-1] - eta*g[t]", "<expected>")
+    box = read_function(r"\Pi(x)", parse_expression("min(max(x, low), high)", "<value>"))
+    (only,) = read(latex, declared=[box])
+    ours = "min(max(theta[t-1] - eta*g[t], low), high)"
+    assert only.value == parse_expression(ours, "<expected>")
+
+
+def test_a_declared_function_is_no_factor() -> None:
+    identity = read_function(r"\phi(z)", syntax.Name("z"))
+    (only,) = read(r"p = \phi(\|x_t\|)^2 / y", declared=[identity])
+    assert only.value == parse_expression("norm(x[t], all)^2/y", "<expected>")
+    word = read_function(r"\operatorname{proj}(z)", syntax.Name("z"))
+    (only,) = read(r"p = \operatorname{proj}(a + b) c", declared=[word])
+    assert only.value == parse_expression("(a + b)*c", "<expected>")
+
+
+def test_a_declared_function_takes_as_many_arguments_as_it_has() -> None:
+    identity = read_function(r"\Pi(x)", syntax.Name("x"))
+    with pytest.raises(DiagnosticError, match="declared with 1 argument"):
+        read(r"p = \Pi(a, b)", declared=[identity])
+
+
+def test_a_step_may_be_counted_by_another_letter() -> None:
+    (only,) = read(r"x_{k+1} = x_k - \beta^k g_k")
+    assert only.value == parse_expression("x[t] - beta^t*g[t]", "<expected>")
+    with pytest.raises(DiagnosticError):
+        read(r"x_{k+1} = x_k - k t")  # here t counts, and what is k?

@@ -1,15 +1,18 @@
 """What the writer writes, the reader reads back as the same tree."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optdsl.commands.equations import parts
 from optdsl.diagnostics import DiagnosticError
 from optdsl.language import syntax
-from optdsl.latex import read, read_expression, write_equation, write_expression
+from optdsl.latex import read, read_expression, write_equation, write_equations, write_expression
 from optdsl.latex.symbols import write_name
+from optdsl.library import find, shipped
 
 T = syntax.Name("t")
 TIMES = [
@@ -25,6 +28,14 @@ PLAIN += ["i", "e", "max", "J", "eta_0", "Phi", "betahat1", "x_", "if_", "lrate"
 
 NUMBERS = ["0", "1", "10", "0.9", "3.25", "1e-8", "2.5e-3", "1e6"]
 FUNCTIONS = ["sqrt", "exp", "log", "cos", "abs", "sign", "floor", "mean", "norm", "grad"]
+FUNCTIONS += ["sum", "rms", "finite", "inner"]
+REDUCTIONS = ["norm", "sum", "mean", "max", "any"]
+SCOPES = ["all", "per row", "per column"]
+MEMBERS = [
+    syntax.Name("i"),
+    syntax.Number("2"),
+    syntax.Binary("-", syntax.Name("i"), syntax.Number("1")),
+]
 COMPARED = ["<", "<=", ">", ">=", "==", "!="]
 
 timed = st.builds(syntax.Name, st.sampled_from(TIMED), st.sampled_from(TIMES[1:]))
@@ -34,6 +45,16 @@ atoms = st.one_of(
     st.just(T),
     st.sampled_from(NUMBERS).map(syntax.Number),
     st.sampled_from(["pi", "inf"]).map(syntax.Constant),
+    st.sampled_from(["inner", "AdamW"]).map(
+        lambda name: syntax.Attribute(syntax.Name(name), "eta")
+    ),
+)
+numbers = st.sampled_from(NUMBERS).map(syntax.Number)
+reductions = st.builds(
+    lambda name, value, scope: syntax.Call(name, (value, syntax.Scope(scope))),
+    st.sampled_from(REDUCTIONS),
+    timed,
+    st.sampled_from(SCOPES),
 )
 
 
@@ -42,7 +63,7 @@ def expressions(draw: st.DrawFn, depth: int = 4) -> syntax.Expression:
     def inner() -> syntax.Expression:
         return draw(expressions(depth - 1))
 
-    kind = draw(st.integers(0, 12)) if depth else 0
+    kind = draw(st.integers(0, 14)) if depth else 0
     if kind < 4:
         return draw(atoms)
     if kind < 9:
@@ -54,7 +75,28 @@ def expressions(draw: st.DrawFn, depth: int = 4) -> syntax.Expression:
     if kind == 11:
         two = (draw(st.sampled_from(["min", "max", "mod"])), (inner(), inner()))
         return syntax.Call(*draw(st.sampled_from([two, ("norm", (inner(), syntax.Scope("all")))])))
+    if kind == 12:
+        return draw(reductions)
+    if kind == 13:
+        return syntax.Call("dot", (inner(), inner(), syntax.Scope("all")))
     return syntax.Conditional(inner(), draw(conditions(depth)), inner())
+
+
+@st.composite
+def linear(draw: st.DrawFn, depth: int = 3) -> syntax.Expression:
+    """Matrices beside products of entries."""
+
+    def inner() -> syntax.Expression:
+        return draw(linear(depth - 1))
+
+    kind = draw(st.integers(0, 6)) if depth else 0
+    if kind < 2:
+        return draw(st.one_of(timed, st.sampled_from(["G", "eta", "k"]).map(syntax.Name), numbers))
+    if kind < 5:
+        return syntax.Binary(draw(st.sampled_from("+-*/^@@")), inner(), inner())
+    if kind == 5:
+        return syntax.Attribute(inner(), "T")
+    return syntax.Call("matpow", (inner(), syntax.Number("2")))
 
 
 @st.composite
@@ -79,6 +121,63 @@ def test_equation(target: syntax.Name, value: syntax.Expression) -> None:
     (equation,) = read(write_equation(syntax.Equation((target,), value)))
     assert equation.targets == (target,)
     assert equation.value == value
+
+
+@given(linear())
+def test_matrices(expression: syntax.Expression) -> None:
+    assert read_expression(write_expression(expression)) == expression
+
+
+@given(timed, conditions(depth=3), expressions(depth=2))
+def test_what_is_compared(
+    target: syntax.Name, value: syntax.Expression, chosen: syntax.Expression
+) -> None:
+    """A comparison is a value; a conditional that is all of a value needs no `else`."""
+    for said in (value, syntax.Conditional(chosen, value, None)):
+        (equation,) = read(write_equation(syntax.Equation((target,), said)))
+        assert equation.value == said
+
+
+@given(expressions(depth=2), st.sampled_from(["normal", "uniform"]))
+def test_a_draw(deviation: syntax.Expression, name: str) -> None:
+    drawn = syntax.Draw(syntax.Name("xi", (T,)), syntax.Call(name, (syntax.Number("0"), deviation)))
+    definition = syntax.Definition("transform", "X", statements=(drawn,))
+    assert [one.statement for one in read(write_equations(definition))] == [drawn]
+
+
+@given(st.sampled_from(MEMBERS), st.sampled_from([*TIMES[1:], (syntax.Number("0"),)]))
+def test_an_index(member: syntax.Expression, time: tuple[syntax.Expression, ...]) -> None:
+    index = syntax.Index("i", syntax.Range(syntax.Number("1"), syntax.Number("3")))
+    value = syntax.Call("mean", (syntax.Name("v", (syntax.Name("i"), T)), syntax.Name("i")))
+    said = syntax.Equation((syntax.Name("theta", (T,)),), value)
+    target = (member, *time) if not isinstance(member, syntax.Number) else (member,)
+    other = syntax.Equation((syntax.Name("x", (syntax.Name("i"),)),), syntax.Name("v", target))
+    definition = syntax.Definition("optimizer", "X", statements=(index, said, other))
+    found = read(write_equations(definition))
+    assert [one.statement for one in found] == [said, other]
+    assert found[0].indices == (index,)
+
+
+SHIPPED = [
+    (name, part)
+    for name in shipped()
+    for part in parts(*find(name))
+    if part.value is None and any(isinstance(one, syntax.Equation) for one in part.statements)
+]
+SAID = syntax.Equation | syntax.Draw | syntax.SkipWhen | syntax.Evaluate
+
+
+@pytest.mark.parametrize(("name", "part"), SHIPPED, ids=[name for name, _ in SHIPPED])
+def test_every_shipped_rule(name: str, part: syntax.Definition) -> None:
+    said = [one for one in part.statements if isinstance(one, SAID)]
+    found = [one.statement for one in read(write_equations(part))]
+    assert [_bare(one) for one in found] == [_bare(one) for one in said]
+
+
+def _bare(statement: syntax.Statement) -> syntax.Statement:
+    """Leave comments and documentation out."""
+    bare = replace(statement, comments=(), trailing_comment=None, gap=False)
+    return replace(bare, doc=None) if isinstance(bare, syntax.Equation | syntax.Draw) else bare
 
 
 @given(st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,5}(_[A-Za-z0-9]{1,5}){0,2}", fullmatch=True))

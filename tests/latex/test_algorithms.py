@@ -1,0 +1,196 @@
+"""Algorithm blocks: loops, branches, what is returned, and the words that stand between."""
+
+import pytest
+
+from optdsl.diagnostics import DiagnosticError
+from optdsl.language import format_expression, syntax
+from optdsl.latex import read, to_definition
+from optdsl.latex.documents import parse_document
+
+ADAM = r"""
+\begin{algorithm}[t]
+\caption{Adam, with $\beta_1^t$ for the power}
+\begin{algorithmic}[1]
+\Require $\alpha$: step size; $\beta_1, \beta_2 \in [0, 1)$; $m_0 = 0$, $v_0 = 0$
+\State $t \gets 0$ \Comment{the clock}
+\While{$\theta_t$ not converged}
+  \State $t \gets t + 1$
+  \State Sample a mini-batch $\xi_t$
+  \State $g_t \gets \nabla_\theta f_t(\theta_{t-1})$ (get gradients)
+  \State $m_t \gets \beta_1 \cdot m_{t-1} + (1 - \beta_1) \cdot g_t$, % biased
+    $v_t \gets \beta_2 v_{t-1} + (1 - \beta_2) g_t^2$
+  \State Compute $\hat m_t \gets m_t/(1 - \beta_1^t)$ and $\hat v_t \gets v_t/(1 - \beta_2^t)$
+  \State $\theta_t \gets \theta_{t-1} - \alpha \hat m_t/(\sqrt{\hat v_t} + \epsilon)$
+\EndWhile
+\State \Return $\theta_t$
+\end{algorithmic}
+\end{algorithm}
+"""
+
+
+def block(*lines: str) -> str:
+    return "\n".join([r"\begin{algorithmic}", *lines, r"\end{algorithmic}"])
+
+
+def rule(latex: str) -> list[str]:
+    """The equations of the rule that a block is."""
+    found = to_definition(read(latex)).definition.statements
+    return [
+        " = ".join(format_expression(side) for side in (*one.targets, one.value))
+        for one in found
+        if isinstance(one, syntax.Equation)
+    ]
+
+
+def test_adam_as_papers_print_it() -> None:
+    assert rule(ADAM) == [
+        "m[0] = 0",
+        "v[0] = 0",
+        "g[t] = grad(theta[t-1])",
+        "m[t] = beta1*m[t-1] + (1 - beta1)*g[t]",
+        "v[t] = beta2*v[t-1] + (1 - beta2)*g[t]^2",
+        "mhat[t] = m[t]/(1 - beta1^t)",
+        "vhat[t] = v[t]/(1 - beta2^t)",
+        "theta[t] = theta[t-1] - alpha*mhat[t]/(sqrt(vhat[t]) + epsilon)",
+    ]
+
+
+def test_lines_that_assign_without_a_time() -> None:
+    latex = block(
+        r"\STATE Initialize $m = 0$",
+        r"\FOR{$t = 1, \dots, T$}",
+        r"\STATE $g = \nabla f(x)$",
+        r"\STATE $m = \beta m + g$",
+        r"\STATE $x = x - \eta m$",
+        r"\ENDFOR",
+        r"\RETURN $x$",
+    )
+    assert rule(latex) == [
+        "m[0] = 0",
+        "g[t] = grad(theta[t-1])",
+        "m[t] = beta*m[t-1] + g[t]",
+        "theta[t] = theta[t-1] - eta*m[t]",
+    ]
+
+
+def test_a_loop_from_0_counts_one_behind() -> None:
+    latex = block(
+        r"\For{$k = 0$ to $K-1$}",
+        r"\State $x_{k+1} = x_k - \frac{\eta}{k + 1} \nabla f(x_k)$",
+        r"\EndFor",
+    )
+    assert rule(latex) == ["theta[t] = theta[t-1] - eta/t*grad(theta[t-1])"]
+
+
+def test_branches_make_a_value_conditional() -> None:
+    latex = block(
+        r"\For{$t = 1$ to $T$}",
+        r"\State $g_t = \nabla f(x_{t-1})$",
+        r"\If{$\|g_t\| > c$}",
+        r"\State $s_t = c/\|g_t\|$",
+        r"\ElsIf{$t = 1$ then}",
+        r"\State $s_t = 2$",
+        r"\Else",
+        r"\State $s_t = 1$",
+        r"\EndIf",
+        r"\State $x_t = x_{t-1} - \eta s_t g_t$",
+        r"\EndFor",
+        r"\State \textbf{return} $x_T$",
+    )
+    assert rule(latex)[1] == (
+        "s[t] = c/norm(g[t], all) if norm(g[t], all) > c else 2 if t == 1 else 1"
+    )
+
+
+def test_a_branch_alone_keeps_what_was_set_before_it() -> None:
+    latex = block(
+        r"\For{$t = 1$ to $T$}",
+        r"\State $u_t = g_t$",
+        r"\If{$\|g_t\| > c$} \State $u_t = c g_t/\|g_t\|$ \EndIf",
+        r"\State $\theta_t = \theta_{t-1} - \eta u_t$",
+        r"\EndFor",
+    )
+    assert rule(latex)[0] == "u[t] = c*g[t]/norm(g[t], all) if norm(g[t], all) > c else g[t]"
+
+
+def test_a_branch_alone_keeps_the_last_value() -> None:
+    latex = block(
+        r"\State $b \gets 0$",
+        r"\Loop",
+        r"\If{$g_t > b$}",
+        r"\State $c \gets g_t$",
+        r"\EndIf",
+        r"\State $b \gets b + 1$",
+        r"\State $\theta_t \gets \theta_{t-1} - b c$",
+        r"\EndLoop",
+    )
+    assert rule(latex)[:3] == [
+        "b[0] = 0",
+        "c[t] = g[t] if g[t] > b[t-1]",
+        "b[t] = b[t-1] + 1",
+    ]
+
+
+def test_a_loop_of_fixed_length_is_an_index() -> None:
+    latex = block(
+        r"\For{$t = 1, 2, \ldots, T$}",
+        r"\State $X_0 = B_t$",
+        r"\For{$k = 1$ to $5$}",
+        r"\State $A_k \gets X_{k-1} X_{k-1}^\top$",
+        r"\State $X_k \gets a X_{k-1} + (b A_k + c A_k A_k) X_{k-1}$",
+        r"\EndFor",
+        r"\State $W_t \gets W_{t-1} - \eta X_5$",
+        r"\EndFor",
+    )
+    said = [
+        " = ".join(format_expression(side) for side in (*one.targets, one.value))
+        for one in read(latex)
+    ]
+    assert said == [
+        "X[0] = B[t]",
+        "A[k] = X[k-1] @ X[k-1].T",
+        "X[k] = a*X[k-1] + (b*A[k] + c*A[k]@A[k]) @ X[k-1]",
+        "W[t] = W[t-1] - eta*X[5]",
+    ]
+    assert read(latex)[1].indices[0].range.high == syntax.Number("5")
+
+
+def test_a_document_may_hold_an_algorithm() -> None:
+    text = "% A paper.\n" + ADAM.replace("[t]", r" \label{algorithm-1}", 1)
+    document = parse_document("paper", text)
+    assert document.tags == ("algorithm-1",)
+    found = document.equations(["algorithm-1"])
+    assert {one.tag for one in found} == {"algorithm-1"}
+    assert len(to_definition(found).definition.statements) == 12
+
+
+REFUSED = [
+    ([r"\State frobnicate $x$"], "frobnicate", "words"),
+    ([r"\State Set $m_0$ to zero"], "to", "words"),
+    ([r"\State $x$"], "x", "expected `=`"),
+    ([r"\If{$a > 0$}", r"\State $b_t = 1$", r"\EndIf"], "b_t = 1", "give an `\\Else`"),
+    ([r"\If{it is time}", r"\State $b = 1$", r"\EndIf"], "it is time", "condition"),
+    ([r"\If{$a > 0$}", r"\State $b = 1$"], r"\If", "never closed"),
+    ([r"\For{$t = 1$ to $T$}", r"\State $b = 1$"], r"\For", "never closed"),
+    ([r"\State $b = 1$", r"\EndFor"], r"\EndFor", "not understood"),
+    ([r"\For{$x \in D$}", r"\State $b = 1$", r"\EndFor"], r"$x \in D$", "loop"),
+    ([r"\While{$a > 0$}", r"\State $b = 1$", r"\EndWhile"], r"$a > 0$", "loop"),
+    ([r"\State $b = 1$", r"\Return $c$"], "c", "set nowhere"),
+    ([r"\Repeat", r"\State $b = 1$", r"\Until{$c$}"], r"\Repeat", "not understood"),
+    ([r"\State $b = (1$"], "(", "never closed"),
+    (
+        [r"\If{$b > 0$}", r"\State $b = 1$", r"\Else", r"\State $b = 2$", r"\EndIf"],
+        "b",
+        "set in the branch itself",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "place", "message"), REFUSED)
+def test_lines_that_are_refused(lines: list[str], place: str, message: str) -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        read(block(*lines))
+    (found,) = caught.value.diagnostics
+    assert message in f"{found.message} {found.hint}"
+    assert found.span is not None
+    assert found.span.text == place
