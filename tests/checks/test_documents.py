@@ -17,9 +17,14 @@ from optdsl.library import load_system, lookup_in
 
 BELOW = {
     "Written": """
-optimizer Written extends Adadelta
-  d = -sqrt(E_d[t-1] + epsilon)/sqrt(E_g[t] + epsilon)*g[t]
-  E_d[t] = gamma*E_d[t-1] + (1 - gamma)*d^2
+optimizer Written
+  hyper gamma   = 0.9  in [0, 1)
+  hyper epsilon = 1e-6 in [0, inf)
+  G[0] = D[0] = 0
+  G[t] = gamma*G[t-1] + (1 - gamma)*g[t]^2
+  d = -sqrt(D[t-1] + epsilon)/sqrt(G[t] + epsilon)*g[t]
+  D[t] = gamma*D[t-1] + (1 - gamma)*d^2
+  theta[t] = theta[t-1] + d
 """,
     "Ahead": """
 optimizer Ahead extends Nesterov

@@ -26,7 +26,7 @@ from optdsl.model.expressions import (
 )
 from optdsl.model.system import System
 
-_COMMUTE = frozenset({"add", "mul", "max", "min", "eq", "ne", "and", "or"})
+_COMMUTE = frozenset({"add", "mul", "max", "min", "eq", "ne"})
 
 
 @dataclass

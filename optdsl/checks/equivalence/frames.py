@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.polynomials import Atom, Table
@@ -11,10 +12,10 @@ from optdsl.checks.equivalence.question import Question, shifted
 from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
 from optdsl.checks.equivalence.roots import Unreadable, put
-from optdsl.checks.equivalence.sides import Side, atoms_of, derived_states, inline
+from optdsl.checks.equivalence.sides import Lazy, Side, atoms_of, derived_states, inline
 from optdsl.checks.equivalence.signs import NON_NEGATIVE, REALS, Context, Range
 from optdsl.model.expressions import Clock, Constant, Expression, Kind, Value
-from optdsl.model.system import Domain, System, given
+from optdsl.model.system import Domain, given
 
 
 @dataclass
@@ -58,10 +59,20 @@ class Frames:
 
     # ------------------------------------------------------------------ sides
 
-    def ours(self, context: Context, first: bool) -> Side:
-        """Return our side of a step."""
-        side = self._side(self.question.ours, context, first, {})
-        side.before = self._ours_before(side, first)
+    def ours(self, context: Context, first: bool, over: Kind | None = None) -> Side:
+        """Return our side of a step, or of what a reduction to the kind `over` takes in."""
+
+        def hyper(name: str, offset: int) -> Rational:
+            return self.our_hyper(name, offset + (1 if first else 0), first, context)
+
+        def generic(kind: Kind) -> Side:
+            return self.ours(context.for_all(kind), first, kind)
+
+        clock = constant(1) if first else of_atom(self.functions.time)
+        ours = self.question.ours
+        answer = self._answer
+        side = Side(ours, self.functions, context, clock, {}, hyper, answer, over, generic)
+        side.before = self._starts(side, "ours") if first else self._ours_before(side)
         return side
 
     def theirs(self, ours: Side, first: bool) -> Side:
@@ -70,21 +81,14 @@ class Frames:
         def hyper(name: str, offset: int) -> Rational:
             return self._their_hyper(ours, first, name, offset)
 
-        side = Side(
-            self.question.theirs, self.functions, ours.context, ours.clock, {}, hyper, ours.answer
-        )
-        side.before = self._theirs_before(side, ours, first)
+        def generic(kind: Kind) -> Side:
+            return self.theirs(ours.within(kind), first)
+
+        theirs, context = self.question.theirs, ours.context
+        answer, over = ours.answer, ours.over
+        side = Side(theirs, self.functions, context, ours.clock, {}, hyper, answer, over, generic)
+        side.before = self._starts(side, "theirs") if first else self._theirs_before(side, ours)
         return side
-
-    def _side(
-        self, system: System, context: Context, first: bool, before: Mapping[str, Rational]
-    ) -> Side:
-        clock = constant(1) if first else of_atom(self.functions.time)
-
-        def hyper(name: str, offset: int) -> Rational:
-            return self.our_hyper(name, offset + (1 if first else 0), first, context)
-
-        return Side(system, self.functions, context, clock, before, hyper, self._answer)
 
     def _answer(self, index: int, point: Rational | None) -> Rational:
         return of_atom(self.functions.table.atom("g", index, kind=Kind.ENTRY))
@@ -143,6 +147,9 @@ class Frames:
 
     def _earlier(self, expression: Expression, side: Side) -> Rational:
         """Return what an expression was one step before, told by the states of then."""
+        return self._earlier_reader(side).value(expression)
+
+    def _earlier_reader(self, side: Side) -> Reader:
         equations = {equation.name: equation.value for equation in side.system.equations}
         gradients = {asked.name for asked in side.system.gradients} | set(side.system.losses)
 
@@ -158,39 +165,33 @@ class Frames:
         def time(clock: Clock) -> Rational:
             return side.clock + constant(clock.offset - 1)
 
-        reader = Reader(self.functions, side.context, name, lambda _: None, time)
-        return reader.value(expression)
+        def inside(kind: Kind) -> Reader:
+            return self._earlier_reader(side.within(kind))
+
+        reader = Reader(self.functions, side.context, name, lambda _: None, time, side.over, inside)
+        return reader
 
     # ---------------------------------------------------------------- states
 
-    def _ours_before(self, side: Side, first: bool) -> dict[str, Rational]:
-        if first:
-            return self._starts(side, "ours")
-        before = atoms_of(self.question.ours, self.functions, "ours")
-        side.before = before
-        return self._with_derived(before, side, self._ours_derived, "ours")
+    def _ours_before(self, side: Side) -> Mapping[str, Rational]:
+        before = Lazy(atoms_of(self.question.ours, self.functions, "ours"))
+        self._derive(before, side, self._ours_derived, "ours")
+        return before
 
-    def _theirs_before(self, side: Side, ours: Side, first: bool) -> dict[str, Rational]:
-        if first:
-            return self._starts(side, "theirs")
-        before = atoms_of(self.question.theirs, self.functions, "theirs")
-        before["theta"] = self._earlier(self.maps.get("theta", _THETA), ours)
-        for name, value in self.maps.items():
+    def _theirs_before(self, side: Side, ours: Side) -> Mapping[str, Rational]:
+        before = Lazy(atoms_of(self.question.theirs, self.functions, "theirs"))
+        for name, value in {"theta": _THETA, **self.maps}.items():
             if name in before and name not in self._theirs_derived:
-                before[name] = self._earlier(value, ours)
-        side.before = before
-        return self._with_derived(before, side, self._theirs_derived, "theirs")
+                before.find(name, partial(self._earlier, value, ours))
+        self._derive(before, side, self._theirs_derived, "theirs")
+        return before
 
-    def _with_derived(
-        self, before: dict[str, Rational], side: Side, names: list[str], owner: str
-    ) -> dict[str, Rational]:
+    def _derive(self, before: Lazy, side: Side, names: list[str], owner: str) -> None:
         equations = self._equations[owner]
         memories = {state.name for state in side.system.states} | {"theta"}
         for name in names:
             value = inline(equations[name], equations, memories)
-            side.before = before
-            before = {**before, name: self._earlier(value, side)}
-        return before
+            before.find(name, partial(self._earlier, value, side))
 
     def _starts(self, side: Side, owner: str) -> dict[str, Rational]:
         theta = of_atom(self.functions.table.atom("theta_0", kind=Kind.ENTRY))

@@ -77,6 +77,7 @@ class Reader:
     meaning: Meanings
     time: Times
     over: Kind | None = None  # within a reduction to this kind
+    inside: Callable[[Kind], Reader] | None = None  # reads what a reduction to a kind takes in
 
     # --------------------------------------------------------------- numbers
 
@@ -107,7 +108,7 @@ class Reader:
 
     def _named(self, value: Value) -> Rational:
         """Return a named value; within a reduction not the one found for the case of one entry."""
-        if self.over is not None and not value.kind.within(self.over):
+        if self.over is not None and not self.inside and not value.kind.within(self.over):
             meaning = self.meaning(value)
             if meaning is not None:
                 return self.value(meaning)
@@ -161,7 +162,7 @@ class Reader:
         try:
             decided, conditions = self.truth(condition)
         except (NeedSign, NeedTruth):
-            if self.over is None:
+            if self.over is None or condition.kind.within(self.over):
                 raise
             return self._opaque_select(condition, value, otherwise)
         return self.value(value if decided else otherwise).under(*conditions)
@@ -245,6 +246,8 @@ class Reader:
     # ------------------------------------------------------------ reductions
 
     def _inside(self, kind: Kind) -> Reader:
+        if self.inside is not None:
+            return self.inside(kind)
         context = self.context.for_all(kind)
         return Reader(self.functions, context, self.name, self.meaning, self.time, kind)
 

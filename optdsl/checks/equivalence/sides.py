@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from optdsl.checks.equivalence.functions import Functions
@@ -32,6 +32,9 @@ class Side:
         before: states before the step, theta among them.
         hyper: hyperparameters and inputs.
         answer: gradients.
+        over: the kind of the reduction that this side is read within, if it is.
+        generic: gives this side as a reduction to a kind takes it in. A case speaks of one
+            entry; what is found within it says nothing of the others.
     """
 
     system: System
@@ -41,6 +44,9 @@ class Side:
     before: Mapping[str, Rational]
     hyper: Hyper
     answer: Answer
+    over: Kind | None = None
+    generic: Callable[[Kind], Side] | None = None
+    _within: dict[Kind, Side] = field(default_factory=dict)
     _known: dict[str, Rational] = field(default_factory=dict)
     _points: list[Rational | None] = field(default_factory=list)
     _requests: dict[str, int] = field(default_factory=dict)
@@ -48,7 +54,22 @@ class Side:
 
     def __post_init__(self) -> None:
         self._equations = {e.name: e.value for e in self.system.equations}
-        self._reader = Reader(self.functions, self.context, self._name, self._meaning, self._time)
+        self._reader = Reader(
+            self.functions,
+            self.context,
+            self._name,
+            self._meaning,
+            self._time,
+            self.over,
+            lambda kind: self.within(kind)._reader,
+        )
+
+    def within(self, kind: Kind) -> Side:
+        """Return this side as a reduction to a kind takes it in: any entry, whatever its case."""
+        if kind not in self._within:
+            assert self.generic is not None
+            self._within[kind] = self.generic(kind)
+        return self._within[kind]
 
     def named(self, name: str) -> Rational:
         """Return the value of this step that has a name."""
@@ -69,17 +90,26 @@ class Side:
     def _gradient(self, asked: Gradient) -> Rational:
         """Return a gradient; one that is asked for again at the same point is the same."""
         point = None if asked.point is None else self.value(asked.point)
+        number = self._number(asked, point)
+        if number == len(self._points):
+            self._points.append(point)
+        self._requests[asked.name] = number
+        return self._answered(number, point)
+
+    def _number(self, asked: Gradient, point: Rational | None) -> int:
+        """Return which point of this step it is; two are the same where all their entries are."""
+        if len(self.system.gradients) > 1 and self.over is not Kind.ALL:
+            every = self.within(Kind.ALL)
+            every.named(asked.name)
+            return every._requests[asked.name]
         for number, known in enumerate(self._points):
             if point is None or known is None:
                 same = point is known
             else:
                 same = equal(point, known, self.context)
             if same:
-                self._requests[asked.name] = number
-                return self._answered(number, point)
-        self._points.append(point)
-        self._requests[asked.name] = len(self._points) - 1
-        return self._answered(len(self._points) - 1, point)
+                return number
+        return len(self._points)
 
     def _loss(self, asked: Gradient) -> Rational:
         """Return the loss at the point of a gradient: like it, an unknown function of the point."""
@@ -132,6 +162,29 @@ class Side:
     def _time(self, clock: Clock) -> Rational:
 
         return self.clock + constant(clock.offset)
+
+
+class Lazy(Mapping[str, Rational]):
+    """Values that are found when they are read, each once."""
+
+    def __init__(self, known: Mapping[str, Rational]) -> None:
+        self._known = dict(known)
+        self._ways: dict[str, Callable[[], Rational]] = {}
+
+    def find(self, name: str, way: Callable[[], Rational]) -> None:
+        """Say how a value is found."""
+        self._ways[name] = way
+
+    def __getitem__(self, name: str) -> Rational:
+        if name in self._ways:
+            self._known[name] = self._ways.pop(name)()
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._known, **self._ways})
+
+    def __len__(self) -> int:
+        return len({**self._known, **self._ways})
 
 
 def derived_states(system: System) -> list[str]:

@@ -105,10 +105,11 @@ class Context:
 
         The case speaks of one entry of one tensor; what a reduction takes in are all.
         """
-        if not (self.signs or self.values or self.truths):
+        if not (self.signs or self.values or self.truths or self.splits):
             return self
         return replace(
             self,
+            splits=False,
             signs={p: s for p, s in self.signs.items() if p.kind.within(kind)},
             values={
                 atom: value

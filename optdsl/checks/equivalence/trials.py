@@ -55,12 +55,15 @@ class Trial:
 
 
 def entries_needed(*systems: System) -> int:
-    """Return how many entries a tensor needs to show what reductions do."""
+    """Return how many entries show what reductions do, and that one entry moves others' gradients.
+
+    With reductions the last is a tensor of its own.
+    """
     for system in systems:
         for equation in system.equations:
             if any(isinstance(node, Reduce) for node in walk(equation.value)):
-                return 3
-    return 1
+                return 4
+    return 2 if any(len(system.gradients) > 1 for system in systems) else 1
 
 
 def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterator[Trial]:
