@@ -26,7 +26,7 @@ What = Literal["undefined", "overflow", "underflow", "lost", "stuck"]
 _FEW, _MANY = 3, 50
 _LARGE = (1, 2, 3, 4, 8, 12, 15, 18, 19, 20, 21, 25, 30, 38)  # powers of ten
 _SMALL = (1, 2, 3, 4, 8, 12, 15, 18, 19, 20, 21, 22, 25, 30, 37)
-_ZEROS = ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+_ZEROS = ((0.0,) * 8, (1.0, *(0.0,) * 7))
 _NOTHING = 1e-12  # a step that theta, about 1, hardly shows
 _MUCH = 2.0  # how many times too long a step must be to be told
 
@@ -185,11 +185,14 @@ def _underflow(bench: Bench, format_: Format) -> Iterator[Trouble]:
                 for name, each in narrow[-1].states.items()
                 if not each.any() and exact[-1].states[name].any()
             ]
-            message = f"step {_MANY} is {times:.1f} times too long"
             if zero:
-                message = f"{' and '.join(zero)} underflows to 0, so {message}"
-            yield Trouble("underflow", format_.name, message, _inputs((size,), {}))
-            return
+                verb = "underflow" if len(zero) > 1 else "underflows"
+                message = (
+                    f"{' and '.join(zero)} {verb} to 0, so step {_MANY} is {times:.1f} times too "
+                    "long"
+                )
+                yield Trouble("underflow", format_.name, message, _inputs((size,), {}))
+                return
 
 
 def _last_step(moments: list[Moment]) -> float:
@@ -232,7 +235,7 @@ def _stuck(bench: Bench, format_: Format) -> Iterator[Trouble]:
                 f"{name} stays at {value:.3g} for {_MANY} steps of zero gradients, where it should "
                 f"fall to {wanted:.3g}: each step is rounded away"
             )
-            yield Trouble("stuck", format_.name, message, {"g": "1, then 0"})
+            yield Trouble("stuck", format_.name, message, _inputs((1.0, 0.0), {}))
 
 
 def _finite(array: Any) -> bool:
@@ -245,4 +248,6 @@ def _inputs(gradients: tuple[float, ...], hypers: Mapping[str, float]) -> dict[s
     told = {name: f"{value:g}" for name, value in hypers.items()}
     if len(set(gradients)) == 1:
         return {**told, "g": f"{gradients[0]:g}"}
+    if not any(gradients[1:]):
+        return {**told, "g": f"{gradients[0]:g}, then 0"}
     return {**told, "g": ", ".join(f"{g:g}" for g in gradients)}

@@ -150,14 +150,19 @@ def assuming_least(
         for hyper in system.hyperparameters
         if hyper.domain is not None and hyper.domain.low == 0 and 0 in hyper.domain
     ]
-    best = attempt(_without_zeros(system, tuple(ends)))
+    names = tuple(ends)
+    best = attempt(_without_zeros(system, names))
     if best is None:
         return None
-    for names in ((), *((name,) for name in reversed(ends))):
-        found = attempt(_without_zeros(system, names))
+    found = attempt(system)
+    if found is not None:
+        return (), found
+    for name in ends:
+        fewer = tuple(other for other in names if other != name)
+        found = attempt(_without_zeros(system, fewer))
         if found is not None:
-            return names, found
-    return tuple(ends), best
+            names, best = fewer, found
+    return names, best
 
 
 def _without_zeros(system: System, names: tuple[str, ...]) -> System:
