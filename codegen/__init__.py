@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from optdsl.codegen.protocol import Target
-    from optdsl.model.system import System
+    from optdsl.model.alternatives import Rule
     from optdsl.runtime.layout import Layout
 
 #: The targets there are, by the name that users call them.
@@ -18,8 +18,8 @@ TARGETS = {"reference": "reference", "numba-cpu": "numba_cpu"}
 __all__ = ["TARGETS", "assembly", "compile_system", "emit"]
 
 
-def emit(system: System, target: str = "numba-cpu") -> str:
-    """Return the source text of the module that runs `system` on `target`.
+def emit(rule: Rule, target: str = "numba-cpu") -> str:
+    """Return the source text of the module that runs `rule` on `target`.
 
     Raises:
         DiagnosticError: for an unknown target, or what is not compiled yet.
@@ -28,15 +28,19 @@ def emit(system: System, target: str = "numba-cpu") -> str:
     >>> "theta_t = theta_prev - eta * g_t" in emit(load_system("SGD"), "reference")
     True
     """
+    from optdsl.codegen.cases import cases_text, prepare_cases
     from optdsl.codegen.module import module_text
     from optdsl.codegen.unit import prepare
     from optdsl.codegen.versions import compiler_version
+    from optdsl.model.alternatives import Alternatives
 
-    return module_text(prepare(system), find_target(target), compiler_version())
+    if isinstance(rule, Alternatives):
+        return cases_text(prepare_cases(rule), find_target(target), compiler_version())
+    return module_text(prepare(rule), find_target(target), compiler_version())
 
 
-def compile_system(system: System, target: str = "numba-cpu") -> Layout:
-    """Return the layout of `system` compiled for `target`, from the cache where it has it.
+def compile_system(rule: Rule, target: str = "numba-cpu") -> Layout:
+    """Return the layout of `rule` compiled for `target`, from the cache where it has it.
 
     Raises:
         DiagnosticError: for an unknown target, or what is not compiled yet.
@@ -44,14 +48,14 @@ def compile_system(system: System, target: str = "numba-cpu") -> Layout:
     from optdsl.codegen.cache import load
 
     find_target(target)
-    return load(system, target, lambda: emit(system, target))
+    return load(rule, target, lambda: emit(rule, target))
 
 
-def assembly(system: System, dtype: str = "float32") -> str:
-    """Return the assembly of the kernels of `system` for entries of `dtype`."""
+def assembly(rule: Rule, dtype: str = "float32") -> str:
+    """Return the assembly of the kernels of `rule` for entries of `dtype`."""
     from optdsl.codegen.inspection import assembly_text
 
-    return assembly_text(compile_system(system, "numba-cpu"), dtype)
+    return assembly_text(compile_system(rule, "numba-cpu"), dtype)
 
 
 def find_target(name: str) -> Target:

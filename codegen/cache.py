@@ -22,7 +22,7 @@ import platformdirs
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.versions import environment
 from optdsl.diagnostics import Diagnostic, DiagnosticError
-from optdsl.model.system import System
+from optdsl.model.alternatives import Rule
 from optdsl.program.describing import description
 from optdsl.runtime.layout import Layout
 
@@ -35,20 +35,20 @@ def cache_directory() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("optdsl"))
 
 
-def key(system: System, target: str) -> str:
-    """Return the hash of everything that the compiled module of `system` depends on."""
-    facts = "\n".join((description(system), *environment(target)))
+def key(rule: Rule, target: str) -> str:
+    """Return the hash of everything that the compiled module of `rule` depends on."""
+    facts = "\n".join((description(rule), *environment(target)))
     return hashlib.sha256(facts.encode()).hexdigest()[:24]
 
 
-def load(system: System, target: str, emit: Callable[[], str]) -> Layout:
-    """Import the module of `system` from the cache, written by `emit` where it is missing.
+def load(rule: Rule, target: str, emit: Callable[[], str]) -> Layout:
+    """Import the module of `rule` from the cache, written by `emit` where it is missing.
 
     Raises:
         DiagnosticError: where the cache cannot be written.
     """
-    digest = key(system, target)
-    name = f"{identifier(system.name).lower()}_{digest}"
+    digest = key(rule, target)
+    name = f"{identifier(rule.name).lower()}_{digest}"
     path = cache_directory() / name / f"{name}.py"
     if not path.exists():
         text = emit()

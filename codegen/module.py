@@ -18,9 +18,10 @@ from optdsl.codegen.naming import comment, identifier
 from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import read_ahead, uniform_hyperparameters
 from optdsl.codegen.unit import Unit
+from optdsl.model.alternatives import Rule, systems_of
 from optdsl.model.expressions import Constant, Kind, Number, Value
 from optdsl.model.guards import unguarded_inputs
-from optdsl.model.system import Domain, Hyperparameter, State, System
+from optdsl.model.system import Domain, Hyperparameter, Input, State
 from optdsl.program.describing import equations_text
 from optdsl.program.program import Ask, Combine, Guard, Pass, Program, Scalars
 from optdsl.program.streams import output_buffer
@@ -28,13 +29,19 @@ from optdsl.program.streams import output_buffer
 HOST_IMPORTS = {
     "optdsl.codegen.support.folding": ("over_all", "per_tensor"),
     "optdsl.codegen.support.quiet": ("quiet",),
+    "optdsl.codegen.support.tables": ("join_tables",),
 }
 
 
 def module_text(unit: Unit, target: Target, version: str) -> str:
     """Return the source text of the module that runs a rule on `target`."""
     functions = Functions()
-    layout = _Writer(unit, target, functions).layout()
+    layout = Writer(unit, target, functions).layout()
+    return page(_header(unit, target, version), layout, functions, target, unit.public_name)
+
+
+def page(header: str, layout: list[str], functions: Functions, target: Target, name: str) -> str:
+    """Return the text of a module: its header, what it imports, its functions, the layout."""
     body = [
         *([functions.text(), "", ""] if functions.text() else []),
         "LAYOUT = layout.Layout(",
@@ -42,8 +49,8 @@ def module_text(unit: Unit, target: Target, version: str) -> str:
         ")",
     ]
     words = _words("\n".join(body))
-    public = f"{unit.public_name}_" if unit.public_name in words else unit.public_name
-    head = [_header(unit, target, version), "", *_imports(target, words), "", ""]
+    public = f"{name}_" if name in words else name
+    head = [header, "", *_imports(target, words), "", ""]
     return "\n".join([*head, *body, "", f"{public} = from_layout(LAYOUT)", ""])
 
 
@@ -55,10 +62,13 @@ def _words(text: str) -> set[str]:
 
 
 def _header(unit: Unit, target: Target, version: str) -> str:
-    system = unit.system
-    title = f"{system.name}: {system.doc}" if system.doc else system.name
-    lines = ['"""' + _safe(title), ""]
-    lines += indent(_safe(line) for line in equations_text(system))
+    return header_text(unit.system, equations_text(unit.system), target, version)
+
+
+def header_text(rule: Rule, lines: list[str], target: Target, version: str) -> str:
+    """Return the docstring of a module: what the rule is, and its equations in lines."""
+    title = f"{rule.name}: {rule.doc}" if rule.doc else rule.name
+    lines = ['"""' + _safe(title), "", *indent(map(_safe, lines))]
     lines += ["", f"Written by optdsl {version} for the target {target.NAME}. Do not edit.", '"""']
     return "\n".join([*lines, "# ruff: noqa"])
 
@@ -81,20 +91,27 @@ def _safe(text: str) -> str:
     return comment(text).replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
 
 
-def fingerprint(system: System) -> str:
+def fingerprint(rule: Rule) -> str:
     """Return what tells this rule from any other: its states and equations, hashed."""
-    lines = [system.name, *equations_text(system)]
-    lines += [f"{s.name} {s.kind.name} {s.part} {s.storage}" for s in system.states]
-    lines += [h.name for h in system.hyperparameters]
+    lines = [rule.name]
+    for system in systems_of(rule):
+        lines += equations_text(system)
+    lines += [f"{s.name} {s.kind.name} {s.part} {s.storage}" for s in rule.states]
+    lines += [h.name for h in rule.hyperparameters]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-class _Writer:
-    def __init__(self, unit: Unit, target: Target, functions: Functions) -> None:
+class Writer:
+    """Writes the layout of a rule, or the pieces of one that belong to one `case` of it."""
+
+    def __init__(
+        self, unit: Unit, target: Target, functions: Functions, case: int | None = None
+    ) -> None:
         self.unit = unit
         self.target = target
         self.functions = functions
         self.ahead = read_ahead(unit.programs)
+        self.of = "" if case is None else f", case={case}"
 
     def layout(self) -> list[str]:
         unit, system = self.unit, self.unit.system
@@ -112,14 +129,18 @@ class _Writer:
             f"name={system.name!r},",
             f"family={system.family!r},",
             f"doc={system.doc or ''!r},",
-            *_tuple("hyperparameters", [self._hyper(each) for each in system.hyperparameters]),
-            *_tuple("states", [self._state(each) for each in system.states]),
+            *tuple_text("hyperparameters", [self.hyper(each) for each in system.hyperparameters]),
+            *tuple_text("states", [self.state(each) for each in system.states]),
             f"scalars={len(unit.slots.scalars)},",
             f"tensor={len(unit.slots.tensor)},",
             f"everything={len(unit.slots.everything) + 2 * (unit.slots.seed is not None)},",
             f"parts={system.parts},",
-            *(line for mode, lines in stages.items() for line in _stages_text(mode, lines)),
-            *([] if unit.evaluate is None else _tuple("evaluate", self._evaluate(unit.evaluate))),
+            *(line for mode, lines in stages.items() for line in stages_text(mode, lines)),
+            *(
+                []
+                if unit.evaluate is None
+                else tuple_text("evaluate", self._evaluate(unit.evaluate))
+            ),
             f"bind={self.target.BIND if unit.has_passes else None},",
             f"buffers={unit.buffers!r},",
             f"result={result!r},",
@@ -139,20 +160,27 @@ class _Writer:
         return lines
 
     def _inputs(self) -> list[str]:
-        system = self.unit.system
-        needed = unguarded_inputs(system)
-        slots = [
-            f"layout.InputSlot({each.name!r}, {each.known_as!r}, part={each.part}, "
-            f"needed={each.name in needed}, doc={each.doc or ''!r}),"
-            for each in system.handed_in
-        ]
-        return _tuple("inputs", slots) if slots else []
+        slots = [self.input(each) for each in self.unit.system.handed_in]
+        return tuple_text("inputs", slots) if slots else []
+
+    def input(self, given: Input, cases: tuple[int, ...] = ()) -> str:
+        """Return the slot of an input."""
+        needed = given.name in unguarded_inputs(self.unit.system)
+        rest = f", cases={cases!r}" if cases else ""
+        return (
+            f"layout.InputSlot({given.name!r}, {given.known_as!r}, part={given.part}, "
+            f"needed={needed}, doc={given.doc or ''!r}{rest}),"
+        )
 
     def _losses(self) -> list[str]:
         """Return where each loss goes, with the stream of the gradient it comes with."""
-        slots = self.unit.slots.everything
-        pairs = tuple((stream, slots[loss]) for loss, stream in self.unit.system.losses.items())
+        pairs = self.losses()
         return [f"losses={pairs!r},"] if pairs else []
+
+    def losses(self) -> tuple[tuple[str, int], ...]:
+        """Return for each gradient whose loss is read where that goes."""
+        slots = self.unit.slots.everything
+        return tuple((stream, slots[loss]) for loss, stream in self.unit.system.losses.items())
 
     def _results(self) -> list[str]:
         """Return the places of what a schedule gives, where that is more than one number."""
@@ -169,13 +197,17 @@ class _Writer:
         lines: list[str] = []
         for part in range(program.system.parts):
             stages = [each for each in program.stages if self._part(program, each) == part]
-            function = scalars_function(self.unit, program, part)
-            if function:
-                name = self.functions.add("scalars", function)
-                lines.append(f"layout.Scalars({part}, {name}),")
+            lines += self.scalars(program, part)
             for stage in stages:
-                lines += self._stage(stage)
+                lines += self.stage(stage)
         return lines
+
+    def scalars(self, program: Program, part: int) -> list[str]:
+        """Return the stage that computes the numbers of one step, where there are any."""
+        function = scalars_function(self.unit, program, part)
+        if not function:
+            return []
+        return [f"layout.Scalars({part}, {self.functions.add('scalars', function)}{self.of}),"]
 
     def _part(self, program: Program, stage: object) -> int:
         if isinstance(stage, Ask):
@@ -183,7 +215,8 @@ class _Writer:
         assert isinstance(stage, Scalars | Pass | Combine | Guard)
         return stage.part
 
-    def _stage(self, stage: object) -> list[str]:
+    def stage(self, stage: object) -> list[str]:
+        """Return a stage as the layout has it; that of `Scalars` is made by `scalars`."""
         match stage:
             case Pass():
                 run = self.target.emit_pass(self.unit, stage, self.functions)
@@ -191,16 +224,19 @@ class _Writer:
                 writes = tuple(store.stream for store in stage.stores)
                 return [
                     f"layout.Pass({stage.part}, {streams!r}, {run}, "
-                    f"reductions={len(stage.reductions)}, writes={writes!r}),"
+                    f"reductions={len(stage.reductions)}, writes={writes!r}{self.of}),"
                 ]
             case Combine():
-                name = self.functions.add("combine", combine_function(self.unit, stage))
-                return [f"layout.Combine({stage.part}, {name}),"]
+                return [f"layout.Combine({stage.part}, {self.combined(stage)}{self.of}),"]
             case Ask(gradient, point):
                 return [f"layout.Ask({gradient!r}, {point!r}),"]
             case Guard(part, condition):
-                return [f"layout.Guard({part}, {self._guard(condition)}),"]
+                return [f"layout.Guard({part}, {self._guard(condition)}{self.of}),"]
         return []
+
+    def combined(self, stage: Combine) -> str:
+        """Return the name of the function that folds partial sums."""
+        return self.functions.add("combine", combine_function(self.unit, stage))
 
     def _guard(self, condition: Value) -> str:
         slots = self.unit.slots
@@ -211,7 +247,8 @@ class _Writer:
                 return f"'all', {slots.everything[condition.name]}"
         return f"'tensor', {slots.tensor[condition.name]}"
 
-    def _hyper(self, hyper: Hyperparameter) -> str:
+    def hyper(self, hyper: Hyperparameter, cases: tuple[int, ...] = ()) -> str:
+        """Return the slot of a hyperparameter."""
         alias = hyper.alias
         fields: dict[str, object] = {
             "alias": alias.name if alias else None,
@@ -219,7 +256,8 @@ class _Writer:
         }
         fields |= _bounds(hyper.domain)
         fields |= {"doc": hyper.doc or "", "part": hyper.part, "ahead": hyper.name in self.ahead}
-        defaults = {"alias": None, "alias_position": None, "doc": "", "part": 0, "ahead": False,
+        fields |= {"begins": hyper.begins, "cases": cases}
+        defaults = {"begins": 0, "cases": (), "alias": None, "alias_position": None, "doc": "", "part": 0, "ahead": False,
                     "whole": False, "low_open": True, "high_open": True}  # fmt: skip
         rest = [f"{k}={_plain(v)}" for k, v in fields.items() if defaults.get(k, "?") != v]
         default = self._default(hyper)
@@ -241,12 +279,14 @@ class _Writer:
         lines = default_function(self.unit, hyper)
         return self.functions.add(f"default_{identifier(hyper.name)}", lines, number=False)
 
-    def _state(self, state: State) -> str:
+    def state(self, state: State, cases: tuple[int, ...] = ()) -> str:
+        """Return the slot of a state."""
         stem = f"start_{identifier(state.name)}"
         start = self.functions.add(stem, start_function(self.unit, state), number=False)
         kind = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor"}.get(state.kind, "entry")
         rest = f", part={state.part}" if state.part else ""
         rest += f", storage={state.storage!r}" if state.storage else ""
+        rest += f", cases={cases!r}" if cases else ""
         return f"layout.StateSlot({state.name!r}, {kind!r}, {start}{rest}),"
 
 
@@ -271,9 +311,11 @@ def _plain(value: object) -> str:
     return repr(value)
 
 
-def _tuple(name: str, items: list[str]) -> list[str]:
+def tuple_text(name: str, items: list[str]) -> list[str]:
+    """Return an argument of the layout that is a tuple, one item a line."""
     return [f"{name}=(", *indent(items), "),"] if items else [f"{name}=(),"]
 
 
-def _stages_text(mode: str, lines: list[str] | None) -> list[str]:
-    return [f"{mode}=None,"] if lines is None else _tuple(mode, lines)
+def stages_text(mode: str, lines: list[str] | None) -> list[str]:
+    """Return the stages of one mode as an argument of the layout."""
+    return [f"{mode}=None,"] if lines is None else tuple_text(mode, lines)

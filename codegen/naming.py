@@ -16,7 +16,8 @@ _LOCAL = (
 )  # fmt: skip
 _CALLED = (
     "LAYOUT", "abs", "add", "bind_chunks", "bind_whole", "cos", "cube", "entrywise", "enumerate",
-    "exp", "float64", "floor", "from_layout", "greatest", "inf", "isfinite", "kernel", "layout",
+    "exp", "float64", "floor", "from_layout", "greatest", "inf", "isfinite", "join_tables",
+    "kernel", "layout",
     "least", "log", "logical_not", "maximum", "minimum", "mod", "np", "over_all", "over_chunks",
     "partial", "per_tensor", "pi", "prange", "quiet", "range", "sign", "sqrt", "square",
     "standard_normal", "standard_uniform", "view",
@@ -24,7 +25,7 @@ _CALLED = (
 )  # fmt: skip
 RESERVED = frozenset(_LOCAL + _CALLED)
 
-_FUNCTION = re.compile(r"(combine|default|kernel|pass|scalars|start|update)_\w+")
+_FUNCTION = re.compile(r"(accepts|combine|default|kernel|pass|scalars|start|update)_\w+")
 
 
 class Identifiers:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import Apply, Clock, Draw, Expression, Kind, Value, is_predicate, walk
 from optdsl.model.system import System
 from optdsl.program.arranging import expressions
@@ -26,29 +27,65 @@ class Slots:
 
 def assign_slots(system: System, programs: list[Program]) -> Slots:
     """Return the slots that the programs of one rule share."""
+    slots = known_slots(system, programs)
+    for program in programs:
+        _exported(program, slots)
+        _combined(program, slots.everything, slots.tensor)
+    if any(_draws(program) for program in programs):
+        slots.seed = len(slots.everything)
+    return slots
+
+
+def assign_slots_by_case(rule: Alternatives, programs: list[list[Program]]) -> list[Slots]:
+    """Return for each case where its numbers lie; what the cases share lies in one place.
+
+    A tensor is in one case at a time, so cases use the same rows for numbers that are a
+    tensor's or a cohort's own. A number for all tensors of one case has a place to itself.
+    """
+    slots = known_slots(rule, [program for each in programs for program in each])
+    count = len(slots.everything)
+    own: list[dict[str, int]] = []
+    for case in programs:
+        numbers: dict[str, int] = {}
+        for program in case:
+            _exported(program, slots)
+            _combined(program, numbers, slots.tensor)
+        for name in numbers:
+            place = slots.everything.get(name)
+            numbers[name] = count if place is None else place
+            count += place is None
+            if name in rule.shared:
+                slots.everything.setdefault(name, numbers[name])
+        own.append(numbers)
+    if any(_draws(program) for each in programs for program in each):
+        slots.seed = count
+    return [replace(slots, everything=slots.everything | numbers) for numbers in own]
+
+
+def known_slots(rule: Rule, programs: list[Program]) -> Slots:
+    """Return the slots of what is known before a step: hyperparameters, inputs and states."""
     slots = Slots()
-    for hyper in system.hyperparameters:
+    for hyper in rule.hyperparameters:
         slots.hyper[Value(hyper.name, Kind.STEP)] = len(slots.hyper)
     ahead = read_ahead(programs)
-    for hyper in system.hyperparameters:
+    for hyper in rule.hyperparameters:
         if hyper.name in ahead:
             slots.hyper[Value(hyper.name, Kind.STEP, 1)] = len(slots.hyper)
-    for name in (name for each in system.handed_in for name in (each.name, each.flag)):
+    for name in (name for each in rule.handed_in for name in (each.name, each.flag)):
         slots.hyper[Value(name, Kind.STEP)] = len(slots.hyper)
-    for state in system.states:
+    for state in rule.states:
         rows = {Kind.STEP: slots.step_state, Kind.TENSOR: slots.tensor, Kind.ALL: slots.everything}
         if state.kind in rows:
             rows[state.kind][state.name] = len(rows[state.kind])
     for loss in (loss for program in programs for loss in program.system.losses):
         slots.everything.setdefault(loss, len(slots.everything))
-    for program in programs:
-        for part in range(system.parts):
-            for number in exported(program, part):
-                slots.scalars.setdefault(number, len(slots.scalars))
-        _combined(program, slots)
-    if any(_draws(program) for program in programs):
-        slots.seed = len(slots.everything)
     return slots
+
+
+def _exported(program: Program, slots: Slots) -> None:
+    for part in range(program.system.parts):
+        for number in exported(program, part):
+            slots.scalars.setdefault(number, len(slots.scalars))
 
 
 def _draws(program: Program) -> bool:
@@ -56,7 +93,7 @@ def _draws(program: Program) -> bool:
     return any(isinstance(node, Draw) for tree in trees for node in walk(tree))
 
 
-def _combined(program: Program, slots: Slots) -> None:
+def _combined(program: Program, everything: dict[str, int], tensor: dict[str, int]) -> None:
     for stage in program.stages:
         if isinstance(stage, Combine):
             computed: tuple[Accumulate | Assignment, ...] = (
@@ -64,7 +101,7 @@ def _combined(program: Program, slots: Slots) -> None:
                 *stage.assignments,
             )
             for each in computed:
-                row = slots.everything if each.kind is Kind.ALL else slots.tensor
+                row = everything if each.kind is Kind.ALL else tensor
                 row.setdefault(each.name, len(row))
 
 

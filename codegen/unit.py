@@ -22,6 +22,7 @@ class Unit:
     function: Program
     iterate: Program | None
     evaluate: Program | None = None
+    placed: Slots | None = None  # where they lie, if others have a say in it
 
     @cached_property
     def programs(self) -> list[Program]:
@@ -32,7 +33,7 @@ class Unit:
     @cached_property
     def slots(self) -> Slots:
         """Where each number lies."""
-        return assign_slots(self.system, self.programs)
+        return self.placed or assign_slots(self.system, self.programs)
 
     @cached_property
     def predicates(self) -> frozenset[str]:

@@ -34,7 +34,7 @@ def load(what: str | Path, target: str = "numba-cpu") -> Any:
     array([0., 0., 0.])
     """
     from optdsl.codegen import compile_system
-    from optdsl.library import load_system
+    from optdsl.library import load_rule
     from optdsl.runtime import from_layout
 
-    return from_layout(compile_system(load_system(str(what)), target))
+    return from_layout(compile_system(load_rule(str(what)), target))

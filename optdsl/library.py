@@ -12,7 +12,7 @@ from pathlib import Path
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
 from optdsl.language import parse, parse_expression, syntax
-from optdsl.model import System, build
+from optdsl.model import Rule, System, build, build_rule
 from optdsl.model.inheritance import Lookup
 
 _HEADER = re.compile(r"^(optimizer|schedule|transform)\s+(\w+)", re.MULTILINE)
@@ -161,6 +161,10 @@ def _rule_names(expression: syntax.Expression) -> Iterator[str]:
         case syntax.Binary(_, left, right) | syntax.Sequence(left, _, right):
             yield from _rule_names(left)
             yield from _rule_names(right)
+        case syntax.Conditional(value, _, otherwise):
+            yield from _rule_names(value)
+            if otherwise is not None:
+                yield from _rule_names(otherwise)
 
 
 def load_system(what: str | Path) -> System:
@@ -174,3 +178,16 @@ def load_system(what: str | Path) -> System:
     """
     definition, lookup = find(what)
     return build(definition, lookup)
+
+
+def load_rule(what: str | Path) -> Rule:
+    """Return what `what` means, be it one system or a choice between several; see `find`.
+
+    Raises:
+        DiagnosticError: with everything that is wrong.
+
+    >>> len(load_rule("SGD if ndim > 1 else AdamW").cases)
+    2
+    """
+    definition, lookup = find(what)
+    return build_rule(definition, lookup)

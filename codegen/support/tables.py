@@ -55,3 +55,13 @@ def bind_whole(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) -> 
         owner=np.arange(len(tensors)),
         arrays=tensors,
     )
+
+
+def join_tables(tables: Sequence[Table]) -> Table:
+    """Return a table of the tensors of several, to fold their partial sums one behind the other."""
+    counts = np.cumsum([0, *(len(table.rows) for table in tables)])
+    return Table(
+        rows=np.concatenate([table.rows for table in tables]),
+        sizes=np.concatenate([table.sizes for table in tables]),
+        owner=np.concatenate([t.owner + n for t, n in zip(tables, counts, strict=False)]),
+    )

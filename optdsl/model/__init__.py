@@ -1,6 +1,7 @@
 """What equations mean: names, time, kinds and composition."""
 
-from optdsl.model.build import build
+from optdsl.model.alternatives import Alternatives, Rule
+from optdsl.model.build import build, build_rule
 from optdsl.model.system import System
 
-__all__ = ["System", "build"]
+__all__ = ["Alternatives", "Rule", "System", "build", "build_rule"]

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from optdsl.diagnostics import did_you_mean
 from optdsl.language import syntax
-from optdsl.model.feeding import feed
+from optdsl.model.alternatives import Rule
+from optdsl.model.choosing import each_system, feed_rule
 from optdsl.model.hyperparameters import check_in_domain
 from optdsl.model.inheritance import keyword_arguments
 from optdsl.model.names import Names
@@ -23,33 +24,53 @@ def with_defaults(
     problems: Problems,
     as_schedule: Callable[[syntax.Expression], System | None],
 ) -> System:
-    """Return `system` with the defaults that `arguments` name.
+    """Return `system` with the defaults that `arguments` name, as `with_defaults_in`."""
+    changed = with_defaults_in(system, arguments, problems, as_schedule)
+    assert isinstance(changed, System)
+    return changed
+
+
+def with_defaults_in(
+    rule: Rule,
+    arguments: tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...],
+    problems: Problems,
+    as_schedule: Callable[[syntax.Expression], System | None],
+) -> Rule:
+    """Return `rule` with the defaults that `arguments` name.
 
     A bare name or alias reaches every part that has it, `AdamW.eta` one. A schedule takes the
     place of a hyperparameter.
     """
     for name, argument in keyword_arguments(arguments, problems):
-        hyperparameters = system.hyperparameters
-        meant = {h.name for h in hyperparameters if answers_to(h, name)}
+        meant = {h.name for h in rule.hyperparameters if answers_to(h, name)}
         if not meant:
-            known = {n for h in hyperparameters for n in names_for(h)}
+            known = {n for h in rule.hyperparameters for n in names_for(h)}
             problems.error(
                 "unknown-hyperparameter",
-                f"`{system.name}` has no hyperparameter `{name}`",
+                f"`{rule.name}` has no hyperparameter `{name}`",
                 argument.span,
                 did_you_mean(name, known) or "it has " + ", ".join(sorted(known)),
             )
         schedule = as_schedule(argument.value)
         if schedule is not None:
             for fed in sorted(meant):
-                system = feed(system, fed, schedule, problems, argument.span)
-            continue
+                rule = feed_rule(rule, fed, schedule, problems, argument.span)
+        else:
+            rule = each_system(rule, _setting(meant, argument.value, problems))
+    return rule
+
+
+def _setting(
+    meant: set[str], value: syntax.Expression, problems: Problems
+) -> Callable[[System], System]:
+    def change(system: System) -> System:
         hyperparameters = tuple(
-            _with_default(h, argument.value, problems) if h.name in meant else h
-            for h in hyperparameters
+            _with_default(h, value, problems) if h.name in meant else h
+            for h in system.hyperparameters
         )
-        system = replace(system, hyperparameters=hyperparameters)
-    return system
+        return replace(system, hyperparameters=hyperparameters)
+
+    return change
 
 
 def names_for(hyperparameter: Hyperparameter) -> set[str]:

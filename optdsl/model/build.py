@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
+from optdsl.model.alternatives import Rule, one_system, systems_of
+from optdsl.model.choosing import each_system, hand_in_rules
 from optdsl.model.composition import compose
 from optdsl.model.declarations import Declarations, declare
 from optdsl.model.equations import Typed, type_equations
@@ -24,7 +26,6 @@ from optdsl.model.reading import nodes
 from optdsl.model.scheduling import Schedules
 from optdsl.model.starts import starts_needed
 from optdsl.model.system import Input, Skip, State, System
-from optdsl.model.wrapping import hand_in
 
 
 def build(
@@ -32,9 +33,25 @@ def build(
     lookup: Lookup | Callable[[str], syntax.Definition | None],
     *,
     allow_unused: bool = False,
-    rules: Mapping[str, System] | None = None,
+    rules: Mapping[str, Rule] | None = None,
 ) -> System:
-    """Return the system that `definition` means.
+    """Return the system that `definition` means, as `build_rule` does where it is one.
+
+    Raises:
+        DiagnosticError: with everything that is wrong with the definition, or because it
+            chooses between several rules.
+    """
+    return one_system(build_rule(definition, lookup, allow_unused=allow_unused, rules=rules))
+
+
+def build_rule(
+    definition: syntax.Definition,
+    lookup: Lookup | Callable[[str], syntax.Definition | None],
+    *,
+    allow_unused: bool = False,
+    rules: Mapping[str, Rule] | None = None,
+) -> Rule:
+    """Return what `definition` means: a system, or several of which each tensor takes one.
 
     Args:
         definition: an optimizer, a schedule or a transform, as parsed.
@@ -51,10 +68,10 @@ def build(
         lookup = Lookup(lookup)
     lookup = without(definition, lookup)
     if definition.value is not None:
-        system = compose(definition, lookup, problems, build)
+        rule = compose(definition, lookup, problems, build_rule)
         problems.raise_if_any()
-        assert system is not None
-        return system
+        assert rule is not None
+        return rule
     written_out = write_out(flatten(definition, lookup, problems), problems)
     schedules = Schedules(lookup, problems, build)
     written_out, fed = _without_fed(written_out, schedules)
@@ -68,10 +85,12 @@ def build(
     system = schedules.before(system)
     for hyper, schedule in fed.items():
         system = feed(system, hyper.name, schedule, problems, hyper.span)
-    system = hand_in(system, _handed_in(definition, lookup, rules), definition.span, problems)
-    _check_evaluation(system, declared, problems)
+    handed = _handed_in(definition, lookup, rules)
+    rule = hand_in_rules(system, handed, definition.span, problems)
+    for each in systems_of(rule):
+        _check_evaluation(each, declared, problems)
     problems.raise_if_any()
-    return with_known_evaluation(system)
+    return each_system(rule, with_known_evaluation)
 
 
 def _without_fed(
@@ -92,8 +111,8 @@ def _without_fed(
 
 
 def _handed_in(
-    definition: syntax.Definition, lookup: Lookup, rules: Mapping[str, System] | None
-) -> dict[str, System]:
+    definition: syntax.Definition, lookup: Lookup, rules: Mapping[str, Rule] | None
+) -> dict[str, Rule]:
     given = dict(rules or {})
     for parameter in definition.parameters:
         stand_in = None if parameter in given else lookup("SGD")

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from optdsl.language import syntax
-from optdsl.model.arguments import with_defaults
-from optdsl.model.declarations import a, not_yet
+from optdsl.language.expression_format import NOT, format_expression
+from optdsl.model.alternatives import Rule, one_system, systems_of
+from optdsl.model.arguments import with_defaults_in
+from optdsl.model.choosing import choose, follow, pipe_rules
+from optdsl.model.declarations import a
 from optdsl.model.indices import with_tuples
 from optdsl.model.inheritance import Lookup
-from optdsl.model.merging import pipe
+from optdsl.model.predicates import predicate
 from optdsl.model.problems import Problems
-from optdsl.model.scheduling import Schedules
+from optdsl.model.scheduling import Schedules, step_count
 from optdsl.model.system import System
 
 Arguments: TypeAlias = tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...]
@@ -27,16 +30,16 @@ class Build(Protocol):
         definition: syntax.Definition,
         lookup: Lookup,
         *,
-        rules: Mapping[str, System] | None = None,
-    ) -> System:
-        """Return the system of `definition`."""
+        rules: Mapping[str, Rule] | None = None,
+    ) -> Rule:
+        """Return what `definition` means."""
         ...
 
 
 def compose(
     definition: syntax.Definition, lookup: Lookup, problems: Problems, build: Build
-) -> System | None:
-    """Return the system of a definition that is made of others."""
+) -> Rule | None:
+    """Return what a definition means that is made of others."""
     assert definition.value is not None
     if definition.parameters:
         problems.error(
@@ -77,7 +80,7 @@ class _Composer:
     problems: Problems
     build: Build
 
-    def rule(self, expression: syntax.Expression) -> System | None:
+    def rule(self, expression: syntax.Expression) -> Rule | None:
         match expression:
             case syntax.Name(name, ()):
                 return self.named(name, (), expression)
@@ -88,9 +91,9 @@ class _Composer:
             case _ if self.definition.family == "schedule":
                 return self.build(_as_equation(self.definition), self.lookup)
             case syntax.Conditional():
-                not_yet(self.problems, "rules chosen tensor by tensor", expression.span)
+                return self.chosen(expression)
             case syntax.Sequence():
-                not_yet(self.problems, "rules that follow one another", expression.span)
+                return self.followed(expression)
             case _:
                 self.problems.error(
                     "not-a-rule",
@@ -105,7 +108,7 @@ class _Composer:
         name: str,
         arguments: Arguments,
         node: syntax.Node,
-    ) -> System | None:
+    ) -> Rule | None:
         definition = self.lookup(name)
         if definition is None:
             self.problems.error(
@@ -119,15 +122,19 @@ class _Composer:
         rules, rest = self.handed_in(definition, rest, node)
         if rules is None:
             return None
-        system = self.build(definition, self.lookup, rules=rules)
-        schedules = Schedules(self.lookup, self.problems, self.build)
-        if system.family == "schedule":
-            return schedules.given(system, rest)
-        return with_defaults(system, rest, self.problems, schedules.as_schedule)
+        rule = self.build(definition, self.lookup, rules=rules)
+        schedules = Schedules(self.lookup, self.problems, self.one)
+        if isinstance(rule, System) and rule.family == "schedule":
+            return schedules.given(rule, rest)
+        return with_defaults_in(rule, rest, self.problems, schedules.as_schedule)
+
+    def one(self, definition: syntax.Definition, lookup: Lookup) -> System:
+        """Return the system of a definition that does not choose, such as a schedule."""
+        return one_system(self.build(definition, lookup))
 
     def handed_in(
         self, definition: syntax.Definition, arguments: Arguments, node: syntax.Node
-    ) -> tuple[dict[str, System] | None, Arguments]:
+    ) -> tuple[dict[str, Rule] | None, Arguments]:
         """Return the rules that are handed to a definition, and the other arguments."""
         given = [a for a in arguments if not isinstance(a, syntax.Keyword | syntax.Scope)]
         rest = tuple(a for a in arguments if isinstance(a, syntax.Keyword | syntax.Scope))
@@ -143,7 +150,7 @@ class _Composer:
                 f"write `{definition.name}(Adam)`",
             )
             return None, rest
-        rules = {}
+        rules: dict[str, Rule] = {}
         for parameter, argument in zip(definition.parameters, given, strict=True):
             rule = self.rule(argument)
             if rule is not None and rule.family != "optimizer":
@@ -156,10 +163,12 @@ class _Composer:
                 rules[parameter] = rule
         return (rules if len(rules) == len(given) else None), rest
 
-    def piped(self, left: syntax.Expression, right: syntax.Expression) -> System | None:
+    def piped(self, left: syntax.Expression, right: syntax.Expression) -> Rule | None:
         first, second = self.rule(left), self.rule(right)
         if first is None or second is None:
             return None
+        remembers = any(system.states for system in systems_of(first))
+        several = any(len(system.gradients) > 1 for system in systems_of(second))
         if first.family != "transform":
             self.problems.error(
                 "wrong-family",
@@ -171,7 +180,7 @@ class _Composer:
             self.problems.error(
                 "wrong-family", f"the schedule `{second.name}` takes no gradient", right.span
             )
-        elif first.states and len(second.gradients) > 1:
+        elif remembers and several:
             self.problems.error(
                 "several-gradients",
                 f"`{second.name}` asks for several gradients a step, and `{first.name}` remembers "
@@ -180,8 +189,48 @@ class _Composer:
                 "a transform with states can stand before a rule with one gradient only",
             )
         else:
-            return pipe(first, second)
+            return pipe_rules(first, second, left.span, self.problems)
         return None
+
+    def chosen(self, expression: syntax.Conditional) -> Rule | None:
+        """Return the rule that `A if p else B` is."""
+        if expression.otherwise is None:
+            self.problems.error(
+                "missing-else",
+                "some tensors would have no rule",
+                expression.span,
+                "say which rule the others take: `A if p else B`",
+            )
+            return None
+        condition = predicate(expression.condition, self.problems)
+        pair = self.alike(expression.value, expression.otherwise)
+        if condition is None or pair is None:
+            return None
+        text = format_expression(expression.condition, NOT)
+        return choose(condition, text, *pair, expression.span, self.problems)
+
+    def followed(self, expression: syntax.Sequence) -> Rule | None:
+        """Return the rule that `A for n then B` is."""
+        steps = step_count(expression.steps, self.problems)
+        pair = self.alike(expression.first, expression.second)
+        if pair is None:
+            return None
+        return follow(pair[0], steps, pair[1], expression.span, self.problems)
+
+    def alike(self, left: syntax.Expression, right: syntax.Expression) -> tuple[Rule, Rule] | None:
+        """Return two rules that may stand for one another."""
+        first, second = self.rule(left), self.rule(right)
+        if first is None or second is None:
+            return None
+        if first.family != second.family or first.family == "schedule":
+            self.problems.error(
+                "wrong-family",
+                f"`{first.name}` is {a(first.family)} and `{second.name}` {a(second.family)}",
+                right.span,
+                "two optimizers, or two transforms, can take turns",
+            )
+            return None
+        return first, second
 
 
 def _as_equation(definition: syntax.Definition) -> syntax.Definition:

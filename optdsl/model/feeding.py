@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from optdsl.diagnostics import Span
 from optdsl.model.expressions import Clock, Expression, Kind, Value, number, transform, values
-from optdsl.model.merging import everywhere, in_front, later, names_of, rename
+from optdsl.model.merging import begun_late, everywhere, in_front, later, names_of, rename
 from optdsl.model.problems import Problems
 from optdsl.model.system import Equation, System
 
@@ -34,7 +34,7 @@ def feed(
         schedule, ahead = _with_next(schedule, name)
         system = _swap(system, Value(name, Kind.STEP, 1), Value(ahead, Kind.STEP))
     system = _with_starts(system, name, schedule)
-    whole = in_front(schedule, system)
+    whole = in_front(begun_late(schedule, fed.begins, fed.part), system)
     return replace(
         whole,
         equations=tuple(sorted(whole.equations, key=lambda e: e.part)),

@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value, transform, values, walk
+from optdsl.model.expressions import (
+    Clock,
+    Draw,
+    Expression,
+    Kind,
+    Value,
+    apply,
+    number,
+    transform,
+    values,
+    walk,
+)
 from optdsl.model.functions import DISTRIBUTIONS
 from optdsl.model.system import Equation, Gradient, Hyperparameter, Input, State, System, given
 
@@ -107,6 +118,28 @@ def later(system: System, parts: int) -> System:
         skips=tuple(replace(s, part=s.part + parts) for s in system.skips),
         handed_in=tuple(replace(i, part=i.part + parts) for i in system.handed_in),
     )
+
+
+def begun_late(system: System, steps: int, part: int = 0) -> System:
+    """Return `system` as one whose step 1 comes after `steps` steps of part number `part`.
+
+    Random numbers go on with the clock as it is, so that none comes twice.
+    """
+    if steps == 0:
+        return system
+
+    def change(node: Expression) -> Expression | None:
+        match node:
+            case Draw():
+                return node
+            case Clock(own) if own == part:
+                return apply("sub", node, number(steps))
+        return None
+
+    hyperparameters = tuple(
+        replace(h, begins=h.begins + steps) if h.part == part else h for h in system.hyperparameters
+    )
+    return replace(everywhere(system, change), hyperparameters=hyperparameters)
 
 
 def names_of(system: System) -> set[str]:

@@ -153,15 +153,9 @@ class Schedules:
                 definition, rest = with_tuples(definition, arguments)
                 return self.given(self.build(definition, self.lookup), rest)
             case syntax.Sequence(first, steps, second):
-                count = constant_value(steps)
-                if not isinstance(count, Fraction) or count.denominator != 1 or count < 0:
-                    self.problems.error(
-                        "bad-steps", "this is no number of steps", steps.span,
-                        "write a whole number: `A for 1000 then B`",
-                    )  # fmt: skip
-                    count = Fraction(1)
+                count = step_count(steps, self.problems)
                 parts = (self.build(_definition(part), self.lookup) for part in (first, second))
-                return one_after_another(next(parts), int(count), next(parts))
+                return one_after_another(next(parts), count, next(parts))
         return None
 
     def given(self, schedule: System, arguments: Arguments) -> System:
@@ -201,6 +195,18 @@ class Schedules:
         renamed = rename(system, changes)
         outputs = dict(zip(system.outputs, renamed.outputs, strict=True))
         return replace(renamed, name=prefix), outputs
+
+
+def step_count(steps: syntax.Expression, problems: Problems) -> int:
+    """Return the number of steps in `A for n then B`; anything else is a problem."""
+    count = constant_value(steps)
+    if isinstance(count, Fraction) and count.denominator == 1 and count >= 0:
+        return int(count)
+    problems.error(
+        "bad-steps", "this is no number of steps", steps.span,
+        "write a whole number: `A for 1000 then B`",
+    )  # fmt: skip
+    return 1
 
 
 def _called(node: syntax.Expression) -> str:

@@ -61,7 +61,8 @@ class Hyperparameter:
 
     `owner` is the definition that declares it: in a composition `AdamW.eta`
     reaches the `eta` of AdamW alone. `default` is of kind STEP; None means that
-    a value must be given. `part` is the part whose clock a schedule of it counts.
+    a value must be given. `part` is the part whose clock a schedule of it counts, from 1 in
+    the step after the first `begins`.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Hyperparameter:
     domain: Domain | None = None
     doc: str | None = None
     part: int = 0
+    begins: int = 0
     span: Span | None = None
 
 

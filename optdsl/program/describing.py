@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.system import System
 from optdsl.program.formulas import formula, indexed_names
@@ -24,12 +25,31 @@ def equations_text(system: System) -> list[str]:
     return lines
 
 
-def description(system: System) -> str:
-    """Return everything about `system` that compiled code could depend on."""
+def cases_equations_text(rule: Alternatives) -> list[str]:
+    """Return the equations of every case of `rule` below its title."""
+    lines: list[str] = []
+    for case in rule.cases:
+        text = [f"  {line}" for line in equations_text(case.system)]
+        lines += ["", f"{case.title}:", *text] if lines else [f"{case.title}:", *text]
+    return lines
+
+
+def description(rule: Rule) -> str:
+    """Return everything about `rule` that compiled code could depend on."""
+    if isinstance(rule, System):
+        return _of_system(rule)
+    lines = [rule.name, rule.family, rule.doc or "", f"shared {sorted(rule.shared)}"]
+    for case in rule.cases:
+        lines += [f"case {case.label} {case.condition!r} {case.windows}", _of_system(case.system)]
+    return "\n".join(lines)
+
+
+def _of_system(system: System) -> str:
     lines = [system.name, system.family, system.doc or "", system.source]
     for hyper in system.hyperparameters:
         alias = (hyper.alias.name, hyper.alias.position) if hyper.alias else None
-        own = (hyper.name, hyper.owner, hyper.local_name, alias, hyper.doc, hyper.part)
+        own = (hyper.name, hyper.owner, hyper.local_name, alias, hyper.doc, hyper.part,
+               hyper.begins)  # fmt: skip
         lines.append(f"hyper {own} {_maybe(hyper.default)} {hyper.domain}")
     for state in system.states:
         kept = (state.name, state.kind.name, state.part, state.storage)

@@ -18,7 +18,9 @@ from optdsl.program.streams import drop_unused, name_output, name_points
 from optdsl.program.verify import verify, verify_system
 
 
-def lower(system: System, mode: Mode = "function") -> Program | None:
+def lower(
+    system: System, mode: Mode = "function", *, kept: frozenset[str] = frozenset()
+) -> Program | None:
     """Return the program of one step of `system`, or None where `mode` has none.
 
     Args:
@@ -27,6 +29,7 @@ def lower(system: System, mode: Mode = "function") -> Program | None:
             which they are taken; "function" where the program asks for them and
             the arrays hold theta; "iterate" for the theta of a stored point; "evaluate" for
             the point at which the model is evaluated, where the arrays hold theta.
+        kept: names that are computed although nothing here may depend on them.
 
     Returns:
         The program, verified. None for "ready" where no change of variables makes
@@ -45,12 +48,18 @@ def lower(system: System, mode: Mode = "function") -> Program | None:
     if written is None:
         return None
     complete = _sound(name_output(name_points(written)))
-    live = _sound(drop_unused(complete, numbers=mode in ("ready", "function")))
+    live = _sound(drop_unused(complete, numbers=mode in ("ready", "function"), kept=kept))
     named = name_numbers(live)
     _sound(named.system)
     program = arrange(system, named, mode)
     verify(program)
     return program
+
+
+def live_names(system: System) -> frozenset[str]:
+    """Return the equations of `system` that what a step gives or stores depends on."""
+    live = drop_unused(name_output(name_points(system)))
+    return frozenset(equation.name for equation in live.equations)
 
 
 def _sound(system: System) -> System:

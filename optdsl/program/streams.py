@@ -95,13 +95,17 @@ def _inserted(equations: tuple[Equation, ...], new: Equation) -> tuple[Equation,
     return (*equations[:place], new, *equations[place:])
 
 
-def drop_unused(system: System, numbers: bool = True) -> System:
-    """Return `system` with only the equations and gradients that what it stores depends on."""
+def drop_unused(system: System, numbers: bool = True, kept: frozenset[str] = frozenset()) -> System:
+    """Return `system` with only the equations and gradients that what it stores depends on.
+
+    Those that are `kept` stay too.
+    """
     equations = {each.name: each.value for each in system.equations}
     points = {each.name: each.point for each in system.gradients}
     losses = system.losses
     live: set[str] = set()
     pending: list[Expression] = list(_roots(system, numbers))
+    pending += [Value(each.name, each.kind) for each in system.equations if each.name in kept]
     while pending:
         for value in values(pending.pop()):
             if value.offset == 0 and value.name not in live:
@@ -115,6 +119,20 @@ def drop_unused(system: System, numbers: bool = True) -> System:
         equations=tuple(each for each in system.equations if each.name in live),
         gradients=tuple(each for each in system.gradients if each.name in live),
     )
+
+
+def names_needed(system: System, expression: Expression) -> set[str]:
+    """Return every name that `expression` depends on within a step of `system`."""
+    equations = {each.name: each.value for each in system.equations}
+    found: set[str] = set()
+    pending = [expression]
+    while pending:
+        for value in values(pending.pop()):
+            if value.name not in found:
+                found.add(value.name)
+                if value.offset == 0 and value.name in equations:
+                    pending.append(equations[value.name])
+    return found
 
 
 def _roots(system: System, numbers: bool) -> list[Expression]:

@@ -13,7 +13,7 @@ from optdsl.runtime.errors import GradientError
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Ask
 from optdsl.runtime.losses import read_loss
-from optdsl.runtime.plan import Plan
+from optdsl.runtime.plan import Plan, point_of
 from optdsl.runtime.snapshot import Snapshot
 from optdsl.runtime.structure import Structure
 
@@ -75,10 +75,12 @@ class Asker:
         """Return the arrays where a gradient is asked for, in the structure of the parameters."""
         everyone = range(self.structure.count)
         views = list(self._views("theta", everyone))
-        if ask.point != "theta":
-            at_point = self._views(ask.point, live.identities)
-            for index in live.identities:
-                views[index] = at_point[index]
+        for case, members in enumerate(live.by_case):
+            point = point_of(ask, case)
+            if point not in (None, "theta"):
+                at_point = self._views(point, members.identities)
+                for index in members.identities:
+                    views[index] = at_point[index]
         return self.structure.unflatten(views)
 
     def _views(self, name: str, indices: Iterable[int]) -> list[Array | None]:
@@ -94,7 +96,8 @@ class Asker:
 
     def take(self, ask: Ask, given: list[Any]) -> tuple[int, ...]:
         """Make `given` the gradients of this phase; return which tensors have one."""
-        points = self.engine.tensors.point_extents(ask.point)
+        names = dict.fromkeys(ask.points or (ask.point,))
+        points = [self.engine.tensors.point_extents(name) for name in names if name is not None]
         return self._intakes[ask.gradient].take(given, points)
 
 
@@ -131,7 +134,7 @@ class _Turn:
         loss, flat = self._call(ask, live)
         self._read(ask, loss)
         present = set(self.asker.take(ask, flat))
-        for index in live.identities:
+        for index in _asked(ask, live):
             if index not in present:
                 label = self.asker.structure.labels[index]
                 raise GradientError(
@@ -146,6 +149,16 @@ class _Turn:
     def _call(self, ask: Ask, live: Selection) -> tuple[Any, list[Any]]:
         loss, gradients = split_loss(self.function(self.asker.points(ask, live)))
         return loss, self.asker.structure.flatten(gradients)
+
+
+def _asked(ask: Ask, live: Selection) -> list[int]:
+    """Return the tensors of the cases that ask for this gradient."""
+    return [
+        index
+        for case, members in enumerate(live.by_case)
+        if point_of(ask, case) is not None
+        for index in members.identities
+    ]
 
 
 def split_loss(result: Any) -> tuple[Any, Any]:

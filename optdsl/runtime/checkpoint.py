@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from optdsl.runtime.cases import ONLY, belongs, due
 from optdsl.runtime.cohorts import Cohort, Cohorts
 from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import CheckpointError, RuntimeRefusal
@@ -46,13 +47,13 @@ def dump(holder: Holder, mode: str | None, copy: bool) -> dict[str, Any]:
             slot.name: {
                 str(index): array.copy() if copy else array
                 for index, array in enumerate(tensors.stream(slot.name))
-                if array is not None and tensors.started[index]
+                if array is not None and tensors.holds(slot, index)
             }
             for slot in tensors.entry_states
         },
         "tensor": tensors.tensor[:, : len(tensors.tensor_states)].copy(),
         "everything": tensors.everything[: len(tensors.all_states)].copy(),
-        "all_started": int(tensors.all_started),
+        "all_started": tensors.all_started,
         **({} if engine.layout.seed is None else {"seed": tensors.seed}),
     }
 
@@ -79,7 +80,7 @@ def _dump_cohort(cohort: Cohort) -> dict[str, Any]:
         "group": cohort.group,
         "members": np.array(cohort.members, dtype=np.int64),
         "clocks": list(cohort.clocks),
-        "started": int(cohort.started),
+        "started": cohort.started,
         "step_state": cohort.step_state.copy(),
         "reading": cohort.reading.state_dict(),
     }
@@ -124,13 +125,13 @@ def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Str
         named = bool(labels) and labels[0].startswith("`")
         names = tuple(label[1:-1] for label in labels) if named else None
         shapes = [tuple(int(n) for n in shape) for shape in state["shapes"]]
+        structure = Structure([Part(names, len(labels), "")])
+        engine.tensors.labels = structure.labels
+        engine.tensors.names = structure.names
         if labels:
             engine.add(0, shapes, np.dtype(state["dtype"]), settings)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError("this is not a state of a transform") from error
-    structure = Structure([Part(names, len(labels), "")])
-    engine.tensors.labels = structure.labels
-    engine.tensors.names = structure.names
     return structure
 
 
@@ -188,7 +189,7 @@ def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
             stream[index] = array.copy()
     _fill(new.tensor[:, : len(new.tensor_states)], state["tensor"])
     _fill(new.everything[: len(new.all_states)], state["everything"])
-    new.all_started = bool(state["all_started"])
+    new.all_started = int(state["all_started"])
     if new.layout.seed is not None:
         new.sow(checked_seed(state["seed"]))
     return new
@@ -210,6 +211,7 @@ def _restored_cohorts(
     names = [settings.names for settings in holder.settings]
     count = len(engine.tensors.shapes)
     group_of = {i: cohort.group for cohort in engine.cohorts.items for i in cohort.members}
+    cases_of = {i: cohort.accepted for cohort in engine.cohorts.items for i in cohort.members}
     cohorts = Cohorts(engine.layout)
     cohorts.of_tensor = np.full(count, -1, dtype=np.int64)
     for stored in state["cohorts"]:
@@ -218,11 +220,15 @@ def _restored_cohorts(
         if any(group_of[member] != group for member in members):
             raise CheckpointError(f"the stored state has other parameters in group {group}")
         reading = Reading.restored(Settings(names[group], sources[group]), stored["reading"])
-        cohort = Cohort(group, members, engine.layout.parts, reading)
-        cohort.clocks = [int(clock) for clock in stored["clocks"]]
-        cohort.started = bool(stored["started"])
-        if len(cohort.clocks) != engine.layout.parts or min(cohort.clocks) < 0:
+        clocks = [int(clock) for clock in stored["clocks"]]
+        if len(clocks) != engine.layout.parts or min(clocks) < 0:
             raise CheckpointError("the stored state is damaged: its clocks do not fit")
+        accepted = cases_of[members[0]] if members else ONLY
+        if any(cases_of[member] != accepted for member in members):
+            raise CheckpointError("the stored state is damaged: a cohort mixes the rules chosen")
+        case, clocks = due(engine.layout, accepted, None, clocks)
+        cohort = Cohort(group, members, clocks, reading, accepted, case)
+        cohort.started = int(stored["started"])
         cohorts.append(cohort)
         _fill(cohort.step_state, stored["step_state"])
     if sorted(m for cohort in cohorts.items for m in cohort.members) != list(range(count)):
@@ -235,7 +241,9 @@ def _check_started(engine: Engine, state: Mapping[str, Any], cohorts: Cohorts) -
     for slot in engine.tensors.entry_states:
         stored = {int(key) for key in state["entries"][slot.name]}
         for cohort in cohorts.items:
-            if cohort.started and not stored.issuperset(cohort.members):
+            kept = cohort.started > 0 and belongs(slot, cohort.started - 1)
+            kept = kept and belongs(slot, cohort.case)
+            if kept and not stored.issuperset(cohort.members):
                 raise CheckpointError(
                     f"the stored state is damaged: arrays of `{slot.name}` are missing"
                 )

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from optdsl.runtime.arrays import Array
+from optdsl.runtime.cases import due
 from optdsl.runtime.cohorts import Cohort, Cohorts
 from optdsl.runtime.errors import HyperparameterError
+from optdsl.runtime.facts import Facts
 from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.inputs import checked_inputs
 from optdsl.runtime.layout import Ask, Guard, Layout, Numbers, Scalars
-from optdsl.runtime.plan import Plan, Work
+from optdsl.runtime.plan import CommonWork, Plan, Work
 from optdsl.runtime.tensors import Tensors
 from optdsl.runtime.values import shown_name
 
@@ -27,6 +29,7 @@ class Selection:
         self.identities = identities
         self.cohorts: list[Cohort] = []
         self.version = -1
+        self.by_case: list[Selection] = []
         self.tables: dict[tuple[str, ...], tuple[int, Any]] = {}
         self.partials: dict[tuple[int, int], Numbers] = {}
 
@@ -47,6 +50,8 @@ class Engine:
         self.cohorts = Cohorts(layout)
         self.moving = 0
         self._selections: dict[tuple[int, ...], Selection] = {}
+        self._changes = any(case.windows for case in layout.cases)
+        self._remembered = 8 * (1 + len(layout.cases))
         self._uniform = tuple(
             i for i, slot in enumerate(layout.hyperparameters) if slot.name in layout.uniform
         )
@@ -56,7 +61,9 @@ class Engine:
     ) -> None:
         """Take in the tensors of a new group."""
         self.tensors.add(shapes, dtype)
-        self.cohorts.add(group, len(shapes), settings)
+        names = self.tensors.names[len(self.tensors.shapes) - len(shapes) :]
+        facts = [Facts(shape, name) for shape, name in zip(shapes, names, strict=False)]
+        self.cohorts.add(group, facts, settings)
         self.forget_tables()
 
     def replace(self, tensors: Tensors, cohorts: Cohorts) -> None:
@@ -81,13 +88,28 @@ class Engine:
         """Return the selection of these tensors, with cohorts that hold them and no others."""
         selection = self._selections.get(identities)
         if selection is None:
-            if len(self._selections) >= 8:
+            if len(self._selections) >= self._remembered:
                 self._selections.clear()
             selection = self._selections[identities] = Selection(identities)
         if selection.version != self.cohorts.version:
             selection.cohorts = self.cohorts.apart(identities)
             selection.version = self.cohorts.version
+            selection.by_case = self._by_case(selection)
         return selection
+
+    def _by_case(self, selection: Selection) -> list[Selection]:
+        """Return the tensors of each case, as selections of their own."""
+        cases = {cohort.case for cohort in selection.cohorts}
+        if len(cases) < 2:
+            whole = next(iter(cases), 0)
+            count = max(1, len(self.layout.cases))
+            return [selection if case == whole else NOBODY for case in range(count)]
+        case_of = {i: cohort.case for cohort in selection.cohorts for i in cohort.members}
+        return [
+            self.select(members) if members else NOBODY
+            for case in range(len(self.layout.cases))
+            for members in [tuple(i for i in selection.identities if case_of[i] == case)]
+        ]
 
     def give(self, inputs: Mapping[str, Any]) -> None:
         """Let what is handed in wait for the next step of every tensor.
@@ -118,17 +140,18 @@ class Engine:
         if self._uniform and len(selection.cohorts) > 1:
             self._check_uniform(selection.cohorts)
         for cohort in selection.cohorts:
-            if not cohort.started:
+            if cohort.started != cohort.case + 1:
                 self._start(cohort)
 
     def _check_uniform(self, cohorts: list[Cohort]) -> None:
-        first = cohorts[0]
         for index in self._uniform:
+            slot = self.layout.hyperparameters[index]
+            readers = [c for c in cohorts if not slot.cases or c.case in slot.cases]
+            first = readers[0] if readers else cohorts[0]
             expected = first.reading.hyper[index]
-            for cohort in cohorts[1:]:
+            for cohort in readers[1:]:
                 value = cohort.reading.hyper[index]
                 if value != expected:
-                    slot = self.layout.hyperparameters[index]
                     here, there = (
                         f"group {c.group} at step {c.clocks[slot.part] + 1}"
                         for c in (first, cohort)
@@ -142,9 +165,9 @@ class Engine:
     def _start(self, cohort: Cohort) -> None:
         hyper = cohort.reading.hyper
         for index in cohort.members:
-            self.tensors.start(index, hyper)
-        if not self.tensors.all_started:
-            self.tensors.start_everything(hyper)
+            self.tensors.start(index, hyper, cohort.case)
+        if self.tensors.all_states:
+            self.tensors.start_everything(hyper, cohort.case)
         self.cohorts.start(cohort)
 
     def run(self, plan: Plan, selection: Selection, ask: Asking | None = None) -> list[Selection]:
@@ -152,30 +175,46 @@ class Engine:
 
         Clocks stand still until `commit`.
         """
-        for name in plan.buffers:
-            self.tensors.buffer(name, selection.identities)
-        live = selection
-        taken = [selection] * self.layout.parts
+        lives = list(selection.by_case)
+        for names, live in zip(plan.buffers, lives, strict=True):
+            for name in names:
+                self.tensors.buffer(name, live.identities)
+        taken = [[live] * self.layout.parts for live in lives]
         for step in plan.steps:
             kind = type(step)
             if kind is Work:
-                self._work(step, plan, live)  # type: ignore[arg-type]
+                live = lives[step.case]  # type: ignore[union-attr]
+                if live.identities:
+                    self._work(step, plan, live)  # type: ignore[arg-type]
             elif kind is Scalars:
                 part, function = step.part, step.function  # type: ignore[union-attr]
-                for c in live.cohorts:
+                for c in lives[step.case].cohorts:  # type: ignore[union-attr]
                     function(float(c.clocks[part] + 1), c.reading.hyper, c.step_state, c.scalars)
+            elif isinstance(step, CommonWork):
+                self._common(step, plan, lives)
             elif isinstance(step, Guard):
-                live = self._guarded(step, live)
+                live = lives[step.case] = self._guarded(step, lives[step.case])
                 for part in range(step.part + 1, self.layout.parts):
-                    taken[part] = live
-                if not live.identities:
+                    taken[step.case][part] = live
+                if not any(each.identities for each in lives):
                     break
             elif isinstance(step, Ask):
                 assert ask is not None
-                ask(step, live)
-        return taken
+                ask(step, self._united(lives))
+        return [self._united(list(lives)) for lives in zip(*taken, strict=True)]
+
+    def _united(self, lives: list[Selection]) -> Selection:
+        """Return the tensors of all cases together."""
+        present = [live for live in lives if live.identities]
+        if len(present) < 2:
+            return present[0] if present else NOBODY
+        return self.select(tuple(sorted(i for live in present for i in live.identities)))
 
     def _work(self, work: Work, plan: Plan, live: Selection) -> None:
+        self._call(work, *self._table(work, plan, live))
+
+    def _table(self, work: Work, plan: Plan, live: Selection) -> tuple[Any, Numbers]:
+        """Return the table that `work` runs over, and its partial sums."""
         entry = live.tables.get(work.streams)
         if entry is None or (entry[0] >= 0 and entry[0] != self.moving):
             entry = live.tables[work.streams] = self._bound(work, plan, live, entry)
@@ -184,11 +223,29 @@ class Engine:
         partials = live.partials.get(shape)
         if partials is None:
             partials = live.partials[shape] = np.zeros(shape)
+        return table, partials
+
+    def _call(self, work: Work, table: Any, partials: Numbers) -> None:
         cohorts = self.cohorts
         tensors = self.tensors
         work.function(
             table, cohorts.of_tensor, cohorts.scalars, tensors.tensor, tensors.everything, partials
         )
+
+    def _common(self, common: CommonWork, plan: Plan, lives: list[Selection]) -> None:
+        """Compute numbers for the tensors of several cases from the partial sums of each."""
+        tables, columns = [], []
+        first: Work | None = None
+        for work, places in zip(common.works, common.columns, strict=True):
+            live = lives[work.case]
+            if live.identities:
+                first = first or work
+                table, partials = self._table(work, plan, live)
+                tables.append(table)
+                columns.append(partials[:, list(places)])
+        if first is not None:
+            assert self.layout.join is not None
+            self._call(first, self.layout.join(tables), np.concatenate(columns))
 
     def _bound(
         self, work: Work, plan: Plan, live: Selection, stale: tuple[int, Any] | None
@@ -219,8 +276,12 @@ class Engine:
         rest = tuple(i for i in live.identities if i not in held)
         return self.select(rest) if rest else NOBODY
 
-    def commit(self, taken: list[Selection]) -> None:
-        """Move the clocks on: the step has been taken."""
+    def commit(self, taken: list[Selection], iterate: Plan | None = None) -> None:
+        """Move the clocks on: the step has been taken.
+
+        Tensors whose rule ends with it go on to the next. Where the arrays hold the point
+        of its next gradient, `iterate` finds theta for them.
+        """
         for part, selection in enumerate(taken):
             if not selection.identities:
                 continue
@@ -230,15 +291,36 @@ class Engine:
                 clock = cohort.clocks[part] = cohort.clocks[part] + 1
                 if cohort.reading.attentive:
                     cohort.reading.commit(part, clock)
+        for cohort in self.cohorts.items if self._changes else ():
+            case, clocks = due(self.layout, cohort.accepted, cohort.case, cohort.clocks)
+            if case != cohort.case:
+                self._enter(cohort, case, clocks, iterate)
 
-    def look(self, plan: Plan, buffer: str, moved: bool = False) -> list[Array | None]:
+    def _enter(self, cohort: Cohort, case: int, clocks: list[int], iterate: Plan | None) -> None:
+        """Let the tensors of a cohort go on with another rule, at theta."""
+        if iterate is not None and cohort.started:
+            for index, array in enumerate(self.look(iterate, "iterate", among=cohort)):
+                if array is not None:
+                    theta = self.tensors.stream("theta")[index]
+                    assert theta is not None
+                    theta[...] = array
+        for index in cohort.members:
+            self.tensors.leave(index, case)
+        self.cohorts.enter(cohort, case, clocks)
+        self.forget_tables()
+
+    def look(
+        self, plan: Plan, buffer: str, moved: bool = False, among: Cohort | None = None
+    ) -> list[Array | None]:
         """Run a plan that moves nothing; return what it wrote to `buffer`.
 
-        None for tensors that took no step yet; with `moved`, none in the last part.
+        None for tensors that took no step yet; with `moved`, none in the last part. With
+        `among`, only tensors of that cohort are looked at.
         """
         tensors, cohorts = self.tensors, self.cohorts
         seen = [c for c in cohorts.items if c.started and (c.clocks[-1] or not moved)]
-        ids = tuple(i for c in seen for i in c.members)
+        seen = [c for c in seen if among in (None, c) and self._has_begun(c, plan, moved)]
+        ids = {i for c in seen for i in c.members}
         if not ids:
             return [None] * len(tensors.shapes)
         selection = self.select(tuple(sorted(ids)))
@@ -252,5 +334,21 @@ class Engine:
             for reading, hyper in readings:
                 reading.hyper = hyper
             tensors.tensor[:], tensors.everything[:], cohorts.step_state[:] = kept
-        written = tensors.stream(buffer)
-        return [array if i in ids else None for i, array in enumerate(written)]
+        found: list[Array | None] = [None] * len(tensors.shapes)
+        for names, live in zip(plan.buffers, selection.by_case, strict=True):
+            for index in live.identities if buffer in names else ():
+                found[index] = tensors.stream(buffer)[index]
+        return found
+
+    def _has_begun(self, cohort: Cohort, plan: Plan, moved: bool) -> bool:
+        """Has the rule of these tensors taken a step, or does `plan` read what has long begun?
+
+        Where a rule has just ended, the arrays hold theta and what they shared goes on.
+        """
+        if cohort.started == cohort.case + 1:
+            return True
+        states = {slot.name for slot in self.tensors.entry_states}
+        works = (s for s in plan.steps if isinstance(s, Work) and s.case == cohort.case)
+        read = {name for work in works for name in work.streams if name in states}
+        present = (self.tensors.stream(n)[i] is not None for n in read for i in cohort.members)
+        return moved and bool(read) and all(present)

@@ -46,6 +46,7 @@ class Inbox:
         self.last: dict[int, float] = {}
         self.waiting: dict[int, float] = {}
         self.deaf = False
+        self.case = 0
         self._before: dict[int, float] = {}
 
     def give(self, inputs: Mapping[str, float]) -> None:
@@ -67,6 +68,8 @@ class Inbox:
         """
         waiting = {} if self.deaf else self.waiting
         for index, slot in enumerate(self.slots):
+            if not self._is_read(slot):
+                continue
             if slot.needed and index not in waiting and index not in self.last:
                 raise StepError(
                     f"{self.owner} reads its input `{slot.known_as}`, which has not come yet: "
@@ -81,13 +84,19 @@ class Inbox:
         """Note that a step of `part` has seen what waited."""
         if self.deaf:
             return
-        for index in [i for i in self.waiting if self.slots[i].part == part]:
+        slots = self.slots
+        seen = [i for i in self.waiting if slots[i].part == part and self._is_read(slots[i])]
+        for index in seen:
             self.last[index] = self.waiting.pop(index)
         self._before = dict(self.waiting)
+
+    def _is_read(self, slot: InputSlot) -> bool:
+        return not slot.cases or self.case in slot.cases
 
     def copy(self) -> Inbox:
         """Return an inbox that holds the same."""
         new = Inbox(self.owner, self.slots, self.place)
+        new.case = self.case
         new.last, new.waiting, new._before = dict(self.last), dict(self.waiting), self._before
         return new
 

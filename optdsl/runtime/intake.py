@@ -27,10 +27,10 @@ class Intake:
         self._identities: tuple[int, ...] = ()
         self._tensors = engine.tensors
 
-    def take(self, given: list[Any], points: Extents | None = None) -> tuple[int, ...]:
+    def take(self, given: list[Any], points: list[Extents] | None = None) -> tuple[int, ...]:
         """Make `given` the gradients; return which tensors have one.
 
-        `points` is where a function was asked: what shares memory with a point or with a
+        `points` are where a function was asked: what shares memory with a point or with a
         parameter is copied then. Without it, that is refused.
 
         Raises:
@@ -71,7 +71,7 @@ class Intake:
             for ref, array in zip(seen, given, strict=True)
         )
 
-    def _fitted(self, given: list[Any], points: Extents | None) -> list[Array | None]:
+    def _fitted(self, given: list[Any], points: list[Extents] | None) -> list[Array | None]:
         tensors = self.engine.tensors
         fitted: list[Array | None] = []
         for index, array in enumerate(given):
@@ -87,8 +87,8 @@ class Intake:
             fitted.append(fit)
         return fitted
 
-    def _is_shared(self, array: Array, points: Extents) -> bool:
-        known = [each for each in (points, self.engine.tensors.extents) if each is not None]
+    def _is_shared(self, array: Array, points: list[Extents]) -> bool:
+        known = [e for e in (*points, self.engine.tensors.extents) if e is not None]
         if all(each.apart_from(array) for each in known):
             return False
         return any(each.touching(array) is not None for each in known)

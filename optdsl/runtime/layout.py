@@ -19,6 +19,10 @@ Arrays that the functions share, all float64 unless they hold tensors:
     cohort      int64, one a tensor: its row in `scalars`
 
 A cohort is the tensors of one group that have taken the same steps.
+
+A rule may choose between several, tensor by tensor or step by step. Each is a case, known by
+its number; a tensor is in one case at a time, and so is a cohort. A stage is for the tensors of
+its `case`; a hyperparameter, input or state belongs to `cases`, or to all where that is empty.
 """
 
 from __future__ import annotations
@@ -57,7 +61,8 @@ class HyperparameterSlot:
     `default` is a number, None where a value must be given, or a function
     `(t, hyper) -> float` where the spec gives a formula. `alias_position`
     counts from 1 within a tuple such as `betas`. `ahead` says that its value one
-    step ahead is read too. `part` is the part whose steps a schedule of it counts.
+    step ahead is read too. `part` is the part whose steps a schedule of it counts,
+    from 1 in the step after the first `begins`.
     """
 
     name: str
@@ -74,6 +79,8 @@ class HyperparameterSlot:
     doc: str = ""
     part: int = 0
     ahead: bool = False
+    begins: int = 0
+    cases: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ class InputSlot:
     part: int = 0
     needed: bool = False
     doc: str = ""
+    cases: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,7 @@ class StateSlot:
     start: Callable[[Any, Numbers], Any]
     part: int = 0
     storage: str | None = None
+    cases: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,7 @@ class Scalars:
 
     part: int
     function: Callable[[float, Numbers, Numbers, Numbers], None]
+    case: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,7 @@ class Pass:
     function: Callable[..., None]
     reductions: int = 0
     writes: tuple[str, ...] = ()
+    case: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,14 +152,43 @@ class Combine:
 
     part: int
     function: Callable[..., None]
+    case: int = 0
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of one case in a `Together`.
+
+    `function` is what a `Combine` has; it folds the reductions in `columns` of the pass of
+    this case before it.
+    """
+
+    case: int
+    function: Callable[..., None]
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Numbers for the tensors of several cases together.
+
+    The function of the first case that has tensors folds the partial sums of all of them.
+    """
+
+    part: int
+    shares: tuple[Share, ...]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Ask for `gradient` at the arrays of stream `point` ("theta" or a buffer)."""
+    """Ask for `gradient` at the arrays of stream `point` ("theta" or a buffer).
+
+    Where there are cases, `points` has one for each, or None for one that does not ask.
+    """
 
     gradient: str
-    point: str
+    point: str = "theta"
+    points: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,9 +201,26 @@ class Guard:
     part: int
     kind: Literal["step", "all", "tensor"]
     slot: int
+    case: int = 0
 
 
-Stage: TypeAlias = Scalars | Pass | Combine | Ask | Guard
+Stage: TypeAlias = Scalars | Pass | Combine | Together | Ask | Guard
+
+
+@dataclass(frozen=True)
+class CaseSlot:
+    """A rule that a tensor may take: if `accepts(facts)`, in the steps of `windows`.
+
+    A window `(part, after, until)` holds from the step of `part` that follows the first
+    `after` to number `until`, or for good where that is None. `kept` has for each case the parts
+    that go on counting their steps where a tensor comes here from it; others begin anew.
+    """
+
+    name: str
+    parts: int
+    accepts: Callable[[Any], bool]
+    windows: tuple[tuple[int, int, int | None], ...] = ()
+    kept: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,7 +239,7 @@ class Layout:
     `result` is the slot in `scalars` of what a schedule gives, `results` are the names and
     slots where that is more than one number; `losses` are gradients whose loss is read, and
     where in `everything` it goes; `output` is the buffer that
-    holds what a transform gives.
+    holds what a transform gives. `join` makes one table of several, for rules with `cases`.
     """
 
     name: str
@@ -206,6 +263,8 @@ class Layout:
     evaluate: tuple[Stage, ...] | None = None
     losses: tuple[tuple[str, int], ...] = ()
     uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
+    cases: tuple[CaseSlot, ...] = ()
+    join: Callable[[Sequence[Any]], Any] | None = None
     seed: int | None = None  # for a rule that draws: where `everything` holds the seed's words
     fingerprint: str = ""
     target: str = "reference"

@@ -114,13 +114,13 @@ class Optimizer:
             added.append((new, parameters, settings))
             arrays += new
         extents = check_parameters(arrays, structure.labels)
+        tensors = self._engine.tensors
+        tensors.labels, tensors.names = structure.labels, structure.names
         for new, parameters, settings in added:
             if new:
                 shapes = [array.shape for array in new]
                 self._engine.add(len(self._groups), shapes, new[0].dtype, settings)
             self._groups.append(Group(settings, parameters))
-        tensors = self._engine.tensors
-        tensors.labels, tensors.names = structure.labels, structure.names
         tensors.extents = extents
         tensors.put("theta", arrays)
         self._structure = structure
@@ -220,7 +220,7 @@ class Optimizer:
             engine.prepare(selection)
             self._set_mode("ready")
             taken = engine.run(plan, selection)
-            engine.commit(taken)
+            engine.commit(taken, self._iterate)
         finally:
             self._intake.release()
         return self._result(taken, len(identities), loss)

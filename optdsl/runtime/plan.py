@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from optdsl.runtime.layout import Ask, Combine, Guard, Layout, Pass, Scalars, Stage
+from optdsl.runtime.layout import Ask, Combine, Guard, Layout, Pass, Scalars, Stage, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +17,33 @@ class Work:
     function: Callable[..., None]
     streams: tuple[str, ...]
     reductions: int
+    case: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommonWork:
+    """A `Together`: for each case that has a share in it, its work and the columns to fold."""
+
+    works: tuple[Work, ...]
+    columns: tuple[tuple[int, ...], ...]
+
+
+Step: TypeAlias = Scalars | Work | CommonWork | Ask | Guard
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Stages in order.
 
-    `gradients` are the streams that come from outside; `buffers` those of one step's length.
+    `gradients` are the streams that come from outside; `buffers` those of one step's length,
+    for each case.
     `kept` are gradients that a pass reads after another was asked for, `exposed` the
     states (and "theta") that are written while a gradient is still to be asked for.
     """
 
-    steps: tuple[Scalars | Work | Ask | Guard, ...]
+    steps: tuple[Step, ...]
     gradients: frozenset[str]
-    buffers: tuple[str, ...]
+    buffers: tuple[tuple[str, ...], ...]
     kept: frozenset[str]
     exposed: tuple[str, ...]
 
@@ -39,29 +53,50 @@ def make_plan(layout: Layout, stages: tuple[Stage, ...], given: tuple[str, ...] 
     gradients = {*given, *(stage.gradient for stage in stages if isinstance(stage, Ask))}
     entry_states = {state.name for state in layout.states if state.kind == "entry"}
     known = {"theta", *gradients, *entry_states}
-    named = [name for s in stages if isinstance(s, Pass) for name in s.streams]
-    named += [stage.point for stage in stages if isinstance(stage, Ask)]
-    buffers = tuple(dict.fromkeys(name for name in named if name not in known))
     return Plan(
         tuple(_resolved(stages, index) for index in range(len(stages))),
         frozenset(gradients),
-        buffers,
+        tuple(_buffers(stages, case, known) for case in range(max(1, len(layout.cases)))),
         _kept(stages),
         _exposed(stages, entry_states | {"theta"}),
     )
 
 
-def _resolved(stages: tuple[Stage, ...], index: int) -> Scalars | Work | Ask | Guard:
+def _buffers(stages: tuple[Stage, ...], case: int, known: set[str]) -> tuple[str, ...]:
+    named = [n for s in stages if isinstance(s, Pass) and s.case == case for n in s.streams]
+    named += [point_of(stage, case) or "theta" for stage in stages if isinstance(stage, Ask)]
+    return tuple(dict.fromkeys(name for name in named if name not in known))
+
+
+def point_of(ask: Ask, case: int) -> str | None:
+    """Return the stream at which tensors of a case are asked for a gradient, None if nowhere."""
+    return ask.points[case] if ask.points else ask.point
+
+
+def _resolved(stages: tuple[Stage, ...], index: int) -> Step:
     stage = stages[index]
     if isinstance(stage, Pass):
-        return Work(stage.part, stage.function, stage.streams, stage.reductions)
+        return Work(stage.part, stage.function, stage.streams, stage.reductions, stage.case)
     if isinstance(stage, Combine):
-        before = [s for s in stages[:index] if isinstance(s, Pass)]
-        behind = [s for s in stages[index:] if isinstance(s, Pass)]
-        over = before[-1] if before else behind[0] if behind else None
-        streams, reductions = (over.streams, over.reductions) if over else ((), 0)
-        return Work(stage.part, stage.function, streams, reductions)
+        return _over_pass(stages, index, stage.part, stage.function, stage.case)
+    if isinstance(stage, Together):
+        works = (
+            _over_pass(stages, index, stage.part, share.function, share.case)
+            for share in stage.shares
+        )
+        return CommonWork(tuple(works), tuple(share.columns for share in stage.shares))
     return stage
+
+
+def _over_pass(
+    stages: tuple[Stage, ...], index: int, part: int, function: Callable[..., None], case: int
+) -> Work:
+    """Return the work of folding what the pass before it left, or else on the pass behind."""
+    before = [s for s in stages[:index] if isinstance(s, Pass) and s.case == case]
+    behind = [s for s in stages[index:] if isinstance(s, Pass) and s.case == case]
+    over = before[-1] if before else behind[0] if behind else None
+    streams, reductions = (over.streams, over.reductions) if over else ((), 0)
+    return Work(part, function, streams, reductions, case)
 
 
 def _kept(stages: tuple[Stage, ...]) -> frozenset[str]:

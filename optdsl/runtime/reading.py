@@ -29,6 +29,7 @@ class Reading:
         width = len(slots) + len(self.ahead)
         self.inbox = Inbox(settings.names.owner, settings.names.inputs, width)
         self.hyper: Numbers = np.zeros(width + 2 * len(self.inbox.slots))
+        self.case = 0
         self.attentive = True  # is there something to do when a step has been taken?
         self.promised: dict[int, tuple[int, float]] = {}
         self._cursors: dict[int, tuple[Scheduled, Cursor]] = {}
@@ -51,6 +52,8 @@ class Reading:
     def _refresh(self) -> None:
         dynamic, formulas = [], []
         for index, source in enumerate(self.settings.sources):
+            if not self._is_read(index):
+                continue
             if source is None:
                 formulas.append(index)
             elif isinstance(source, float):
@@ -63,6 +66,17 @@ class Reading:
         self._cursors = {i: p for i, p in kept.items() if p[0] is self.settings.sources[i]}
         self._generation = self.settings.generation
         self.attentive = bool(self.ahead or self.inbox.slots or self._listening())
+
+    def enter(self, case: int) -> None:
+        """Read from now on what a step of this case needs."""
+        if case != self.case:
+            self.case = self.inbox.case = case
+            self._generation = -1
+
+    def _is_read(self, index: int) -> bool:
+        """Does the case read this hyperparameter?"""
+        cases = self.slots[index].cases
+        return not cases or self.case in cases
 
     def _read_moving(self, clocks: Sequence[int]) -> None:
         hyper, slots, sources = self.hyper, self.slots, self.settings.sources
@@ -94,7 +108,7 @@ class Reading:
             source = sources[index]
             if isinstance(source, float):
                 later[index] = source
-            elif source is not None:
+            elif source is not None and self._is_read(index):
                 slot = self.slots[index]
                 later[index] = self._value(index, slot, clocks[slot.part] + 2)
         self._fill_formulas(later, clocks, 2)
@@ -109,16 +123,18 @@ class Reading:
             for index in self._formulas:
                 slot = self.slots[index]
                 assert callable(slot.default)
-                hyper[index] = slot.default(float(clocks[slot.part] + offset), hyper)
+                t = clocks[slot.part] + offset - slot.begins
+                hyper[index] = slot.default(float(t), hyper)
             if np.array_equal(before, hyper, equal_nan=True):
                 break
         for index in self._formulas:
             slot = self.slots[index]
-            t = clocks[slot.part] + offset
+            t = clocks[slot.part] + offset - slot.begins
             checked_number(slot, float(hyper[index]), f" by its default formula at step {t}")
 
     def _value(self, index: int, slot: HyperparameterSlot, t: int) -> float:
         source = self.settings.sources[index]
+        t -= slot.begins
         try:
             if isinstance(source, Scheduled):
                 value: Any = self._cursor(index, source).at(t)
@@ -145,7 +161,7 @@ class Reading:
         self.inbox.commit(part)
         for index, cursor in self._listening():
             if self.slots[index].part == part:
-                cursor.commit(clock)
+                cursor.commit(clock - self.slots[index].begins)
 
     # ----------------------------------------------------------------- inputs
 
@@ -199,6 +215,7 @@ class Reading:
     def copy(self) -> Reading:
         """Return a reading at the same place that goes on by itself."""
         new = Reading(self.settings)
+        new.enter(self.case)
         new.promised = dict(self.promised)
         new.inbox = self.inbox.copy()
         new._cursors = {i: (s, cursor.copy()) for i, (s, cursor) in self._cursors.items()}

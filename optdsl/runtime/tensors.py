@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from optdsl.runtime.arrays import Array, Extents
+from optdsl.runtime.cases import begins, belongs
 from optdsl.runtime.facts import Facts
 from optdsl.runtime.layout import Layout, Numbers, StateSlot
 
@@ -34,8 +35,8 @@ class Tensors:
         self.everything: Numbers = np.zeros(layout.everything)
         self.seed = 0
         self._buffer_extents: dict[str, Extents] = {}
-        self.started: list[bool] = []
-        self.all_started = False
+        self.started: list[int] = []  # 0, or one more than the case of the last step
+        self.all_started = 0  # one bit a state of kind "all"
 
     def sow(self, seed: int) -> None:
         """Let random numbers come from `seed`, which has 64 bits."""
@@ -49,7 +50,7 @@ class Tensors:
         self.dtype = dtype
         self._buffer_extents.clear()
         self.shapes.extend(shapes)
-        self.started.extend(False for _ in shapes)
+        self.started.extend(0 for _ in shapes)
         for stream in self.streams.values():
             stream.extend(None for _ in shapes)
         self.tensor = np.vstack([self.tensor, np.zeros((len(shapes), self.layout.tensor))])
@@ -77,10 +78,16 @@ class Tensors:
             return bfloat16
         return np.dtype(slot.storage)
 
-    def start(self, index: int, hyper: Numbers) -> None:
-        """Give the states of tensor `index` the values they have before its first step."""
+    def start(self, index: int, hyper: Numbers, case: int = 0) -> None:
+        """Give the states of tensor `index` the values they have before its first step.
+
+        They are those that begin with this case.
+        """
         theta = self.stream("theta")[index]
+        started = self.started[index]
         for slot in self.entry_states:
+            if not begins(slot, case, started):
+                continue
             value = slot.start(theta, hyper)
             stream = self.stream(slot.name)
             array = stream[index]
@@ -91,14 +98,28 @@ class Tensors:
         if self.tensor_states:
             facts = Facts(self.shapes[index], self.names[index])
             for column, slot in enumerate(self.tensor_states):
-                self.tensor[index, column] = slot.start(facts, hyper)
-        self.started[index] = True
+                if begins(slot, case, started):
+                    self.tensor[index, column] = slot.start(facts, hyper)
+        self.started[index] = case + 1
 
-    def start_everything(self, hyper: Numbers) -> None:
-        """Give the numbers for all tensors the values they have before the first step."""
+    def start_everything(self, hyper: Numbers, case: int = 0) -> None:
+        """Give the numbers for all tensors of a case the values they have before the first step."""
         for column, slot in enumerate(self.all_states):
-            self.everything[column] = slot.start(None, hyper)
-        self.all_started = True
+            if belongs(slot, case) and not self.all_started >> column & 1:
+                self.everything[column] = slot.start(None, hyper)
+                self.all_started |= 1 << column
+
+    def leave(self, index: int, case: int) -> None:
+        """Let go of the states of tensor `index` that its new case does not have."""
+        for slot in self.entry_states:
+            if not belongs(slot, case):
+                self.stream(slot.name)[index] = None
+
+    def holds(self, slot: StateSlot, index: int) -> bool:
+        """Has this state of tensor `index` begun, and is it still kept?"""
+        started = self.started[index]
+        present = self.stream(slot.name)[index] is not None
+        return present and started > 0 and belongs(slot, started - 1)
 
     def buffer(self, name: str, indices: Iterable[int]) -> None:
         """See that the buffer `name` has an array for each of `indices`."""

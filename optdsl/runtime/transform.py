@@ -122,11 +122,11 @@ class Transform:
                 raise GradientTypeError(
                     f"the gradient of {label} is {kind}: give a NumPy array of float32 or float64"
                 )
+        self._engine.tensors.labels = structure.labels
+        self._engine.tensors.names = structure.names
         if arrays:
             shapes = [array.shape for array in arrays]
             self._engine.add(0, shapes, arrays[0].dtype, self._settings)
-        self._engine.tensors.labels = structure.labels
-        self._engine.tensors.names = structure.names
         self._structure = structure
         return structure
 
