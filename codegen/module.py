@@ -114,6 +114,7 @@ class Writer:
         self.of = "" if case is None else f", case={case}"
 
     def layout(self) -> list[str]:
+        """Return the arguments of the layout, a line each."""
         unit, system = self.unit, self.unit.system
         stages = {
             mode: self._stages(program)
@@ -257,8 +258,9 @@ class Writer:
         fields |= _bounds(hyper.domain)
         fields |= {"doc": hyper.doc or "", "part": hyper.part, "ahead": hyper.name in self.ahead}
         fields |= {"begins": hyper.begins, "cases": cases}
-        defaults = {"begins": 0, "cases": (), "alias": None, "alias_position": None, "doc": "", "part": 0, "ahead": False,
-                    "whole": False, "low_open": True, "high_open": True}  # fmt: skip
+        defaults = {"alias": None, "alias_position": None, "doc": "", "part": 0, "ahead": False,
+                    "whole": False, "low_open": True, "high_open": True, "begins": 0,
+                    "cases": ()}  # fmt: skip
         rest = [f"{k}={_plain(v)}" for k, v in fields.items() if defaults.get(k, "?") != v]
         default = self._default(hyper)
         if default is not None:

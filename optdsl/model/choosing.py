@@ -68,6 +68,7 @@ def pipe_rules(first: Rule, second: Rule, span: Span | None, problems: Problems)
             span,
             "put the transform that skips before the brackets",
         )
+        problems.raise_if_any()
     first, second = _named(first), _named(second)
     first = apart(first, _names(second))
     shared = _shared(first) | _shared(second)
@@ -335,9 +336,9 @@ def _check_shared(rule: Alternatives, span: Span | None, problems: Problems) -> 
     families = {system.family for system in rule.systems}
     if len(families) > 1:
         return
-    for name in sorted(rule.shared):
+    for name in sorted(rule.shared - {"theta"}):
         equations = [e for system in rule.systems for e in system.equations if e.name == name]
-        if not equations or name == "theta":
+        if not equations:
             continue
         if len({e.kind for e in equations}) > 1:
             _refuse(name, "is of several kinds", span, problems)
@@ -357,5 +358,5 @@ def _refuse(name: str, what: str, span: Span | None, problems: Problems) -> None
         "differs-between-rules",
         f"`{name}` {what} between the rules that are chosen from",
         span,
-        "choose within each rule, or give both rules what they have in common",
+        "let it read what they have in common, or write a rule for each case",
     )

@@ -194,14 +194,7 @@ class _Composer:
 
     def chosen(self, expression: syntax.Conditional) -> Rule | None:
         """Return the rule that `A if p else B` is."""
-        if expression.otherwise is None:
-            self.problems.error(
-                "missing-else",
-                "some tensors would have no rule",
-                expression.span,
-                "say which rule the others take: `A if p else B`",
-            )
-            return None
+        assert expression.otherwise is not None  # the parser sees to it
         condition = predicate(expression.condition, self.problems)
         pair = self.alike(expression.value, expression.otherwise)
         if condition is None or pair is None:
