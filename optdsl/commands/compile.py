@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from optdsl.commands.files import write_text
-from optdsl.commands.rules import check_target, systems_by_module
+from optdsl.commands.rules import check_target, rules_by_module
 from optdsl.commands.terminal import out
 
 
@@ -32,17 +32,15 @@ def compile_(
     from optdsl.codegen import emit
 
     check_target(target)
-    systems = systems_by_module(rule)
-    texts = {module: (system, emit(system, target)) for module, system in systems.items()}
+    rules = rules_by_module(rule)
+    texts = {module: (each, emit(each, target)) for module, each in rules.items()}
     directory.mkdir(parents=True, exist_ok=True)
-    for module, (system, text) in texts.items():
+    for module, (each, text) in texts.items():
         path = directory / f"{module}.py"
         write_text(path, text)
-        out().print(
-            f"Wrote {path} ({system.family} {system.name}, target {target})", soft_wrap=True
-        )
+        out().print(f"Wrote {path} ({each.family} {each.name}, target {target})", soft_wrap=True)
         if not path.is_absolute() and all(
             part.isidentifier() for part in path.with_suffix("").parts
         ):
             dotted = ".".join(path.with_suffix("").parts)
-            out().print(f"  from {dotted} import {system.name}", soft_wrap=True)
+            out().print(f"  from {dotted} import {each.name}", soft_wrap=True)

@@ -14,7 +14,8 @@ from rich.text import Text
 from optdsl.commands.terminal import out, write
 
 if TYPE_CHECKING:
-    from optdsl.model.system import Hyperparameter, System
+    from optdsl.model import Rule
+    from optdsl.model.system import Hyperparameter
 
 _TABLE = re.compile(r"\\begin\{tabular\}.*?\n(.*?)\\end\{tabular\}", re.DOTALL)
 _ROW = re.compile(r"^(.+?) & \$\\?(?:sim )?(\d+)n?\$ & (\d+) \\\\ % (\w+)", re.MULTILINE)
@@ -45,7 +46,7 @@ def said_in_documents() -> dict[str, tuple[Said, ...]]:
     return found
 
 
-def costs(system: System) -> dict[str, Any]:
+def costs(rule: Rule) -> dict[str, Any]:
     """Return the memory and the hyperparameters of a rule, and what documents say of them.
 
     A document's number is compared with the hyperparameters other than epsilon: that keeps a
@@ -53,10 +54,10 @@ def costs(system: System) -> dict[str, Any]:
     """
     from optdsl.program import state_bytes
 
-    size, tunable = state_bytes(system), len(tunable_hyperparameters(system))
+    size, tunable = state_bytes(rule), len(tunable_hyperparameters(rule))
     return {
         "state_bytes_per_parameter": size,
-        "hyperparameter_count": len(system.hyperparameters),
+        "hyperparameter_count": len(rule.hyperparameters),
         "tunable_hyperparameter_count": tunable,
         "said": [
             {
@@ -66,14 +67,14 @@ def costs(system: System) -> dict[str, Any]:
                 "tunable_hyperparameter_count": said.hyperparameters,
                 "agrees": (said.bytes, said.hyperparameters) == (size, tunable),
             }
-            for said in said_in_documents().get(system.name, ())
+            for said in said_in_documents().get(rule.name, ())
         ],
     }
 
 
-def tunable_hyperparameters(system: System) -> list[Hyperparameter]:
-    """Return the hyperparameters of a system without those that only keep a division finite."""
-    return [each for each in system.hyperparameters if not _is_epsilon(each)]
+def tunable_hyperparameters(rule: Rule) -> list[Hyperparameter]:
+    """Return the hyperparameters of a rule without those that only keep a division finite."""
+    return [each for each in rule.hyperparameters if not _is_epsilon(each)]
 
 
 def _is_epsilon(hyper: Hyperparameter) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from optdsl.language import format_statement, syntax
+from optdsl.language import format_expression, format_statement, syntax
+from optdsl.language.expression_format import NOT
+from optdsl.language.trees import children
 from optdsl.model.inheritance import Lookup, flatten
 from optdsl.model.problems import Problems
-from optdsl.model.reading import nodes
 
 _SHOWN = (
     syntax.Index,
@@ -19,17 +21,50 @@ _SHOWN = (
 )
 
 
-def parts(definition: syntax.Definition, lookup: Lookup) -> Iterator[syntax.Definition]:
+@dataclass(frozen=True)
+class Part:
+    """A definition that a rule is made of, and when it is taken, where others may be."""
+
+    definition: syntax.Definition
+    when: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Its name, and when it is taken."""
+        return ", ".join((self.definition.name, *self.when))
+
+
+def parts(definition: syntax.Definition, lookup: Lookup) -> Iterator[Part]:
     """Yield `definition` with what it extends written out; of a composition, its parts."""
-    if definition.value is None:
-        yield flatten(definition, lookup, Problems()) if definition.extends else definition
-        return
-    names = [n.name if isinstance(n, syntax.Name) else n.function for n in nodes(definition.value)
-             if isinstance(n, syntax.Name | syntax.Call)]  # fmt: skip
-    for name in dict.fromkeys(names):
-        part = lookup(name)
-        if part is not None:
-            yield from parts(part, lookup)
+    found = {part.title: part for part in _parts(definition, lookup, ())}
+    yield from found.values()
+
+
+def _parts(definition: syntax.Definition, lookup: Lookup, when: tuple[str, ...]) -> Iterator[Part]:
+    if definition.value is not None:
+        yield from _within(definition.value, lookup, when)
+    else:
+        written = flatten(definition, lookup, Problems()) if definition.extends else definition
+        yield Part(written, when)
+
+
+def _within(node: syntax.Node, lookup: Lookup, when: tuple[str, ...]) -> Iterator[Part]:
+    match node:
+        case syntax.Conditional(value, condition, syntax.Node() as otherwise):
+            yield from _within(value, lookup, (*when, f"where {format_expression(condition)}"))
+            opposite = f"where not {format_expression(condition, NOT)}"
+            yield from _within(otherwise, lookup, (*when, opposite))
+        case syntax.Sequence(first, steps, second):
+            count = format_expression(steps)
+            yield from _within(first, lookup, (*when, f"for {count} steps"))
+            yield from _within(second, lookup, (*when, "from then on"))
+        case _:
+            if isinstance(node, syntax.Name | syntax.Call):
+                name = node.name if isinstance(node, syntax.Name) else node.function
+                part = lookup(name)
+                yield from _parts(part, lookup, when) if part is not None else ()
+            for child in children(node):
+                yield from _within(child, lookup, when)
 
 
 def equation_lines(definition: syntax.Definition) -> list[str]:

@@ -13,7 +13,11 @@ from optdsl.commands.rules import find_rule, find_system
 from optdsl.commands.terminal import out, print_json, write
 
 if TYPE_CHECKING:
-    from optdsl.model.system import Hyperparameter, System
+    from collections.abc import Iterable
+
+    from optdsl.model import Rule
+    from optdsl.model.system import Hyperparameter
+    from optdsl.program import Program
 
 
 def info(
@@ -48,46 +52,82 @@ def _all_costs(json: bool) -> None:
         print_table(rules)
 
 
-def _cost(system: System) -> dict[str, Any]:
-    from optdsl.program import bytes_per_parameter, lower
+def _cost(rule: Rule) -> dict[str, Any]:
+    """Return what a step costs a parameter; where rules are chosen between, the dearest of them."""
+    return {"name": rule.name, **costs(rule), **_traffic(_programs(rule))}
 
-    program = None
-    if system.family != "schedule":
-        program = lower(system, "ready") or lower(system, "function")
+
+def _traffic(programs: Iterable[Program | None]) -> dict[str, int | None]:
+    from optdsl.program import bytes_per_parameter
+
+    there = [program for program in programs if program is not None]
     return {
-        "name": system.name,
-        **costs(system),
-        "passes": None if program is None else len(program.passes),
-        "bytes_moved_per_parameter": None if program is None else bytes_per_parameter(program),
+        "passes": max((len(program.passes) for program in there), default=None),
+        "bytes_moved_per_parameter": max(map(bytes_per_parameter, there), default=None),
     }
+
+
+def _programs(rule: Rule) -> tuple[Program | None, ...]:
+    """Return the program of each case, one for a rule that does not choose."""
+    from optdsl.model import System
+    from optdsl.program import lower
+    from optdsl.program.cases import lower_cases
+
+    if rule.family == "schedule":
+        return ()
+    if isinstance(rule, System):
+        return (lower(rule, "ready") or lower(rule, "function"),)
+    lowered = lower_cases(rule, "ready") or lower_cases(rule, "function")
+    assert lowered is not None
+    return lowered.programs
+
+
+def _cases(rule: Rule) -> list[dict[str, Any]]:
+    """Return what each rule that is chosen from costs its own tensors."""
+    from optdsl.model import System
+
+    if isinstance(rule, System):
+        return []
+    return [
+        {"name": case.title, **costs(case.system), **_states(case.system), **_traffic([program])}
+        for case, program in zip(rule.cases, _programs(rule), strict=True)
+    ]
+
+
+def _states(rule: Rule) -> dict[str, Any]:
+    return {"states": [{"name": s.name, "per": s.kind.name.lower()} for s in rule.memory]}
 
 
 def describe(what: str) -> dict[str, Any]:
     """Return what is to be said of a rule; docs/json.md explains each entry."""
     from optdsl.commands.equations import equation_lines, parts
-    from optdsl.model import build
+    from optdsl.model import build_rule
 
     definition, lookup = find_rule(what)
-    system = build(definition, lookup)
+    rule = build_rule(definition, lookup)
     return {
-        "name": system.name,
-        "family": system.family,
-        "doc": system.doc,
-        "gives": list(system.outputs),
-        "inputs": [each.known_as for each in system.handed_in],
+        "name": rule.name,
+        "family": rule.family,
+        "doc": rule.doc,
+        "gives": list(rule.outputs),
+        "inputs": [each.known_as for each in rule.handed_in],
         "parts": [
-            {"name": part.name, "equations": equation_lines(part)}
+            {
+                "name": part.definition.name,
+                "when": ", ".join(part.when) or None,
+                "equations": equation_lines(part.definition),
+            }
             for part in parts(definition, lookup)
         ],
-        "hyperparameters": [_hyperparameter(item, system) for item in system.hyperparameters],
-        "states": [{"name": s.name, "per": s.kind.name.lower()} for s in system.memory],
-        **_cost(system),
+        "hyperparameters": [_hyperparameter(item, rule) for item in rule.hyperparameters],
+        **_states(rule),
+        **_cost(rule),
+        "cases": _cases(rule),
     }
 
 
-def _hyperparameter(item: Hyperparameter, system: System) -> dict[str, Any]:
-
-    shared = len({other.owner for other in system.hyperparameters}) > 1
+def _hyperparameter(item: Hyperparameter, rule: Rule) -> dict[str, Any]:
+    shared = len({other.owner for other in rule.hyperparameters}) > 1
     alias = item.alias
     position = "" if alias is None or alias.position is None else f"[{alias.position}]"
     return {
@@ -123,14 +163,18 @@ def _print(data: dict[str, Any]) -> None:
     for part in data["parts"]:
         console.print()
         if len(data["parts"]) > 1:
-            console.print(Text(part["name"], "dim"))
+            title = part["name"] if part["when"] is None else f"{part['name']}, {part['when']}"
+            console.print(Text(title, "dim"))
         for line in part["equations"]:
             console.print(Text(f"  {line}", "cyan"))
     if data["hyperparameters"]:
         console.print()
         write(_hyperparameter_table(data["hyperparameters"]))
-    console.print()
-    write(_cost_table(data))
+    for cost in data["cases"] or [data]:
+        console.print()
+        if data["cases"]:
+            console.print(Text(cost["name"], "dim"))
+        write(_cost_table(cost))
 
 
 def _hyperparameter_table(items: list[dict[str, Any]]) -> Table:

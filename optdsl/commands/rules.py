@@ -11,7 +11,7 @@ from optdsl.diagnostics import DiagnosticError, did_you_mean
 
 if TYPE_CHECKING:
     from optdsl.language.syntax import Definition
-    from optdsl.model import System
+    from optdsl.model import Rule, System
     from optdsl.model.inheritance import Lookup
 
 
@@ -42,6 +42,13 @@ def find_system(what: str) -> System:
     return build(definition, lookup)
 
 
+def find_whole(what: str) -> Rule:
+    """Return what `what` means, be it one system or several to choose from; as `find_rule`."""
+    from optdsl.model import build_rule
+
+    return build_rule(*find_rule(what))
+
+
 def shipped_definitions() -> list[Definition]:
     """Return every shipped definition: optimizers, then schedules, then transforms."""
     from optdsl.library import find, shipped
@@ -49,8 +56,8 @@ def shipped_definitions() -> list[Definition]:
     return [find(name)[0] for name in shipped()]
 
 
-def systems_by_module(what: str) -> dict[str, System]:
-    """Return the systems that `what` holds, each with the name of the module to make of it.
+def rules_by_module(what: str) -> dict[str, Rule]:
+    """Return the rules that `what` holds, each with the name of the module to make of it.
 
     A file of one definition gives its own name to the module; otherwise each
     definition gives its name.
@@ -60,24 +67,24 @@ def systems_by_module(what: str) -> dict[str, System]:
         DiagnosticError, OSError: as `find_rule`.
     """
     from optdsl.library import lookup_in, read_file
-    from optdsl.model import build
+    from optdsl.model import build_rule
 
     if not what.endswith(".opt"):
-        system = find_system(what)
-        return {snake_case(system.name): system}
+        rule = find_whole(what)
+        return {snake_case(rule.name): rule}
     file = read_file(Path(what))
     if len(file.definitions) < 2:
-        return {snake_case(Path(what).stem): find_system(what)}
-    systems: dict[str, System] = {}
+        return {snake_case(Path(what).stem): find_whole(what)}
+    rules: dict[str, Rule] = {}
     for definition in file.definitions:
         module = snake_case(definition.name)
-        if module in systems:
+        if module in rules:
             raise Misuse(
-                f"{systems[module].name} and {definition.name} would both be {module}.py",
+                f"{rules[module].name} and {definition.name} would both be {module}.py",
                 f"compile one of them: {what}:{definition.name}",
             )
-        systems[module] = build(definition, lookup_in(file))
-    return systems
+        rules[module] = build_rule(definition, lookup_in(file))
+    return rules
 
 
 def check_target(target: str) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optdsl.commands.rules import check_target, find_rule, find_system
+from optdsl.commands.rules import check_target, find_rule, find_whole
 from optdsl.commands.terminal import Misuse, print_text
 
 if TYPE_CHECKING:
-    from optdsl.model import System
+    from optdsl.model import Rule
 
 
 class Stage(StrEnum):
@@ -45,9 +45,9 @@ def show(
     writers: dict[Stage, Callable[[], str]] = {
         Stage.EQUATIONS: lambda: _equations(rule),
         Stage.LATEX: lambda: _latex(rule),
-        Stage.PROGRAM: lambda: _program(find_system(rule)),
-        Stage.SOURCE: lambda: _source(find_system(rule), target),
-        Stage.ASSEMBLY: lambda: _assembly(find_system(rule)),
+        Stage.PROGRAM: lambda: _program(find_whole(rule)),
+        Stage.SOURCE: lambda: _source(find_whole(rule), target),
+        Stage.ASSEMBLY: lambda: _assembly(find_whole(rule)),
     }
     print_text(writers[stage]())
 
@@ -55,7 +55,7 @@ def show(
 def _equations(rule: str) -> str:
     from optdsl.commands.equations import equation_lines, parts
 
-    shown = [(part.name, equation_lines(part)) for part in parts(*find_rule(rule))]
+    shown = [(p.title, equation_lines(p.definition)) for p in parts(*find_rule(rule))]
     if len(shown) == 1:
         return "\n".join(shown[0][1])
     return "\n\n".join("\n".join([f"# {name}", *lines]) for name, lines in shown)
@@ -65,31 +65,42 @@ def _latex(rule: str) -> str:
     from optdsl.commands.equations import parts
     from optdsl.latex import write_equations
 
-    return "\n\n".join(write_equations(part) for part in parts(*find_rule(rule)))
+    shown = []
+    for part in parts(*find_rule(rule)):
+        head = f"% {part.title}\n" if part.when else ""
+        shown.append(head + write_equations(part.definition))
+    return "\n\n".join(shown)
 
 
-def _program(system: System) -> str:
+def _program(rule: Rule) -> str:
+    from optdsl.model import System
     from optdsl.program import lower, render
+    from optdsl.program.cases import lower_cases
+    from optdsl.program.render import render_cases
 
-    program = lower(system, "ready") or lower(system, "function")
-    assert program is not None
-    return render(program)
+    if isinstance(rule, System):
+        program = lower(rule, "ready") or lower(rule, "function")
+        assert program is not None
+        return render(program)
+    cases = lower_cases(rule, "ready") or lower_cases(rule, "function")
+    assert cases is not None
+    return render_cases(cases)
 
 
-def _source(system: System, target: str) -> str:
+def _source(rule: Rule, target: str) -> str:
     from optdsl.codegen import emit
 
-    return emit(system, target)
+    return emit(rule, target)
 
 
-def _assembly(system: System) -> str:
+def _assembly(rule: Rule) -> str:
     from optdsl.codegen import assembly
 
-    if system.family == "schedule":
-        raise Misuse(f"{system.name} is a schedule: it is computed on the host, not in a kernel")
+    if rule.family == "schedule":
+        raise Misuse(f"{rule.name} is a schedule: it is computed on the host, not in a kernel")
     # Numba shows only what it has just compiled, so nothing may come from the cache.
     with _empty_cache():
-        return assembly(system)
+        return assembly(rule)
 
 
 @contextmanager

@@ -91,6 +91,11 @@ class Alternatives:
         return _each_once(state for system in self.systems for state in system.states)
 
     @property
+    def memory(self) -> tuple[State, ...]:
+        """The states that steps change, of every case."""
+        return _each_once(state for system in self.systems for state in system.memory)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """What every case gives."""
         return self.cases[0].system.outputs

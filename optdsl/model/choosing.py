@@ -19,14 +19,21 @@ from optdsl.model.wrapping import hand_in
 
 
 def choose(
-    condition: Expression, text: str, first: Rule, second: Rule, span: Span | None,
+    condition: Expression,
+    labels: tuple[str, str],
+    first: Rule,
+    second: Rule,
+    span: Span | None,
     problems: Problems,
-) -> Alternatives:  # fmt: skip
-    """Return the rule that is `first` for tensors of which `condition` holds, else `second`."""
+) -> Alternatives:
+    """Return the rule that is `first` for tensors of which `condition` holds, else `second`.
+
+    `labels` say in words which tensors these are.
+    """
     second = apart(second, _names(first))
     cases = [
-        *(_where(case, condition, f"where {text}") for case in _cases(first)),
-        *(_where(case, negated(condition), f"where not {text}") for case in _cases(second)),
+        *(_where(case, condition, labels[0]) for case in _cases(first)),
+        *(_where(case, negated(condition), labels[1]) for case in _cases(second)),
     ]
     return _alternatives(cases, _shared(first) | _shared(second), span, problems)
 

@@ -199,8 +199,11 @@ class _Composer:
         pair = self.alike(expression.value, expression.otherwise)
         if condition is None or pair is None:
             return None
-        text = format_expression(expression.condition, NOT)
-        return choose(condition, text, *pair, expression.span, self.problems)
+        labels = (
+            f"where {format_expression(expression.condition)}",
+            f"where not {format_expression(expression.condition, NOT)}",
+        )
+        return choose(condition, labels, *pair, expression.span, self.problems)
 
     def followed(self, expression: syntax.Sequence) -> Rule | None:
         """Return the rule that `A for n then B` is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optdsl.model.expressions import Reduce
+from optdsl.program.cases import AskTogether, CasesProgram, InCase, Together, Turn
 from optdsl.program.formulas import formula, indexed_names
 from optdsl.program.program import (
     Accumulate,
@@ -40,6 +41,42 @@ def render(program: Program) -> str:
         count = len(program.passes)
         lines += ["", f"  {count} pass{'es' * (count > 1)}, {moved} bytes a float32 parameter"]
     return "\n".join(lines)
+
+
+def render_cases(program: CasesProgram) -> str:
+    """Return what a rule that chooses does in one step: what all cases do, in its order."""
+    rule = program.rule
+    lines = [f"{rule.family} {rule.name}, {_MODES[program.mode]}"]
+    writers = {n: _Writer(each) for n, each in enumerate(program.programs) if each is not None}
+    last = ""
+    for turn in program.turns:
+        title, block = _turn(turn, program, writers)
+        if block:
+            head = [] if title == last else ["", f"  {title}"]
+            lines += [*head, *("    " + line for line in block)]
+            last = title
+    lines.append("")
+    for case, each in zip(rule.cases, program.programs, strict=True):
+        if each is not None and each.passes:
+            moved, count = bytes_per_parameter(each), len(each.passes)
+            plural = "es" * (count > 1)
+            lines.append(f"  {case.title}: {count} pass{plural}, {moved} bytes a float32 parameter")
+    return "\n".join(lines)
+
+
+def _turn(turn: Turn, program: CasesProgram, writers: dict[int, _Writer]) -> tuple[str, list[str]]:
+    """Return whose turn it is, and what is done in it."""
+    match turn:
+        case InCase(case, stage):
+            block = writers[case].stage(stage)
+            nothing = isinstance(stage, Scalars) and len(block) == 1
+            return program.rule.cases[case].title, [] if nothing else block
+        case Together(stages):
+            case, combine = stages[0]
+            return "for all tensors together", writers[case].stage(combine)[1:]
+        case AskTogether(gradient, points):
+            distinct = dict.fromkeys(point for _, point in points)
+            return "for all tensors together", [f"ask for {gradient} at {' and '.join(distinct)}"]
 
 
 class _Writer:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from optdsl.model.alternatives import Rule, systems_of
 from optdsl.model.expressions import Kind
-from optdsl.model.system import State, System
+from optdsl.model.system import State
 from optdsl.program.program import Pass, Program
 
 #: Bytes of one stored number, by storage format.
@@ -43,9 +44,15 @@ def bytes_per_parameter(program: Program, width: int = 4) -> int:
     return sum(each.moved for each in traffic(program, width))
 
 
-def state_bytes(system: System, width: int = 4) -> int:
-    """Return how many bytes the states of `system` keep a parameter of `width` bytes."""
-    return sum(_width(state, width) for state in system.states if state.kind is Kind.ENTRY)
+def state_bytes(rule: Rule, width: int = 4) -> int:
+    """Return how many bytes the states of `rule` keep a parameter of `width` bytes.
+
+    A parameter is in one case at a time: they are those of the case that keeps the most.
+    """
+    return max(
+        sum(_width(state, width) for state in system.states if state.kind is Kind.ENTRY)
+        for system in systems_of(rule)
+    )
 
 
 def _width(state: State, width: int) -> int:

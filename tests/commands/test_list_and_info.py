@@ -42,6 +42,7 @@ def test_info_tells_what_adam_is(optdsl):
     assert told["parts"] == [
         {
             "name": "Adam",
+            "when": None,
             "equations": [
                 "m[0] = v[0] = 0",
                 "m[t] = beta1*m[t-1] + (1 - beta1)*g[t]",
@@ -121,3 +122,48 @@ def test_a_schedule_has_no_machine_code(optdsl):
     refused = optdsl("show", "Cosine", "--as", "assembly")
     assert refused.status == 2
     assert "schedule" in refused.err
+
+
+CHOICE = 'ClipByGlobalNorm(c=1) | (Momentum if ndim == 2 and not named("*embed*") else AdamW)'
+
+
+def test_info_of_a_choice_tells_what_each_case_costs(optdsl):
+    data = valid(optdsl("info", CHOICE, "--json").out, "info.json")
+    assert [(part["name"], part["when"]) for part in data["parts"]] == [
+        ("ClipByGlobalNorm", None),
+        ("Momentum", 'where ndim == 2 and not named("*embed*")'),
+        ("AdamW", 'where not (ndim == 2 and not named("*embed*"))'),
+    ]
+    costs = [(case["state_bytes_per_parameter"], case["passes"]) for case in data["cases"]]
+    assert costs == [(4, 2), (8, 2)]
+    assert data["state_bytes_per_parameter"] == 8
+    shown = optdsl("info", CHOICE).out
+    assert 'AdamW, where not (ndim == 2 and not named("*embed*"))' in shown
+    assert "AdamW.weight_decay" not in shown
+
+
+def test_info_of_rules_in_turn_tells_when_each_is_taken(optdsl):
+    shown = optdsl("info", "SGD for 100 then Adam").out
+    for line in ("SGD, for 100 steps", "Adam, from then on", "in steps 1 to 100", "from step 101"):
+        assert line in shown
+
+
+@pytest.mark.parametrize("stage", ["equations", "latex", "program", "source"])
+def test_every_stage_of_a_choice_can_be_seen(optdsl, stage):
+    shown = optdsl("show", CHOICE, "--as", stage)
+    assert shown.status == 0
+    assert 'ndim == 2 and not named("*embed*")' in shown.out
+
+
+def test_a_choice_can_be_compiled_to_a_module(optdsl, tmp_path, monkeypatch):
+    spec = tmp_path / "mixed.opt"
+    spec.write_text("optimizer Mixed = Momentum if ndim == 2 else AdamW\n", encoding="utf-8")
+    assert optdsl("compile", str(spec), "-o", str(tmp_path / "made"), "-t", "reference").status == 0
+    monkeypatch.syspath_prepend(tmp_path / "made")
+    import mixed
+    import numpy as np
+
+    parameters = [np.ones((2, 2)), np.ones(2)]
+    mixed.Mixed(parameters, lr=0.1).step([np.ones((2, 2)), np.ones(2)])
+    assert parameters[0][0, 0] == pytest.approx(0.9)
+    assert mixed.Mixed.layout.cases[0].name == "where ndim == 2"

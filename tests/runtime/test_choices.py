@@ -1,7 +1,9 @@
 """Rules chosen tensor by tensor, and rules one after another, beside PyTorch and Optax."""
 
 import gc
+import re
 import weakref
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -492,3 +494,25 @@ def test_a_branch_without_tensors_costs_nothing(load):
         opt.step(arrays(t, [(3,), (2,)]))
         other.step(arrays(t, [(3,), (2,)]))
     assert_same(ours, theirs, 0)
+
+
+# ----------------------------------------------------------- the reference
+
+REFERENCE = (Path(__file__).resolve().parents[2] / "docs" / "language.md").read_text("utf-8")
+SECTIONS = re.findall(r"^## Rules (?:chosen|one).*?(?=^## )", REFERENCE, re.M | re.S)
+BLOCKS = [b for s in SECTIONS for b in re.findall(r"^```opt\n(.*?)^```$", s, re.M | re.S)]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=["by tensor", "in turn"])
+def test_every_rule_of_the_reference_steps(load, tmp_path, block):
+    spec = tmp_path / "spec.opt"
+    spec.write_text(block, encoding="utf-8")
+    names = re.findall(r"^optimizer (\w+)", block, re.M)
+    assert names
+    for name in names:
+        parameters = arrays(40)
+        before = [p.copy() for p in parameters]
+        opt = load(f"{spec}:{name}")(parameters)
+        for _ in range(3):
+            opt.step(quadratic)
+        assert not any(np.array_equal(p, b) for p, b in zip(parameters, before, strict=True))
