@@ -127,7 +127,8 @@ def _spec(rule: CheckedRule) -> str:
         return ""
     found = list(parts(rule.definition, rule.lookup))
     return "".join(
-        (f"<h4>{escape(part.name)}</h4>" if len(found) > 1 else "") + _equations(part.statements)
+        (f"<h4>{escape(part.title)}</h4>" if len(found) > 1 else "")
+        + _equations(part.definition.statements)
         for part in found
     )
 
@@ -236,7 +237,7 @@ def _named_rule(name: str, rule: CheckedRule) -> str:
     other = rule.lookup(name) if rule.lookup is not None else None
     if other is None or rule.lookup is None:
         return ""
-    return "".join(_equations(part.statements) for part in parts(other, rule.lookup))
+    return "".join(_equations(part.definition.statements) for part in parts(other, rule.lookup))
 
 
 def _document(finding: Finding, rule: CheckedRule) -> str:

@@ -373,6 +373,31 @@ def test_numbers_for_all_tensors_span_those_before_and_after_the_change(load):
     assert_same(ours, theirs)
 
 
+def test_the_point_of_evaluation_goes_on_where_the_rule_within_changes(load):
+    ours = arrays(28)
+    theta, average = [p.copy() for p in ours], [p.copy() for p in ours]
+    opt = load("EMA(SGD(eta=0.1) for 3 then SGD(eta=0.01), decay=0.5)")(ours)
+    for t in range(6):
+        gradients = arrays(t)
+        opt.step(gradients)
+        for n, g in enumerate(gradients):
+            theta[n] -= (0.1 if t < 3 else 0.01) * g
+            average[n] = 0.5 * average[n] + 0.5 * theta[n]
+        assert_same(opt.evaluation(), average)
+        assert_same(ours, theta)
+
+
+def test_a_branch_may_be_evaluated_elsewhere_than_another(load):
+    ours = arrays(29)
+    average = [p.copy() for p in ours]
+    opt = load("EMA(SGD(eta=0.1), decay=0.5) if ndim == 2 else Nesterov(eta=0.1)")(ours)
+    for t in range(4):
+        opt.step(arrays(t))
+        for n, p in enumerate(ours):
+            average[n] = 0.5 * average[n] + 0.5 * p if p.ndim == 2 else opt.theta()[n]
+        assert_same(opt.evaluation(), average)
+
+
 # --------------------------------------------------------- what users rely on
 
 EVERYTHING = (
