@@ -12,7 +12,7 @@ from optdsl.diagnostics import DiagnosticError
 from optdsl.language import format_file, parse, syntax
 from optdsl.language.trees import walk
 from optdsl.library import lookup_in
-from optdsl.model import build, functions
+from optdsl.model import build_rule, functions
 from optdsl.runtime import from_layout
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "language.md"
@@ -63,7 +63,7 @@ def test_what_is_not_yet_compiled_is_refused(block):
 def compiled(file):
     """Return the layout of each definition."""
     lookup = lookup_in(file)
-    return [compile_system(build(each, lookup), "reference") for each in file.definitions]
+    return [compile_system(build_rule(each, lookup), "reference") for each in file.definitions]
 
 
 def run(made):
