@@ -17,7 +17,7 @@ from optdsl.diagnostics import Span
 from optdsl.latex import shapes
 from optdsl.latex import vocabulary as words
 from optdsl.latex.branches import Branch, joined
-from optdsl.latex.notation import Digits, Raw, Run, Sides, Symbol
+from optdsl.latex.notation import Digits, Raw, Run, Scripted, Sides, Symbol
 from optdsl.latex.parsing import parse_condition, parse_row
 from optdsl.latex.problems import refuse
 from optdsl.latex.scanning import take_argument
@@ -46,6 +46,8 @@ _DATA = re.compile(
     r"\b(?:batch|mini-?batch|data|samples?|examples?)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_SETS = re.compile(r"=|\\gets|\\leftarrow|\\sim")
+_LIMITS = re.compile(r"\b(?:if|when|unless|only|except|every|until|while|for|not)\b", re.IGNORECASE)
 _REMARKS = frozenset(("comment", "caption", "label"))
 _WITH_ARGUMENT = _REMARKS | {"for", "forall", "while", "if", "elsif", "elseif"}
 _BRANCHES = ("elsif", "elseif", "else")
@@ -129,7 +131,8 @@ class _Reader:
             return None
         count = _COUNT.fullmatch(text)
         if self.loop is None and not self.looping:
-            if line.word == "loop" or (line.word == "while" and "converge" in text):
+            ends = line.word == "while" and re.search(r"converge|stopp|terminat", text)
+            if line.word == "loop" or ends:
                 self.loop = ("t", 1)
                 return None
             if count is not None and line.word != "while":
@@ -190,7 +193,7 @@ class _Reader:
             for row in tokenize(line.text, self.declared):
                 yield from map(_assigning, parse_row(row))
             return
-        if _DATA.match(_MATH.sub(" ", text)):
+        if _DATA.match(_MATH.sub(" ", text)) and not _SETS.search(text):
             return
         self._check_words(line)
         said = [one for _, statements in self._formulas(line.text) for one in statements]
@@ -214,12 +217,14 @@ class _Reader:
     def _declarations(self, line: _Line) -> Iterator[Sides]:
         """What is required may start states, `$m_0 = 0$`; the rest describes symbols."""
         for match in _MATH.finditer(line.text.text):
-            inside = match["math"] if match["math"] is not None else match["other"]
-            if re.match(r"\s*\\?\w+\s*_\s*\{?0\}?\s*(?:=|\\gets|\\leftarrow)", inside):
-                low, high = match.span("math" if match["math"] is not None else "other")
-                place = Span(line.text.source, line.text.start + low, line.text.start + high)
-                for row in tokenize(place, self.declared):
-                    yield from map(_assigning, parse_row(row))
+            low, high = match.span("math" if match["math"] is not None else "other")
+            place = Span(line.text.source, line.text.start + low, line.text.start + high)
+            if not _SETS.search(place.text):
+                continue
+            for row in tokenize(place, self.declared):
+                for one in parse_row(row):
+                    if one.relations and _is_start(one.sides[0]):
+                        yield _assigning(one)
 
     def _return(self, line: _Line, before: list[Sides]) -> list[Sides]:
         """What is returned must be something that the lines set."""
@@ -230,6 +235,12 @@ class _Reader:
                     message = "what is returned is set nowhere"
                     raise refuse("latex-algorithm", message, place)
         return before
+
+
+def _is_start(raw: Raw | None) -> bool:
+    """Is it a symbol at time 0?"""
+    scripts = raw.scripts if isinstance(raw, Scripted) else ()
+    return any(shapes.says(script, "0") for script in scripts if not script.raised)
 
 
 def _letter(raw: Raw | None) -> str:
@@ -254,7 +265,7 @@ def _assigning(statement: Sides) -> Sides:
 def _without_remarks(text: str) -> str:
     """Leave out what stands in brackets, and what a line's own font or layout says."""
     text = re.sub(r"\\(?:textbf|textit|emph|text)\{([^{}]*)\}", r" \1 ", text)
-    text = re.sub(r"\([^()]*\)", " ", text)
+    text = re.sub(r"\([^()]*\)", lambda m: m[0] if _LIMITS.search(m[0]) else " ", text)
     return re.sub(r"\\[A-Za-z]+|\\.", " ", text)
 
 

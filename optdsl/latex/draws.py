@@ -6,7 +6,7 @@ from typing import cast
 
 from optdsl.language import syntax
 from optdsl.latex import shapes
-from optdsl.latex.notation import Chain, Group, Infix, Operator, Raw, Scripted, Symbol
+from optdsl.latex.notation import Chain, Digits, Group, Infix, Operator, Raw, Scripted, Symbol
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 
@@ -18,6 +18,8 @@ _CALLED = "a draw is `\\mathcal{N}(0, \\sigma^2)` or `\\mathcal{U}(a, b)`"
 def is_distribution(head: Raw, follower: Raw) -> bool:
     """Is it a letter or a word for a distribution, with two arguments behind it?"""
     if not (isinstance(head, Symbol) and head.name in _NORMAL | _UNIFORM):
+        return False
+    if head.name == "U" and not head.font:
         return False
     group = shapes.unscripted(follower)
     return shapes.is_group(follower, "(") and len(cast(Group, group).items) == 2
@@ -64,8 +66,8 @@ def _distribution(head: Symbol, group: Group, reader: Reads) -> syntax.Call:
 def _without_identity(raw: Raw) -> Raw:
     """`\\sigma^2 I`: each entry is drawn by itself."""
     match raw:
-        case Symbol("I"):
-            raise refuse("latex-draw", "a variance without a number", raw.span, "write `1`")
+        case _ if _is_identity(raw):
+            return Digits("1", raw.span)
         case Chain((*factors, last)) if _is_identity(last):
             return factors[0] if len(factors) == 1 else Chain(tuple(factors), raw.span)
         case Infix(first, ((sign, last),)) if sign in ("*", "\\times") and _is_identity(last):

@@ -216,6 +216,8 @@ def symbol_and_group(head: Raw, follower: Raw, reader: Reads) -> list[syntax.Exp
     time = shapes.time_of(group.items[0]) if len(group.items) == 1 else None
     if len(group.items) > 1:
         return [named_state(head, group, scripts, span, reader)]
+    if any(word.startswith("prime") for word in named.words):
+        raise function_or_factor(span)
     if not group.items:
         raise refuse("latex-unexpected", "expected something in these brackets", group.span)
     if time is not None and named.time is None and reader.evidence.timed(named.name):

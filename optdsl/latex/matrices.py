@@ -8,8 +8,7 @@ side by side is a matrix product; `\\odot` stays a product of entries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
@@ -173,20 +172,8 @@ def _is_role(raw: Scripted) -> bool:
 
 def is_capital(raw: Raw) -> bool:
     """Does it name matrices: is every letter that stands on the line a capital?"""
-    found = [node for node in _on_the_line(raw) if node.kind in ("letter", "greek")]
+    found = [node for node in shapes.on_the_line(raw) if node.kind in ("letter", "greek")]
     return bool(found) and all(node.name[0].isupper() for node in found)
-
-
-def _on_the_line(node: object) -> Iterator[Symbol]:
-    """Yield the symbols that stand in no script."""
-    if isinstance(node, Symbol):
-        yield node
-    elif isinstance(node, tuple):
-        for item in node:
-            yield from _on_the_line(item)
-    elif is_dataclass(node) and not isinstance(node, Span | Script):
-        for part in fields(node):
-            yield from _on_the_line(getattr(node, part.name))
 
 
 def inner_product(left: Raw, right: Raw, span: Span, reader: Reads) -> syntax.Expression:

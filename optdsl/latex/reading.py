@@ -260,8 +260,15 @@ class Reader:
     def scope(self, *values: Raw) -> tuple[syntax.Scope, ...]:
         """A paper's vectors hold all parameters, unless an index of layers stands on them."""
         for value in values:
-            if shapes.holds_components(value, self.evidence.layers):
+            above, below = shapes.layer_letters(value)
+            if (above & (shapes.COMPONENTS | self.evidence.layers)) - self.evidence.members:
                 return ()
+            if below & self.evidence.layers:
+                return ()
+            if (below & shapes.COMPONENTS) - self.evidence.members - self.evidence.summed:
+                hint = "write the number of a layer above the line: `x^{(i)}`"
+                message = "is this index one of layers, or of components?"
+                raise refuse("latex-ambiguous", message, value.span, hint)
         return (syntax.Scope("all"),)
 
     def _fraction(self, raw: Fraction) -> syntax.Expression:

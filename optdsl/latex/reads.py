@@ -20,6 +20,7 @@ class Reads(Protocol):
     draws: list[tuple[syntax.Name, syntax.Call]]
     indices: dict[str, syntax.Index]
     met: set[str]
+    seen: dict[str, Named]
 
     def expression(self, raw: Raw) -> syntax.Expression:
         """Return what `raw` says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -114,9 +114,12 @@ def letters_on(raw: Raw) -> set[str]:
     return {letter for script in scripts for letter in index_letters(script)}
 
 
-def holds_components(raw: Raw, layers: Collection[str]) -> bool:
-    """Does a symbol in it have an index of components or of layers?"""
-    return bool(letters_on(raw) & (COMPONENTS | set(layers)))
+def layer_letters(raw: Raw) -> tuple[set[str], set[str]]:
+    """Return the letters that stand above the line in `raw`, and those below it."""
+    scripts = [node for node in walk(raw) if isinstance(node, Script)]
+    above = {letter for one in scripts if one.raised for letter in index_letters(one)}
+    below = {letter for one in scripts if not one.raised for letter in index_letters(one)}
+    return above, below
 
 
 def norm_kind(script: Script) -> str | None:
@@ -280,6 +283,18 @@ def walk(node: object) -> Iterator[object]:
         yield node
         for part in fields(node):
             yield from walk(getattr(node, part.name))
+
+
+def on_the_line(node: object) -> Iterator[Symbol]:
+    """Yield the symbols that stand in no script."""
+    if isinstance(node, Symbol):
+        yield node
+    elif isinstance(node, tuple):
+        for item in node:
+            yield from on_the_line(item)
+    elif is_dataclass(node) and not isinstance(node, Span | Script):
+        for part in fields(node):
+            yield from on_the_line(getattr(node, part.name))
 
 
 def walk_raw(node: object) -> Iterator[Raw]:

@@ -19,6 +19,7 @@ from optdsl.latex.names import Evidence
 from optdsl.latex.notation import Big, Comparison, Raw, Script
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
+from optdsl.latex.roles import usual_domain
 
 #: The upper bound that says "over all entries" where it is not declared.
 DIMENSION = "d"
@@ -94,6 +95,13 @@ def _over_entries(raw: Big, found: Bounds, reader: Reads) -> syntax.Expression:
     reader.met.clear()
     body = reader.expression(raw.body)
     used = set(reader.met)
+    if set(found.letters) & reader.evidence.layers:
+        raise refuse("latex-sum", "a sum over layers is not understood", raw.span, _HINT)
+    for name, _ in trees.names_in(body):
+        known = reader.seen.get(name.name)
+        if known is not None and known.components and usual_domain(name.name) is not None:
+            message = f"is `{known.span.text}` a number for each entry?"
+            raise refuse("latex-sum", message, known.span, _HINT)
     stray = [letter for letter in found.letters if letter not in used]
     if stray:
         raise _stray(stray[0], raw)

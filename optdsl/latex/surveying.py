@@ -48,6 +48,7 @@ def survey(
     evidence.functions = {one.name: one for one in declared if isinstance(one, Function)}
     evidence.times.update((name, {0}) for name in timed)
     evidence.members.update(members)
+    evidence.plain.update(symbol.name for symbol in shapes.on_the_line(statements))
     for node in shapes.walk(statements):
         _note_letters(node, evidence)
     for statement in statements:
@@ -95,15 +96,6 @@ def _note_letters(node: object, evidence: Evidence) -> None:
                     evidence.indices.update(
                         letter for item in script.items for letter in shapes.components_of(item)
                     )
-        case Chain(factors):
-            _note_plain(factors, evidence)
-
-
-def _note_plain(factors: Iterable[Raw], evidence: Evidence) -> None:
-    for factor in factors:
-        base = shapes.unscripted(factor)
-        if isinstance(base, Symbol):
-            evidence.plain.add(base.name)
 
 
 def _note_raised(target: Raw, evidence: Evidence) -> None:

@@ -155,6 +155,20 @@ def test_a_loop_of_fixed_length_is_an_index() -> None:
     assert read(latex)[1].indices[0].range.high == syntax.Number("5")
 
 
+def test_what_is_required_may_start_a_state() -> None:
+    latex = block(
+        r"\Require $\gamma = 0.9$, $\beta \in [0, 1)$, $\hat{v}_0 = 1$, $\theta_0 \in \mathbb{R}^d$",
+        r"\While{the stopping criterion is not met}",
+        r"\State $\hat v_t = \gamma \hat v_{t-1} + g_t$, $\theta_t = \theta_{t-1} - \hat v_t$",
+        r"\EndWhile",
+    )
+    assert rule(latex) == [
+        "vhat[0] = 1",
+        "vhat[t] = gamma*vhat[t-1] + g[t]",
+        "theta[t] = theta[t-1] - vhat[t]",
+    ]
+
+
 def test_a_document_may_hold_an_algorithm() -> None:
     text = "% A paper.\n" + ADAM.replace("[t]", r" \label{algorithm-1}", 1)
     document = parse_document("paper", text)
@@ -168,6 +182,8 @@ REFUSED = [
     ([r"\State frobnicate $x$"], "frobnicate", "words"),
     ([r"\State Set $m_0$ to zero"], "to", "words"),
     ([r"\State $x$"], "x", "expected `=`"),
+    ([r"\State Set $x = 1$ (only if warm)"], "only", "words"),
+    ([r"\State Sample $g_t = \nabla f(x_t)$ from data"], "Sample", "words"),
     ([r"\If{$a > 0$}", r"\State $b_t = 1$", r"\EndIf"], "b_t = 1", "give an `\\Else`"),
     ([r"\If{it is time}", r"\State $b = 1$", r"\EndIf"], "it is time", "condition"),
     ([r"\If{$a > 0$}", r"\State $b = 1$"], r"\If", "never closed"),
