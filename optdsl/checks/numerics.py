@@ -207,8 +207,9 @@ def _lost(bench: Bench, format_: Format) -> Iterator[Trouble]:
             continue
         for gradients in _ZEROS:
             if _breaks(bench.run(gradients, format_, {hyper.name: 0.0})):
+                value = f"{default:g}".replace("e-0", "e-")
                 message = (
-                    f"{hyper.name} = {default:g} is 0 in {format_.name}: where it is stored so, "
+                    f"{hyper.name} = {value} is 0 in {format_.name}: where it is stored so, "
                     "too, zero gradients give NaN"
                 )
                 inputs = _inputs(gradients, {hyper.name: 0.0})

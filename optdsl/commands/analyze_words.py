@@ -190,10 +190,10 @@ def _invariance(analysis: Analysis) -> Iterator[Line]:
 def _proved(scaling: Scaling, c: str) -> Line:
     """Say under what the scale of the loss changes nothing, or what it changes."""
     given = list(_multiplied({n: p for n, p in scaling.outputs.items() if p}, c))
-    what = f"it gives {' and '.join(given)}" if given else "it changes nothing"
+    what = f"gives {' and '.join(given)}" if given else "changes nothing"
     zero = _if(tuple(f"{name} = 0" for name in scaling.zero))
     along = " and ".join(_multiplied(scaling.hyperparameters, c))
-    text = f"proved: multiplied by {c}, {what}{zero}" + (f" with {along}" if along else "")
+    text = f"proved: a loss multiplied by {c} {what}{zero}" + (f" with {along}" if along else "")
     return Line(text, "good", tuple(_map(scaling, c)))
 
 
@@ -210,7 +210,7 @@ def _map(scaling: Scaling, c: str) -> Iterator[str]:
             f"{name} {_times(power, c)}" if power else f"{name} stays"
             for name, power in scaling.states.items()
         )
-        yield f"as then {moved}"
+        yield f"the states are then {moved}"
 
 
 def _multiplied(powers: Mapping[str, Fraction], c: str) -> Iterator[str]:
@@ -241,7 +241,9 @@ def _numerics(analysis: Analysis) -> Iterator[Line]:
             hypers = {name: value for name, value in trouble.inputs.items() if name != "g"}
             text = trouble.message + _if((_inputs(hypers),) if hypers else ())
         else:
-            text = f"{trouble.format}: {trouble.message}"
+            text = trouble.message
+            if trouble.what != "lost":
+                text = f"{trouble.format}: {text}"
         tone: Tone = "bad" if trouble.what == "undefined" and trouble.at_default else "note"
         where = "float32" if trouble.what == "undefined" else trouble.format
         seen = f"seen on the reference target, stored in {where}, with {_inputs(trouble.inputs)}"

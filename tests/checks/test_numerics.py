@@ -56,7 +56,7 @@ def test_epsilon_is_what_keeps_values_defined(rule):
 def test_an_epsilon_of_1e_8_is_lost_in_float16(rule):
     assert np.float16(1e-8) == 0
     (trouble,) = troubles(rule, "lost")
-    assert (trouble.format, "epsilon = 1e-08 is 0" in trouble.message) == ("float16", True)
+    assert (trouble.format, "epsilon = 1e-8 is 0" in trouble.message) == ("float16", True)
 
 
 def test_squares_overflow():
