@@ -284,6 +284,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         mark, argument = parts
         return Accent(str(mark), self._one(argument), self._span(*parts))
 
+    def delta(self, parts: list[Any]) -> Symbol:
+        """`\\Delta_t`: a difference that has no other name."""
+        return Symbol("Delta", "greek", "", self._place(parts[0]))
+
     def change(self, parts: list[Any]) -> Change:
         return Change(parts[1], self._span(*parts))
 

@@ -151,7 +151,8 @@ EQUATIONS: dict[str, list[str] | None] = {
     r"m^t = \beta^t m^{t-1} + c^t": None,
     r"x_t = k x_{t-1}": ["x[t] = k*x[t-1]"],
     # Riedmiller & Braun 1993, Rprop
-    r"\Delta_{ij}^{(t)} = x": None,
+    r"\Delta_{ij}^{(t)} = \eta^+ \Delta_{ij}^{(t-1)}": ["Delta[t] = eta_plus*Delta[t-1]"],
+    r"\Delta_t = x_t - x_{t-1} + \Delta x_t": ["Delta[t] = x[t] - x[t-1] + Delta_x[t]"],
     r"D_t = \begin{cases} \eta^+ \cdot D_{t-1} & \text{if } g_{t-1} \cdot g_t > 0 \\ "
     r"\eta^- \cdot D_{t-1} & \text{if } g_{t-1} \cdot g_t < 0 \\ D_{t-1} & \text{else} \end{cases}": [
         "D[t] = eta_plus*D[t-1] if g[t-1]*g[t] > 0 else eta_minus*D[t-1] if g[t-1]*g[t] < 0"
