@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from optdsl.checks.cache import remembered
+from optdsl.checks.choices import pairs, together, undecided
 from optdsl.checks.equivalence import Verdict
 from optdsl.checks.equivalence.question import Question
-from optdsl.checks.others import NotUnderstood, Other, giving, other_side, suggestion
+from optdsl.checks.others import (
+    NotUnderstood,
+    Other,
+    giving,
+    named_rule,
+    other_side,
+    rule_side,
+    suggestion,
+)
 from optdsl.checks.translate import kinds_of, translate
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import syntax
-from optdsl.model import build
+from optdsl.model import Alternatives, Rule, build_rule
 from optdsl.model.expressions import Expression, Number, Value
 from optdsl.model.inheritance import Lookup
 from optdsl.model.system import System
@@ -57,16 +66,16 @@ def check_definition(
     claims = [s for s in definition.statements if isinstance(s, syntax.Claim)]
     if not claims:
         return []
-    ours = build(definition, lookup)
+    ours = build_rule(definition, lookup)
     return [check_claim(claim, ours, lookup, strict=strict) for claim in claims]
 
 
 def check_claim(
-    claim: syntax.Claim, ours: System, lookup: Lookup, *, strict: bool = False
+    claim: syntax.Claim, ours: Rule, lookup: Lookup, *, strict: bool = False
 ) -> Finding:
-    """Check one claim of the system that a definition means."""
+    """Check one claim of what a definition means."""
     try:
-        verdict = _verdict(claim, ours, lookup)
+        verdict = _decided(claim, ours, lookup)
         problems: tuple[Diagnostic, ...] = ()
     except NotUnderstood as error:
         reason = "; ".join(_worded(problem) for problem in error.diagnostics)
@@ -116,6 +125,68 @@ def _worded(problem: Diagnostic) -> str:
 
 
 # -------------------------------------------------------------------- verdict
+
+
+def _decided(claim: syntax.Claim, ours: Rule, lookup: Lookup) -> Verdict:
+    theirs = None
+    if not isinstance(claim.other, syntax.Document):
+        theirs = named_rule(claim.other, ours, lookup)
+    chooses = isinstance(theirs, Alternatives)
+    if isinstance(ours, System) and not chooses:
+        return _verdict(claim, ours, lookup)
+    if theirs is None or claim.gives is not None:
+        return undecided("this claim is of one rule")
+    return _by_case(claim, ours, theirs)
+
+
+def _by_case(claim: syntax.Claim, ours: Rule, theirs: Rule) -> Verdict:
+    """Return the verdict on rules of which one chooses, or both."""
+    found = pairs(ours, theirs)
+    if isinstance(found, str):
+        return undecided(found)
+    _check_named(claim, [pair.ours for pair in found], [pair.theirs for pair in found])
+    verdicts = []
+    for pair in found:
+        own = _of_case(claim, pair.ours, pair.theirs)
+        us, constant, fixed = _our_side(own, pair.ours)
+        other = rule_side(own, pair.theirs)
+        mapping = _mapping(own, other, us)
+        _check_free(own, other, us, mapping)
+        verdicts.append((pair, remembered(us, other.system, constant, mapping, fixed)))
+    return together(verdicts)
+
+
+def _of_case(claim: syntax.Claim, ours: System, theirs: System) -> syntax.Claim:
+    """Return what a claim says of one case: not all of them have every name."""
+    mine = _hyperparameters_of(ours)
+    known = {*kinds_of(theirs), *(h.name for h in theirs.hyperparameters)}
+    return replace(
+        claim,
+        when=tuple(when for when in claim.when if when.name in mine),
+        constant=tuple(name for name in claim.constant if name in mine),
+        where=tuple(w for w in claim.where if w.latex or w.symbol in known),
+    )
+
+
+def _check_named(claim: syntax.Claim, ours: list[System], theirs: list[System]) -> None:
+    """A name that no case has is a mistake."""
+    mine = set().union(*(_hyperparameters_of(system) for system in ours))
+    named = [*claim.constant, *(when.name for when in claim.when)]
+    for name in named:
+        if name not in mine:
+            message = f"`{name}` is a hyperparameter of no case"
+            hint = did_you_mean(name, mine)
+            raise DiagnosticError(Diagnostic("claim-name", message, claim.span, hint))
+    known = set().union(*({*kinds_of(s), *(h.name for h in s.hyperparameters)} for s in theirs))
+    for where in claim.where:
+        if not where.latex and where.symbol not in known:
+            message = f"`{where.symbol}` occurs in no case of the other rule"
+            hint = did_you_mean(where.symbol, known)
+            raise DiagnosticError(Diagnostic("claim-symbol", message, claim.span, hint))
+
+
+def _hyperparameters_of(system: System) -> set[str]:
+    return {name for h in system.hyperparameters for name in (h.name, h.local_name)}
 
 
 def _verdict(claim: syntax.Claim, ours: System, lookup: Lookup) -> Verdict:

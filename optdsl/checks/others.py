@@ -13,7 +13,8 @@ from optdsl.latex.declared import Declared, Function
 from optdsl.latex.documents import load_document
 from optdsl.latex.equations import SourceEquation, read_function
 from optdsl.latex.trees import names_in, rewrite
-from optdsl.model import build
+from optdsl.model import Rule, build, build_rule
+from optdsl.model.alternatives import one_system
 from optdsl.model.inheritance import Lookup
 from optdsl.model.system import System
 
@@ -51,15 +52,18 @@ def other_side(claim: syntax.Claim, ours: System, lookup: Lookup) -> Other:
     """
     if isinstance(claim.other, syntax.Document):
         return _document(claim, claim.other, ours, lookup)
-    return _rule(claim, claim.other, ours, lookup)
+    return rule_side(claim, one_system(named_rule(claim.other, ours, lookup)))
 
 
 # ---------------------------------------------------------------------- rules
 
 
-def _rule(
-    claim: syntax.Claim, expression: syntax.Expression, ours: System, lookup: Lookup
-) -> Other:
+def named_rule(expression: syntax.Expression, ours: Rule, lookup: Lookup) -> Rule:
+    """Return the rule that a claim names.
+
+    Raises:
+        DiagnosticError: there is none.
+    """
     match expression:
         case syntax.Name(name, ()):
             definition = lookup(name)
@@ -72,7 +76,11 @@ def _rule(
             definition = syntax.Definition(
                 ours.family, "Other", value=expression, span=expression.span
             )
-    system = build(definition, lookup)
+    return build_rule(definition, lookup)
+
+
+def rule_side(claim: syntax.Claim, system: System) -> Other:
+    """Return the other side of a claim that names a rule, which is this system."""
     if claim.gives is not None:
         system = giving(system, (claim.gives,))
     symbols = {}

@@ -113,11 +113,11 @@ def check_file(path: Path, *, strict: bool = False) -> CheckedFile:
 
 def _check_rule(definition: Definition, lookup: Lookup, strict: bool) -> CheckedRule:
     from optdsl.checks.claims import check_definition
-    from optdsl.model import build
+    from optdsl.model import build_rule
 
     name, family = definition.name, definition.family
     try:
-        build(definition, lookup)
+        build_rule(definition, lookup)
         findings = check_definition(definition, lookup, strict=strict)
     except DiagnosticError as error:
         return CheckedRule(name, family, error.diagnostics, (), definition, lookup)
