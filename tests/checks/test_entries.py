@@ -72,6 +72,18 @@ DIFFERENT = {
   theta[t] = theta[t-1] - eta*(2*sum(g[t]) if theta[t-1] > 0 else sum(p)) + 0*q[t-1]
 """,
     ),
+    "a state that is undefined in one entry": (
+        """
+  w[0] = 1
+  w[t] = g[t]/g[t]
+  theta[t] = theta[t-1] + 0/g[t] - eta*sum(w[t-1]) + 0*q[t-1]
+""",
+        """
+  w[0] = 1
+  w[t] = 1 + 0*g[t]
+  theta[t] = theta[t-1] + 0/g[t] - eta*sum(w[t-1]) + 0*q[t-1]
+""",
+    ),
     "the larger entry": (
         """
   theta[t] = theta[t-1] - eta*sum(max(g[t], theta[t-1])) + 0*q[t-1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from optdsl.checks.equivalence.polynomials import Polynomial, variable
+from optdsl.checks.equivalence.polynomials import Polynomial, join, variable
 from optdsl.checks.equivalence.rationals import Condition, Rational, of_factors
 from optdsl.checks.equivalence.reading import condition_holds
 from optdsl.checks.equivalence.roots import sign_of
@@ -64,6 +64,11 @@ class Definedness:
         sets = [*self.ours.values(), *self.theirs.values()]
         return bool(_without_reads(frozenset().union(*sets)))
 
+    def spreads(self, reductions: frozenset[Kind]) -> bool:
+        """May one entry be undefined and a reduction carry that to others, which are not yet?"""
+        opened = self.opened(0) | self.opened(1)
+        return any(not _kind(c).within(kind) for c in opened for kind in reductions)
+
     def absorbs(self, name: str) -> bool:
         """Is an output undefined on both sides as soon as anything is, and ever after?"""
         for side in (0, 1):
@@ -104,6 +109,18 @@ def canonical(condition: Condition, case: Context) -> Conditions:
     return frozenset({condition})
 
 
+def _kind(condition: Condition) -> Kind:
+    """Return for how many values at once a condition decides."""
+    match condition:
+        case ("nonzero", Polynomial() as polynomial):
+            return polynomial.kind
+        case ("nonneg" | "positive", _, frozenset() as factors):
+            return join(factor.kind for factor, _ in factors)
+        case ("all", Kind() as kind, _):
+            return kind
+    return Kind.ENTRY
+
+
 def _nonzero(factor: Polynomial, case: Context) -> Conditions:
     """An irreducible factor is not zero; a root is zero where what is below it is."""
     atom = next(iter(factor.atoms))
@@ -117,6 +134,7 @@ class Account:
     """The definedness of all cases of a proof."""
 
     entries: list[Definedness] = field(default_factory=list)
+    reductions: frozenset[Kind] = frozenset()  # the kinds that values are reduced to
 
     def add(self, defined: Definedness) -> None:
         """Take up one case."""
@@ -133,6 +151,8 @@ class Account:
                     return f"{name} may be undefined on one side only"
         if not any(entry.states_open for entry in self.entries):
             return None
+        if any(entry.spreads(self.reductions) for entry in self.entries):
+            return "a state may be undefined, and reductions carry that to other entries"
         outputs = set.intersection(*(entry.outputs for entry in self.entries))
         if any(all(entry.absorbs(name) for entry in self.entries) for name in outputs):
             return None

@@ -16,7 +16,7 @@ from optdsl.checks.equivalence.congruence import congruent
 from optdsl.checks.equivalence.defined import Account, Definedness
 from optdsl.checks.equivalence.frames import Frames
 from optdsl.checks.equivalence.invariants import find_invariants
-from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.question import Question, reductions
 from optdsl.checks.equivalence.rationals import Rational
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
@@ -59,7 +59,8 @@ class Proof:
         import sympy  # noqa: F401  - its loading is not part of the time for the proof
 
         deadline = process_time() + self.seconds
-        begun = {splits: Account() for splits in (False, True)}
+        mixed = reductions(self.question.ours) | reductions(self.question.theirs)
+        begun = {splits: Account(reductions=mixed) for splits in (False, True)}
         begun = {s: a for s, a in begun.items() if self._step(True, s, a, deadline)}
         if not begun:  # in the first step no state is open, so no invariant could help
             return False

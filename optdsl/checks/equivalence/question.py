@@ -11,10 +11,12 @@ from optdsl.model.expressions import (
     Expression,
     Kind,
     Number,
+    Reduce,
     Value,
     children,
     transform,
     values,
+    walk,
 )
 from optdsl.model.system import Domain, System
 
@@ -90,16 +92,26 @@ def number_of(expression: Expression) -> Fraction | None:
     return expression.value if isinstance(expression, Number) else None
 
 
-def names_read(system: System) -> set[str]:
-    """Return every name that a system reads."""
-    expressions = [
+def expressions_of(system: System) -> list[Expression]:
+    """Return every expression that a system evaluates."""
+    return [
         *(equation.value for equation in system.equations),
         *(state.start for state in system.states if state.start is not None),
         *(asked.point for asked in system.gradients if asked.point is not None),
         *(skip.condition for skip in system.skips),
         *([system.evaluation] if system.evaluation is not None else []),
     ]
-    return {value.name for expression in expressions for value in values(expression)}
+
+
+def reductions(system: System) -> frozenset[Kind]:
+    """Return the kinds to which a system reduces values."""
+    nodes = (node for expression in expressions_of(system) for node in walk(expression))
+    return frozenset(node.kind for node in nodes if isinstance(node, Reduce))
+
+
+def names_read(system: System) -> set[str]:
+    """Return every name that a system reads."""
+    return {value.name for expression in expressions_of(system) for value in values(expression)}
 
 
 THETA = Value("theta", Kind.ENTRY)

@@ -33,13 +33,13 @@ class Refutation:
 
 def first_look(question: Question) -> list[Trial]:
     """Return the inputs that are tried before a proof is sought: each shape of gradients."""
-    count = 11 if _several(question) else 22
+    count = 12 if _several(question) else 24
     return [*trials(question, _SHORT, count), *trials(question, _LONG, 1, seed=2)]
 
 
 def second_look(question: Question) -> list[Trial]:
     """Return the inputs that are tried where the first look neither parts nor proves."""
-    count, long_count = (22, 2) if _several(question) else (44, 4)
+    count, long_count = (24, 2) if _several(question) else (48, 4)
     if question.ours.family == "schedule":  # numbers alone: many steps cost little
         long_count = 60
     return [

@@ -12,8 +12,8 @@ from fractions import Fraction
 from functools import cache
 from random import Random
 
-from optdsl.checks.equivalence.question import Question
-from optdsl.model.expressions import Constant, Fact, Reduce, walk
+from optdsl.checks.equivalence.question import Question, reductions
+from optdsl.model.expressions import Constant, Fact
 from optdsl.model.system import Domain, System
 
 F = Fraction
@@ -59,10 +59,8 @@ def entries_needed(*systems: System) -> int:
 
     With reductions the last is a tensor of its own.
     """
-    for system in systems:
-        for equation in system.equations:
-            if any(isinstance(node, Reduce) for node in walk(equation.value)):
-                return 4
+    if any(reductions(system) for system in systems):
+        return 4
     return 2 if any(len(system.gradients) > 1 for system in systems) else 1
 
 
@@ -123,6 +121,7 @@ _SHAPES: dict[str, Callable[[Random, int], Fraction]] = {
     "shrinking": lambda random, t: _generic(random, t) / 4**t,
     "alternating": lambda random, t: abs(_generic(random, t)) * (-1) ** t,
     "sparse": lambda random, t: random.choice([F(0), _generic(random, t)]),
+    "rarely zero": lambda random, t: random.choice([F(0), *(_generic(random, t) for _ in "123")]),
     "tiny": lambda random, t: _generic(random, t) * _TINY,
     "huge": lambda random, t: _generic(random, t) * _HUGE,
     "constant": lambda random, t: F(1),
