@@ -54,13 +54,16 @@ def assembly_text(layout: Layout, dtype: str) -> str:
 
 
 def llvm_text(layout: Layout, dtype: str) -> list[str]:
-    """Return the optimised LLVM code of each loop over entries, for tensors of `dtype`."""
+    """Return the optimised LLVM code of each loop that computes, for tensors of `dtype`.
+
+    A loop that only copies is none.
+    """
     texts = []
     for stage, kernel in kernels(layout):
         compiled, signature = _compiled(stage, kernel, dtype)
         functions = _FUNCTION.findall(compiled.inspect_llvm(signature))
         texts.append("\n".join(each for each in functions if _COMPUTES.search(each)))
-    return texts
+    return [text for text in texts if text]
 
 
 def is_vectorized(layout: Layout, dtype: str) -> bool:

@@ -27,7 +27,7 @@ from optdsl.model.expressions import (
     Reduce,
     Value,
 )
-from optdsl.model.system import System
+from optdsl.model.system import Hyperparameter, System
 
 #: The unit of a value; None is that of zero and of infinity, which is any.
 Found: TypeAlias = "Form | None"
@@ -70,7 +70,7 @@ class Unfamiliar(Exception):
 #: Gives the unit of a number of an equation; the flag tells that it stands beside something.
 Numbers = Callable[[Number, bool], Form]
 
-#: Gives the unit of a hyperparameter where it stands.
+#: Gives the unit of a hyperparameter where it stands; the flag tells that it stands beside data.
 Hypers = Callable[[Value, bool], Found]
 
 
@@ -92,16 +92,20 @@ class Reading:
     hypers: Hypers
     inputs: Mapping[str, Unit] = field(default_factory=dict)
     demands: list[Demand] = field(default_factory=list)
+    _among_data: bool = True
 
     def read(self) -> list[Demand]:
         """Return everything that the system demands."""
         system = self.system
         self._gradients = {asked.name for asked in system.gradients}
         self._hyper_names = {hyper.name for hyper in system.hyperparameters}
+        self._remembered = self._hypers_remembered()
         for equation in system.equations:
-            self._mean(equation.name, equation.value, isinstance(equation.value, Number))
+            if equation.name not in self._remembered:
+                self._mean(equation.name, equation.value, isinstance(equation.value, Number))
         for state in system.states:
-            if state.start is not None and state.name != "theta":
+            known = state.name in self._remembered and isinstance(state.start, Value)
+            if state.start is not None and state.name != "theta" and not known:
                 self._mean(state.name, state.start, True)
         theta = Value("theta", Kind.ENTRY, -1)
         points = [*(asked.point for asked in system.gradients), system.evaluation]
@@ -112,8 +116,20 @@ class Reading:
             self.form(skip.condition)
         return self.demands
 
+    def _hypers_remembered(self) -> dict[str, str]:
+        """Return the states that hold what a hyperparameter was in the last step."""
+        states = {state.name for state in self.system.states}
+        return {
+            equation.name: equation.value.name
+            for equation in self.system.equations
+            if isinstance(equation.value, Value)
+            and equation.name in states
+            and equation.value.name in self._hyper_names
+        }
+
     def _mean(self, name: str, value: Expression, beside: bool) -> None:
         meant = self._named(Value(name, value.kind), True)
+        self._among_data = True
         found = self.form(value, beside)
         self._demand(Rank.MEANING, meant, found, value, Value(name, value.kind), value, name)
 
@@ -145,8 +161,10 @@ class Reading:
             return Form(known=self.bases["theta"])
         if name in self._gradients:
             return Form(known=self.bases["g"])
-        if name in self._hyper_names:
-            return self.hypers(value, beside)
+        if name in self._remembered:
+            value = Value(self._remembered[name], value.kind)
+        if value.name in self._hyper_names:
+            return self.hypers(value, beside and self._among_data)
         if name in self.system.inputs:
             return Form(known=self.inputs.get(name, {}))
         if name in self.system.flags:
@@ -210,6 +228,7 @@ class Reading:
         """Demand one unit of all arguments and return it."""
         first: tuple[Form, Expression] | None = None
         for argument in arguments:
+            self._among_data = place.kind is not Kind.STEP
             found = self.form(argument, beside=True)
             if found is None:
                 continue
@@ -252,3 +271,16 @@ def exact(expression: Expression) -> Fraction | None:
                 return None
             return {"add": a + b, "sub": a - b, "mul": a * b}.get(operator, a / (b or 1))
     return None
+
+
+def without_unit_first(system: System) -> list[str]:
+    """Return hyperparameters in the order in which they are supposed to have no unit.
+
+    Later declared ones come first, and the step size, known to callers as lr, last.
+    """
+
+    def is_step_size(hyper: Hyperparameter) -> bool:
+        return hyper.alias is not None and hyper.alias.name == "lr"
+
+    later = list(reversed(system.hyperparameters))
+    return [hyper.name for hyper in sorted(later, key=is_step_size)]

@@ -375,15 +375,24 @@ def evaluate(
     """
     given = dict(hyper or {})
 
+    facts = {"rows": 1, "ndim": 1, "columns": len(theta), "size": len(theta)}
+
     def choose(name: str, t: int) -> Scalar:
         if name in given:
             chosen = given[name]
             return real(chosen(t) if callable(chosen) else chosen)
+        if name in told:
+            return real(told[name])
         default = system.hyperparameter(name).default
         if default is None:
             raise KeyError(name)
         return _default(default, choose, t, machine)
 
+    told = {
+        str(state.start): facts.get(state.start.name, 0)  # no name fits a pattern
+        for state in system.states
+        if isinstance(state.start, Fact)
+    }
     machine = Machine(system, choose, Arithmetic(digits))
     machine.start(tuple(real(x) for x in theta))
     return [machine.step(gradient) for _ in range(steps)]

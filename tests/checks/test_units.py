@@ -51,7 +51,7 @@ def test_adadelta_needs_no_factor_but_its_epsilon_is_two_things():
     found = infer_units(load_system("Adadelta"))
     assert found.fits
     (misfit,) = found.misfits
-    assert misfit.message == "epsilon would have to carry [loss]^2/[theta]^2 and [theta]^2"
+    assert misfit.message == "epsilon would have to carry [theta]^2 and [loss]^2/[theta]^2"
 
 
 @pytest.mark.parametrize(

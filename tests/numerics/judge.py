@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.numerics.carried import Carried, Digits, Doubles
-from tests.numerics.oracle import EVERYTHING, Inputs, OneStep
+from tests.numerics.oracle import EVERYTHING, LOSS, Inputs, OneStep
 from tests.numerics.subjects import (
     CHECKPOINTS,
     Subject,
@@ -117,15 +117,15 @@ def take(optimizer: Any, given: dict[str, list[Array]], mode: str) -> dict[str, 
     """Take a step; return the points at which gradients were asked for."""
     if mode == "ready":
         (ready,) = given.values()
-        optimizer.step(ready)
+        optimizer.step(ready, loss=LOSS)
         return {}
     names = iter(given)
     points: dict[str, list[Array]] = {}
 
-    def answer(point: list[Array]) -> list[Array]:
+    def answer(point: list[Array]) -> tuple[float, list[Array]]:
         name = next(names)
         points[name] = [array.copy() for array in point]
-        return given[name]
+        return LOSS, given[name]
 
     optimizer.step(answer)
     return points

@@ -17,6 +17,7 @@ from optdsl.model.expressions import (
     Clock,
     Constant,
     Expression,
+    Fact,
     Kind,
     Number,
     Reduce,
@@ -24,11 +25,14 @@ from optdsl.model.expressions import (
     number,
 )
 from optdsl.model.system import System
+from optdsl.runtime.facts import Facts
 from tests.numerics.carried import Algebra, Array, Carried, Digits, Doubles
 
 #: Which entries of which tensor are computed: a tensor's number, and indices or all of them.
 Place = tuple[int, Any]
 EVERYTHING: Any = slice(None)
+#: The loss at every point.
+LOSS = 0.75
 NOWHERE: Place = (-1, EVERYTHING)
 
 
@@ -134,6 +138,10 @@ class OneStep:
                 return self.algebra.given([float(self.inputs.clocks[part] + offset)])
             case Value():
                 return self._named(expression, place)
+            case Fact(name, pattern):
+                facts = Facts(np.shape(self.inputs.arrays[place[0]]), str(place[0]))
+                told = getattr(facts, name) if pattern is None else facts.named(pattern)
+                return self.algebra.given([told])
             case Reduce():
                 return self._reduced(expression, place)
             case Apply("select", (condition, value, otherwise)) if condition.kind is Kind.STEP:
@@ -161,6 +169,8 @@ class OneStep:
             return self._before(name, value.kind, place)
         if value.offset == 1:
             return self.algebra.given([inputs.ahead[name]])
+        if name in self.system.losses:
+            return self.algebra.given([LOSS])
         if name in self._gradients:
             return self._entries(inputs.gradients[name], place)
         if name in self.equations:
