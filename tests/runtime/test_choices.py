@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import optdsl
+from optdsl.library import find, shipped
 
 SHAPES = [(4, 3), (3,), (5, 4), (2,), (2, 3, 2)]
 
@@ -519,6 +520,71 @@ def test_a_branch_without_tensors_costs_nothing(load):
         opt.step(arrays(t, [(3,), (2,)]))
         other.step(arrays(t, [(3,), (2,)]))
     assert_same(ours, theirs, 0)
+
+
+def test_groups_may_differ_in_what_one_branch_makes_a_number_of_for_all(load):
+    rule = "(ClipByGlobalNorm | SGD) if ndim == 2 else SGD"
+    ours = arrays(38)
+    groups = [{"params": ours[:2], "max_norm": 1}, {"params": ours[2:], "max_norm": 2}]
+    with pytest.raises(optdsl.runtime.HyperparameterError, match="must be the same for all"):
+        load(rule)(groups).step([arrays(0)[:2], arrays(0)[2:]])
+    vectors = arrays(38, [(3,), (2,)])
+    groups = [{"params": vectors[:1], "max_norm": 1}, {"params": vectors[1:], "max_norm": 2}]
+    load(rule)(groups).step([[np.ones(3)], [np.ones(2)]])
+
+
+# ------------------------------------------------------------- every rule
+
+OPTIMIZERS = [name for name, found in shipped().items() if found.family == "optimizer"]
+FOUR = [(4, 3), (3,), (2, 5), (2,)]
+
+
+def rugged(parameters):
+    loss = 0.5 + sum(float(np.sum(p * p)) for p in parameters)
+    return loss, [np.sin(3 * p) + 0.5 * p for p in parameters]
+
+
+def of_rule(load, name):
+    """Return the name of a rule, of SGD within it where it takes one, and what it must be given."""
+    rule = f"{name}(SGD)" if find(name)[0].parameters else name
+    made = load(rule)
+    if made.layout.seed is not None:
+        pytest.skip("its random numbers depend on the place of a tensor and on the step")
+    return rule, made, {s.name: 2 for s in made.layout.hyperparameters if s.default is None}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_rule_steps_among_others_as_it_does_alone(load, name):
+    rule, made, needed = of_rule(load, name)
+    mixed, apart = arrays(50, FOUR), arrays(50, FOUR)
+    opt = load(f"{rule} if ndim == 2 else SGD(eta=0.05)")(mixed, **needed)
+    own = made([p for p in apart if p.ndim == 2], **needed)
+    others = load("SGD(eta=0.05)")([p for p in apart if p.ndim == 1])
+    for _ in range(5):
+        rest = [p.copy() for p in apart]
+
+        def gradients(points, rest=rest):
+            matrices = iter(points)
+            loss, found = rugged([next(matrices) if p.ndim == 2 else p for p in rest])
+            return loss, [g for g in found if g.ndim == 2]
+
+        opt.step(rugged)
+        own.step(gradients)
+        others.step(lambda points: rugged(points)[1])
+    assert_same(mixed, apart, 0)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_rule_that_follows_another_steps_as_a_new_one(load, name):
+    rule, made, needed = of_rule(load, name)
+    turned, switched = arrays(51, FOUR), arrays(51, FOUR)
+    opt = load(f"SGD(eta=0.05) for 2 then {rule}")(turned, **needed)
+    other = load("SGD(eta=0.05)")(switched)
+    for t in range(6):
+        other = made(switched, **needed) if t == 2 else other
+        opt.step(rugged)
+        other.step(rugged)
+    assert_same(turned, switched, 0)
 
 
 # ----------------------------------------------------------- the reference
