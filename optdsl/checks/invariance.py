@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import chain, combinations
 from typing import Literal
 
-from optdsl.checks.dimensions import Found, Reading, Unfamiliar
+from optdsl.checks.dimensions import Found, Reading, Unfamiliar, without_unit_first
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.equivalence.words import number_text, value_text
 from optdsl.checks.linear import Equations, Form, Unit, powers, unknown
@@ -140,7 +140,7 @@ def _scaling(
             return None
     for output in system.outputs:
         equations.suppose(unknown(output), Form())
-    for name in reversed(free):
+    for name in (each for each in without_unit_first(system) if each in free):
         equations.suppose(unknown(f"hyper {name}"), Form())
     return Scaling(
         {state.name: _power(equations, unknown(state.name)) for state in system.memory},

@@ -24,9 +24,10 @@ from optdsl.model.system import Hyperparameter, System
 What = Literal["undefined", "overflow", "underflow", "lost", "stuck"]
 
 _FEW, _MANY = 3, 50
-_LARGE = (1, 2, 3, 4, 8, 12, 15, 18, 19, 20, 21, 25, 30, 38)  # powers of ten
-_SMALL = (1, 2, 3, 4, 8, 12, 15, 18, 19, 20, 21, 22, 25, 30, 37)
-_ZEROS = ((0.0,) * 8, (1.0, *(0.0,) * 7))
+#: Powers of ten that are tried: where squares, and averages of them, leave a format.
+_LARGE = {"float32": (9, 18, 19, 20, 21, 25, 30, 38), "float16": (1, 2, 3, 4)}
+_SMALL = {"float32": (9, 18, 19, 20, 21, 22, 25, 30), "float16": (1, 2, 3, 4)}
+_ZEROS: tuple[tuple[float, ...], ...] = ((0.0,) * 8, (1.0, *(0.0,) * 7))
 _NOTHING = 1e-12  # a step that theta, about 1, hardly shows
 _MUCH = 2.0  # how many times too long a step must be to be told
 
@@ -150,7 +151,7 @@ def _undefined_at(
 
 def _overflow(bench: Bench, format_: Format) -> Iterator[Trouble]:
     """Look for a power of ten that is too large a gradient."""
-    for exponent in _LARGE:
+    for exponent in _LARGE[format_.name]:
         size = 10.0**exponent
         if size > format_.largest:
             return
@@ -167,7 +168,7 @@ def _overflow(bench: Bench, format_: Format) -> Iterator[Trouble]:
 
 def _underflow(bench: Bench, format_: Format) -> Iterator[Trouble]:
     """Look for a power of ten that is so small a gradient that steps grow too long."""
-    for exponent in _SMALL:
+    for exponent in _SMALL[format_.name]:
         size = 10.0**-exponent
         if size < format_.smallest:
             return

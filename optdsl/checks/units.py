@@ -12,7 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from optdsl.checks.dimensions import Demand, Found, Rank, Reading, Unfamiliar
+from optdsl.checks.dimensions import (
+    Demand,
+    Found,
+    Rank,
+    Reading,
+    Unfamiliar,
+    without_unit_first,
+)
 from optdsl.checks.linear import NO_UNIT, Equations, Form, Unit, added, powers, unknown
 from optdsl.model.expressions import Apply, Expression, Number, Value, walk
 from optdsl.model.system import System
@@ -71,7 +78,7 @@ def infer_units(system: System) -> Units:
     """Return the units that the equations of a system give to all that stands in them.
 
     Where equations leave a choice, the fewest contradictions count, then the fewest
-    hyperparameters with a unit, later declared ones first without.
+    hyperparameters with a unit; the step size, known to callers as lr, is the last to be without.
 
     >>> from optdsl.library import load_system
     >>> {name: unit_text(u) for name, u in infer_units(load_system("SGD")).carriers.items()}
@@ -91,10 +98,10 @@ def infer_units(system: System) -> Units:
 
 def _orders(system: System) -> Iterator[list[str]]:
     """Yield orders in which things are supposed to have no unit; "" stands for all numbers."""
-    hypers = [hyper.name for hyper in system.hyperparameters]
-    yield [*reversed(hypers), ""]
-    yield ["", *reversed(hypers)]
+    hypers = without_unit_first(system)
     yield [*hypers, ""]
+    yield ["", *hypers]
+    yield [*reversed(hypers), ""]
 
 
 class _Attempt:
