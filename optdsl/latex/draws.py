@@ -6,7 +6,17 @@ from typing import cast
 
 from optdsl.language import syntax
 from optdsl.latex import shapes
-from optdsl.latex.notation import Chain, Digits, Group, Infix, Operator, Raw, Scripted, Symbol
+from optdsl.latex.notation import (
+    Braces,
+    Chain,
+    Digits,
+    Group,
+    Infix,
+    Operator,
+    Raw,
+    Scripted,
+    Symbol,
+)
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 
@@ -77,6 +87,8 @@ def _without_identity(raw: Raw) -> Raw:
 
 def _is_identity(raw: Raw) -> bool:
     base = shapes.unscripted(raw)
+    if isinstance(base, Braces):
+        return _is_identity(base.value)
     return isinstance(base, Symbol) and base.name in ("I", "Id")
 
 

@@ -137,6 +137,8 @@ class _Writer:
     def distribution(self, drawn: syntax.Call) -> str:
         """Return the LaTeX of what is drawn from; papers print the variance of a normal one."""
         first, second = (self._argument(argument) for argument in drawn.arguments)
+        if any(name.startswith("I") for name in self._taken):  # beside a variance: the identity
+            return rf"\operatorname{{{drawn.function}}}\left({first}, {second}\right)"
         if drawn.function == "uniform":
             return rf"\mathcal{{U}}\left({first}, {second}\right)"
         match drawn.arguments[1]:

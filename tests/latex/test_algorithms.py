@@ -157,7 +157,8 @@ def test_a_loop_of_fixed_length_is_an_index() -> None:
 
 def test_what_is_required_may_start_a_state() -> None:
     latex = block(
-        r"\Require $\gamma = 0.9$, $\beta \in [0, 1)$, $\theta_0 \in \mathbb{R}^d$, $\hat{v}_0 = 1$",
+        r"\Require $\gamma = 0.9$, $\beta \in [0, 1)$, $\theta_0 \in \mathbb{R}^d$",
+        r"\Require $\hat{v}_0 = 1$",
         r"\While{the stopping criterion is not met}",
         r"\State $\hat v_t = \gamma \hat v_{t-1} + g_t$, $\theta_t = \theta_{t-1} - \hat v_t$",
         r"\EndWhile",

@@ -25,7 +25,7 @@ TIMES = [
 # Each has a time everywhere or nowhere: a name is one or the other within an equation.
 TIMED = ["theta", "g", "m", "mhat", "vhat", "Delta_theta", "E_g2", "RMS_Delta_theta", "T_cur"]
 PLAIN = ["eta", "beta1", "epsilon", "lambda", "T_i", "eta_max_i", "d_model", "step_num", "k", "T"]
-PLAIN += ["i", "e", "max", "J", "eta_0", "Phi", "betahat1", "x_", "if_", "lrate"]
+PLAIN += ["I", "i", "e", "max", "J", "eta_0", "Phi", "betahat1", "x_", "if_", "lrate"]
 
 NUMBERS = ["0", "1", "10", "0.9", "3.25", "1e-8", "2.5e-3", "1e6"]
 FUNCTIONS = ["sqrt", "exp", "log", "cos", "abs", "sign", "floor", "mean", "norm", "grad"]
@@ -141,6 +141,7 @@ def test_what_is_compared(
 
 @given(expressions(depth=2), st.sampled_from(["normal", "uniform"]))
 def test_a_draw(deviation: syntax.Expression, name: str) -> None:
+    """A name I is no identity."""
     drawn = syntax.Draw(syntax.Name("xi", (T,)), syntax.Call(name, (syntax.Number("0"), deviation)))
     definition = syntax.Definition("transform", "X", statements=(drawn,))
     assert [one.statement for one in read(write_equations(definition))] == [drawn]
