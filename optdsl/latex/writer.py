@@ -272,6 +272,12 @@ class _Writer:
         if name == "dot" and arguments[2:] == (syntax.Scope("all"),):
             pair = ", ".join(map(self._argument, arguments[:2]))
             return rf"\left\langle {pair} \right\rangle"
+        match expression:
+            case syntax.Call(
+                "sum" | "max", (syntax.Call("abs", (inside_abs,)), syntax.Scope("all"))
+            ):
+                kind = "1" if name == "sum" else r"\infty"
+                return rf"\left\|{self._argument(inside_abs)}\right\|_{{{kind}}}"
         if name == "norm" and arguments[1:] == (syntax.Scope("all"),) and first is not None:
             return rf"\left\|{self._argument(first)}\right\|"
         head = f"\\{name}" if name in _COMMANDS else rf"\operatorname{{{_spelled(name)}}}"

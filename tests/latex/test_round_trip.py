@@ -54,7 +54,7 @@ numbers = st.sampled_from(NUMBERS).map(syntax.Number)
 reductions = st.builds(
     lambda name, value, scope: syntax.Call(name, (value, syntax.Scope(scope))),
     st.sampled_from(REDUCTIONS),
-    timed,
+    st.one_of(timed, timed.map(lambda name: syntax.Call("abs", (name,)))),
     st.sampled_from(SCOPES),
 )
 
