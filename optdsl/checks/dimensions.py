@@ -99,12 +99,12 @@ class Reading:
         system = self.system
         self._gradients = {asked.name for asked in system.gradients}
         self._hyper_names = {hyper.name for hyper in system.hyperparameters}
-        self._remembered = self._hypers_remembered()
+        self.remembered = self._hypers_remembered()
         for equation in system.equations:
-            if equation.name not in self._remembered:
+            if equation.name not in self.remembered:
                 self._mean(equation.name, equation.value, isinstance(equation.value, Number))
         for state in system.states:
-            known = state.name in self._remembered and isinstance(state.start, Value)
+            known = state.name in self.remembered and isinstance(state.start, Value)
             if state.start is not None and state.name != "theta" and not known:
                 self._mean(state.name, state.start, True)
         theta = Value("theta", Kind.ENTRY, -1)
@@ -161,8 +161,8 @@ class Reading:
             return Form(known=self.bases["theta"])
         if name in self._gradients:
             return Form(known=self.bases["g"])
-        if name in self._remembered:
-            value = Value(self._remembered[name], value.kind)
+        if name in self.remembered:
+            value = Value(self.remembered[name], value.kind)
         if value.name in self._hyper_names:
             return self.hypers(value, beside and self._among_data)
         if name in self.system.inputs:

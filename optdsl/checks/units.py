@@ -180,7 +180,11 @@ class _Attempt:
         system = self.system
         return Units(
             {hyper.name: self._unit(hyper.name) for hyper in system.hyperparameters},
-            {state.name: self._unit(state.name) for state in system.memory},
+            {
+                state.name: self._unit(state.name)
+                for state in system.memory
+                if state.name not in self._reading.remembered
+            },
             {name: self._unit(name) for name in system.outputs if name != "theta"},
             frozenset(
                 name for name, places in self._places.items() if all(beside for _, beside in places)
