@@ -126,9 +126,10 @@ class Arithmetic:
 
     def apply(self, operator: str, arguments: Sequence[Scalar]) -> Scalar:
         """Return `operator` on `arguments`; undefined as soon as one of them is."""
-        plain = all(type(argument) is Real for argument in arguments)
-        if plain and len(arguments) == 2 and operator in self._binary:
-            return self._checked(self._binary[operator](*arguments))  # type: ignore[arg-type]
+        if len(arguments) == 2 and operator in self._binary:
+            a, b = arguments
+            if type(a) is Real and type(b) is Real:
+                return self._checked(self._binary[operator](a, b))
         if operator == "finite" and arguments[0] is UNDEFINED:
             return False
         known: list[_Known] = []
@@ -186,11 +187,16 @@ class Arithmetic:
         return x.value
 
     def _checked(self, x: Scalar) -> Scalar:
-        if not isinstance(x, Real):
+        if type(x) is not Real:
             return x
-        if type(x.value) is Fraction:
-            size = max(x.value.numerator.bit_length(), x.value.denominator.bit_length())
-            return x if size < _LARGEST_FRACTION else Real(self._rounded(x), x.magnitude)
+        value = x.value
+        if type(value) is Fraction:
+            if (
+                max(value.numerator.bit_length(), value.denominator.bit_length())
+                < _LARGEST_FRACTION
+            ):
+                return x
+            return Real(self._rounded(x), x.magnitude)
         return UNDEFINED if self._context.isnan(x.value) else x
 
     def _logic(self, operator: str, values: list[_Known]) -> bool:

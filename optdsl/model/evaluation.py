@@ -88,13 +88,15 @@ class Machine:
         self.points = {asked.name: asked.point for asked in self.system.gradients}
         self.equations = {equation.name: equation.value for equation in self.system.equations}
         self.losses = self.system.losses
-        self._numbers: dict[Fraction, Real] = {}
+        self._numbers: dict[tuple[int, int], Real] = {}
 
-    def number(self, exact: Fraction) -> Real:
+    def number(self, written: Number) -> Real:
         """Return a number of an equation; each is made once."""
-        found = self._numbers.get(exact)
+        exact = written.value
+        key = (exact.numerator, exact.denominator)  # far quicker to hash than a fraction
+        found = self._numbers.get(key)
         if found is None:
-            found = self._numbers[exact] = real(exact)
+            found = self._numbers[key] = real(exact)
         return found
 
     def start(self, theta: tuple[Scalar, ...]) -> None:
@@ -183,31 +185,34 @@ class _Evaluation:
 
     def value(self, expression: Expression) -> Entries:
         """Return the value of an expression."""
+        if type(expression) is Value:  # the two most frequent first
+            return self.named(expression)
+        if type(expression) is Apply:
+            return self._apply(expression)
         arithmetic = self.machine.arithmetic
         match expression:
-            case Number(exact):
-                return self.machine.number(exact)
+            case Number():
+                return self.machine.number(expression)
             case Constant(name):
                 return arithmetic.constant(name)
             case Clock(part, offset):
                 clocks = self.machine.clocks
                 return real((clocks[part] if part < len(clocks) else clocks[-1]) + offset)
-            case Value():
-                return self.named(expression)
             case Fact():
                 return self.machine.hyper(str(expression), 0)
             case Draw():
                 return self._drawn(expression)
             case Reduce():
                 return self._reduction(expression)
-            case Apply("select", (condition, value, otherwise)):
-                return self._select(condition, value, otherwise)
-            case Apply("and" | "or" as operator, (left, right)):
-                return self._joined(operator, self.value(left), right)
-            case Apply(operator, arguments):
-                given = [self.value(argument) for argument in arguments]
-                return self._spread(operator, given)
         raise TypeError(expression)
+
+    def _apply(self, expression: Apply) -> Entries:
+        operator, arguments = expression.operator, expression.arguments
+        if operator == "select":
+            return self._select(*arguments)
+        if operator in ("and", "or"):
+            return self._joined(operator, self.value(arguments[0]), arguments[1])
+        return self._spread(operator, [self.value(argument) for argument in arguments])
 
     def _drawn(self, draw: Draw) -> Entries:
         """Return any number an entry: the same wherever the same draw stands, in any system."""
@@ -284,9 +289,14 @@ class _Evaluation:
 
     def _spread(self, operator: str, given: list[Entries]) -> Entries:
         apply = self.machine.arithmetic.apply
-        width = max((len(x) for x in given if isinstance(x, tuple)), default=0)
+        width = 0
+        for x in given:
+            if type(x) is tuple:
+                width = len(x)
         if not width:
             return apply(operator, given)  # type: ignore[arg-type]
+        if width == 1:
+            return (apply(operator, [x[0] if type(x) is tuple else x for x in given]),)  # type: ignore[misc]
         return tuple(apply(operator, [_entry(x, i) for x in given]) for i in range(width))
 
     def _reduction(self, reduce: Reduce) -> Entries:
