@@ -201,6 +201,8 @@ class Engine:
             elif isinstance(step, Ask):
                 assert ask is not None
                 ask(step, self._united(lives))
+        if len(taken) == 1:
+            return taken[0]
         return [self._united(list(lives)) for lives in zip(*taken, strict=True)]
 
     def _united(self, lives: list[Selection]) -> Selection:
@@ -245,7 +247,9 @@ class Engine:
                 columns.append(partials[:, list(places)])
         if first is not None:
             assert self.layout.join is not None
-            self._call(first, self.layout.join(tables), np.concatenate(columns))
+            alone = len(tables) == 1
+            table = tables[0] if alone else self.layout.join(tables)
+            self._call(first, table, columns[0] if alone else np.concatenate(columns))
 
     def _bound(
         self, work: Work, plan: Plan, live: Selection, stale: tuple[int, Any] | None
