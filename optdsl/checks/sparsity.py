@@ -25,7 +25,7 @@ from optdsl.checks.runs import (
     with_hypers,
 )
 from optdsl.checks.sparsity_proof import WIDE, assuming_least, could_hold, kept, proof, written_out
-from optdsl.model.arithmetic import Scalar
+from optdsl.model.arithmetic import Scalar, real
 from optdsl.model.evaluation import Entries, Machine, Step
 from optdsl.model.expressions import Number, Value, number
 from optdsl.model.system import System
@@ -194,9 +194,7 @@ def _leave_alone(
         value = outputs[name]
         if value is not None:
             given = _wide(value, trial)
-            outputs[name] = tuple(
-                machine.number(_F(0)) if i in idle else x for i, x in enumerate(given)
-            )
+            outputs[name] = tuple(real(0) if i in idle else x for i, x in enumerate(given))
     return replace(step, outputs=outputs)
 
 
