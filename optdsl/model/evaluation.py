@@ -25,7 +25,6 @@ from optdsl.model.expressions import (
     Number,
     Reduce,
     Value,
-    values,
 )
 from optdsl.model.system import System
 
@@ -158,6 +157,10 @@ class Machine:
             return _Evaluation(self, {}, earlier, None).value(expression)
         finally:
             self.clocks, self.steps = clocks, self.steps + steps_ago
+
+    def of_known(self, expression: Expression, known: Mapping[str, Scalar]) -> Entries:
+        """Return the value of an expression that reads nothing but the `known` values."""
+        return _Evaluation(self, {}, dict(known), None).value(expression)
 
     def _live_parts(self, evaluation: _Evaluation) -> int:
         for skip in sorted(self.system.skips, key=lambda skip: skip.part):
@@ -355,62 +358,3 @@ def _any_number(distribution: str, number: int, step: int, index: int) -> Fracti
 
 def _entry(value: Entries, index: int) -> Scalar:
     return value[index] if isinstance(value, tuple) else value
-
-
-def evaluate(
-    system: System,
-    steps: int,
-    *,
-    theta: tuple[float | Fraction, ...],
-    gradient: Oracle,
-    hyper: Mapping[str, float | Fraction | Callable[[int], float | Fraction]] | None = None,
-    digits: int = 50,
-) -> list[Step]:
-    """Run a system for a number of steps.
-
-    Args:
-        system: what to run.
-        steps: how many steps.
-        theta: the starting point, one number an entry.
-        gradient: the gradient in a step, of (step, name, point).
-        hyper: numbers, or functions of the step; defaults where none is given.
-        digits: decimal digits.
-
-    Returns:
-        One `Step` a step. Each number in it is a `Real`, with the value and the
-        magnitude carried.
-
-    Raises:
-        KeyError: for a hyperparameter with neither a value nor a default.
-    """
-    given = dict(hyper or {})
-
-    facts = {"rows": 1, "ndim": 1, "columns": len(theta), "size": len(theta)}
-
-    def choose(name: str, t: int) -> Scalar:
-        if name in given:
-            chosen = given[name]
-            return real(chosen(t) if callable(chosen) else chosen)
-        if name in told:
-            return real(told[name])
-        default = system.hyperparameter(name).default
-        if default is None:
-            raise KeyError(name)
-        return _default(default, choose, t, machine)
-
-    told = {
-        str(state.start): facts.get(state.start.name, 0)  # no name fits a pattern
-        for state in system.states
-        if isinstance(state.start, Fact)
-    }
-    machine = Machine(system, choose, Arithmetic(digits))
-    machine.start(tuple(real(x) for x in theta))
-    return [machine.step(gradient) for _ in range(steps)]
-
-
-def _default(default: Expression, choose: Choice, t: int, machine: Machine) -> Scalar:
-    computed = {value.name: choose(value.name, t) for value in values(default)}
-    evaluation = _Evaluation(machine, {}, dict(computed), None)
-    found = evaluation.value(default)
-    assert isinstance(found, Real | bool)
-    return found

@@ -9,7 +9,7 @@ import pytest
 
 from optdsl.library import load_system
 from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Undecided, real
-from optdsl.model.evaluation import evaluate
+from optdsl.model.runs import evaluate
 from optdsl.model.symbolic import to_sympy
 from tests.checks.systems import system
 

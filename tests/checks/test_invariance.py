@@ -7,7 +7,7 @@ import pytest
 from optdsl.checks.invariance import find_invariance
 from optdsl.library import load_system, shipped
 from optdsl.model.arithmetic import Undecided, real
-from optdsl.model.evaluation import evaluate
+from optdsl.model.runs import evaluate
 from tests.checks.systems import system
 
 
