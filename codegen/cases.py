@@ -83,6 +83,7 @@ class _CasesWriter:
             (place for unit in units for place in unit.slots.everything.values()), default=-1
         )
         buffers = dict.fromkeys(name for unit in units for name in unit.buffers)
+        shaped = {name: form for unit in units for name, form in unit.shaped.items()}
         losses = dict.fromkeys(pair for writer in self.writers for pair in writer.losses())
         output = output_buffer(units[0].system) if rule.family == "transform" else None
         uniform = {name for unit in units for name in uniform_hyperparameters(unit.programs)}
@@ -101,6 +102,7 @@ class _CasesWriter:
             f"bind={self.target.BIND},",
             "join=join_tables,",
             f"buffers={tuple(buffers)!r},",
+            *([f"shaped={tuple(shaped.items())!r},"] if shaped else []),
             f"output={output!r},",
             *tuple_text("inputs", [self._input(each) for each in rule.handed_in]),
             f"uniform={tuple(h.name for h in rule.hyperparameters if h.name in uniform)!r},",

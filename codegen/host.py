@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from optdsl.codegen.blocks import indent
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
@@ -178,9 +180,14 @@ def start_function(unit: Unit, state: State) -> list[str]:
         pattern = "" if start.pattern is None else f"({start.pattern!r})"
         return ["def NAME(tensor, hyper):", *indent([f"return tensor.{start.name}{pattern}"])]
     reads = _StartReads(unit, names)
-    dialect = Dialect(reads.value, _clock, predicates=unit.predicates)
+    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, matrices=True)
     text = python(start, dialect)
-    return ["@quiet", "def NAME(theta, hyper):", *indent([*reads.lines, f"return {text}"])]
+    lines = [*reads.lines, f"return {text}"]
+    if re.search(r"\b(rows|columns)\b", text):
+        lines.insert(0, "rows, columns = theta.shape")
+    if "dtype=real" in text:
+        lines.insert(0, "real = np.float64")
+    return ["@quiet", "def NAME(theta, hyper):", *indent(lines)]
 
 
 def default_function(unit: Unit, hyper: Hyperparameter) -> list[str]:

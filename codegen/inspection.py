@@ -18,17 +18,17 @@ _LIBRARY = re.compile(r"llvm\.(?:pow|exp|log|cos)\b")
 
 
 def kernels(layout: Layout) -> list[tuple[Pass, Any]]:
-    """Return the passes of a layout, each with its kernel, every kernel once."""
+    """Return the passes of a layout, each with what runs its kernel, every kernel once."""
     found: dict[int, tuple[Pass, Any]] = {}
     for stages in (layout.ready, layout.function, layout.iterate, layout.evaluate):
         for stage in stages or ():
             if isinstance(stage, Pass):
-                kernel = stage.function.kernel  # type: ignore[attr-defined]
-                found.setdefault(id(kernel), (stage, kernel))
+                runner: Any = stage.function
+                found.setdefault(id(runner.kernel), (stage, runner))
     return list(found.values())
 
 
-def _compiled(stage: Pass, kernel: Any, dtype: str) -> tuple[Any, Any]:
+def _compiled(layout: Layout, stage: Pass, runner: Any, dtype: str) -> tuple[Any, Any]:
     """Compile a kernel for tensors of `dtype`; return the new one and its signature.
 
     Numba shows nothing of what it took from its cache, so this compiles again. It
@@ -36,20 +36,24 @@ def _compiled(stage: Pass, kernel: Any, dtype: str) -> tuple[Any, Any]:
     """
     from optdsl.codegen.support.kernels import compiled_again
 
-    fresh = compiled_again(kernel)
-    formats = tuple(np.dtype(dtype).type(0) for _ in stage.streams)
+    fresh = compiled_again(runner.kernel)
+    shaped = {name for name, _ in layout.shaped}
+    formats = tuple(
+        np.float64(0) if name in shaped else np.dtype(dtype).type(0) for name in stage.streams
+    )
     nothing = np.zeros(0, np.int64)
     fresh(
-        formats, np.zeros((0, len(formats)), np.int64), nothing, nothing, nothing,
+        formats, np.zeros((0, len(formats)), np.int64), nothing,
+        *((nothing,) if runner.by_rows else ()), nothing, nothing,
         np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), np.zeros((0, stage.reductions)),
-        *((nothing,) if stage.function.draws else ()),  # type: ignore[attr-defined]
+        *((nothing,) if runner.draws else ()),
     )  # fmt: skip
     return fresh, fresh.signatures[0]
 
 
 def assembly_text(layout: Layout, dtype: str) -> str:
     """Return the assembly of every kernel of a layout."""
-    compiled = (_compiled(stage, kernel, dtype) for stage, kernel in kernels(layout))
+    compiled = (_compiled(layout, stage, runner, dtype) for stage, runner in kernels(layout))
     return "\n".join(kernel.inspect_asm(signature) for kernel, signature in compiled)
 
 
@@ -59,8 +63,8 @@ def llvm_text(layout: Layout, dtype: str) -> list[str]:
     A loop that only copies is none.
     """
     texts = []
-    for stage, kernel in kernels(layout):
-        compiled, signature = _compiled(stage, kernel, dtype)
+    for stage, runner in kernels(layout):
+        compiled, signature = _compiled(layout, stage, runner, dtype)
         functions = _FUNCTION.findall(compiled.inspect_llvm(signature))
         texts.append("\n".join(each for each in functions if _COMPUTES.search(each)))
     return [text for text in texts if text]

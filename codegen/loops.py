@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from optdsl.codegen.forms import partial_form
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, condition, python
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value
 from optdsl.program.program import Accumulate, Assignment, Pass
+from optdsl.runtime.shapes import Form
 
 
 class Loop:
@@ -34,7 +36,10 @@ class Loop:
         self.streams = pass_streams(unit, stage)
         self.arrays = {stream: self.names.stream(stream) for stream in self.streams}
         self.place = self.arrays[self.streams[0]] if place is None else place
-        self.entries = {load.value for load in stage.loads}
+        self.partials = {each.name: self.names.stream(each.partial) for each in stage.reductions
+                         if not each.kind.is_number}  # fmt: skip
+        self.vectors = {load.value: self.names.stream(load.stream) for load in stage.vectors}
+        self.entries = {load.value for load in (*stage.loads, *stage.vectors)}
         self.entries |= {Value(each.name, Kind.ENTRY) for each in stage.body}
         self.dialect = Dialect(
             self._value, self._clock, real, unit.predicates, prefix=prefix, draw=self._draw
@@ -49,7 +54,7 @@ class Loop:
         places = " ".join(self._heads.values())
         read = [name for name in ("numbers", "tensor", "everything") if f"{name}[" in places]
         read += ["begin", "identity"] if self.draws else []
-        return [*read, "partials"] if self.stage.reductions else read
+        return [*read, "partials"] if len(self.partials) < len(self.stage.reductions) else read
 
     @property
     def head(self) -> list[str]:
@@ -68,6 +73,13 @@ class Loop:
                 text = f"{text} != {self.real('0.0')}"
             lines.append(f"{self.names.value(each.value)} = {text}")
         return lines
+
+    def read_vectors(self, load: Callable[[str, Kind], str]) -> list[str]:
+        """Return the lines that read values a row and a column; `load` gives the text for one."""
+        return [
+            f"{self.names.value(value)} = {load(array, value.kind)}"
+            for value, array in self.vectors.items()
+        ]
 
     def computed(self) -> list[str]:
         """Return the lines of the body, each below the equation it came from."""
@@ -133,8 +145,19 @@ def described(item: Assignment | Accumulate) -> str:
     return item.comment if " = " in item.comment else f"{item.name} = {item.comment}"
 
 
+def all_streams(unit: Unit, stage: Pass) -> dict[str, Form]:
+    """Return the streams of a pass and their forms: entries, vectors, then partial results."""
+    forms: dict[str, Form] = dict.fromkeys(pass_streams(unit, stage), "entry")
+    for load in stage.vectors:
+        forms[load.stream] = "row" if load.value.kind is Kind.ROW else "column"
+    for each in stage.reductions:
+        if not each.kind.is_number:
+            forms[each.partial] = partial_form(each)
+    return forms
+
+
 def pass_streams(unit: Unit, stage: Pass) -> tuple[str, ...]:
-    """Return the streams of a pass: what it loads, then what it stores without loading."""
+    """Return the streams of a value an entry: what it loads, then what it only stores."""
     streams = [load.stream for load in stage.loads]
     streams += [store.stream for store in stage.stores if store.stream not in streams]
     if not streams:  # a reduction of what no entry tells apart still counts the entries

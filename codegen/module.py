@@ -7,13 +7,14 @@ import hashlib
 from fractions import Fraction
 
 from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.forms import FORMS
 from optdsl.codegen.host import (
     combine_function,
     default_function,
     scalars_function,
     start_function,
 )
-from optdsl.codegen.loops import pass_streams
+from optdsl.codegen.loops import all_streams
 from optdsl.codegen.naming import comment, identifier
 from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import read_ahead, uniform_hyperparameters
@@ -23,8 +24,10 @@ from optdsl.model.expressions import Constant, Kind, Number, Value
 from optdsl.model.guards import unguarded_inputs
 from optdsl.model.system import Domain, Hyperparameter, Input, State
 from optdsl.program.describing import equations_text
-from optdsl.program.program import Ask, Combine, Guard, Pass, Program, Scalars
+from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars
 from optdsl.program.streams import output_buffer
+
+_STATE_KINDS = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor", **FORMS}
 
 HOST_IMPORTS = {
     "optdsl.codegen.support.folding": ("over_all", "per_tensor"),
@@ -144,6 +147,7 @@ class Writer:
             ),
             f"bind={self.target.BIND if unit.has_passes else None},",
             f"buffers={unit.buffers!r},",
+            *self._shaped(),
             f"result={result!r},",
             f"output={output!r},",
             *self._inputs(),
@@ -159,6 +163,10 @@ class Writer:
         lines = self._stages(program)
         assert lines is not None
         return lines
+
+    def _shaped(self) -> list[str]:
+        pairs = tuple((name, form) for name, form in self.unit.shaped.items())
+        return [f"shaped={pairs!r},"] if pairs else []
 
     def _inputs(self) -> list[str]:
         slots = [self.input(each) for each in self.unit.system.handed_in]
@@ -213,19 +221,21 @@ class Writer:
     def _part(self, program: Program, stage: object) -> int:
         if isinstance(stage, Ask):
             return next(g.part for g in program.system.gradients if g.name == stage.gradient)
-        assert isinstance(stage, Scalars | Pass | Combine | Guard)
+        assert isinstance(stage, Scalars | Pass | Matrices | Combine | Guard)
         return stage.part
 
     def stage(self, stage: object) -> list[str]:
         """Return a stage as the layout has it; that of `Scalars` is made by `scalars`."""
         match stage:
             case Pass():
-                run = self.target.emit_pass(self.unit, stage, self.functions)
-                streams = pass_streams(self.unit, stage)
+                return [self._pass(stage)]
+            case Matrices():
+                run, forms = self.target.emit_matrices(self.unit, stage, self.functions)
+                bind = f"as_matrices({', '.join(map(repr, forms.values()))})"
                 writes = tuple(store.stream for store in stage.stores)
                 return [
-                    f"layout.Pass({stage.part}, {streams!r}, {run}, "
-                    f"reductions={len(stage.reductions)}, writes={writes!r}{self.of}),"
+                    f"layout.Matrices({stage.part}, {tuple(forms)!r}, {run}, "
+                    f"bind={bind}, writes={writes!r}{self.of}),"
                 ]
             case Combine():
                 return [f"layout.Combine({stage.part}, {self.combined(stage)}{self.of}),"]
@@ -238,6 +248,18 @@ class Writer:
     def combined(self, stage: Combine) -> str:
         """Return the name of the function that folds partial sums."""
         return self.functions.add("combine", combine_function(self.unit, stage))
+
+    def _pass(self, stage: Pass) -> str:
+        run = self.target.emit_pass(self.unit, stage, self.functions)
+        streams = tuple(all_streams(self.unit, stage))
+        reductions = sum(each.kind.is_number for each in stage.reductions)
+        writes = tuple(store.stream for store in stage.stores)
+        bind = self.target.bind_pass(self.unit, stage)
+        rest = "" if bind is None else f", bind={bind}"
+        return (
+            f"layout.Pass({stage.part}, {streams!r}, {run}, "
+            f"reductions={reductions}, writes={writes!r}{self.of}{rest}),"
+        )
 
     def _guard(self, condition: Value) -> str:
         slots = self.unit.slots
@@ -285,7 +307,7 @@ class Writer:
         """Return the slot of a state."""
         stem = f"start_{identifier(state.name)}"
         start = self.functions.add(stem, start_function(self.unit, state), number=False)
-        kind = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor"}.get(state.kind, "entry")
+        kind = _STATE_KINDS[state.kind]
         rest = f", part={state.part}" if state.part else ""
         rest += f", storage={state.storage!r}" if state.storage else ""
         rest += f", cases={cases!r}" if cases else ""

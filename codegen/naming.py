@@ -10,22 +10,24 @@ from optdsl.model.expressions import Value
 
 #: Names that generated modules use themselves.
 _LOCAL = (
-    "addresses", "arrays", "begin", "begins", "chunk", "cohort", "counts", "everything", "formats",
-    "hyper", "i", "identity", "numbers", "partials", "real", "row", "rows", "scalars", "seed_high",
-    "seed_low", "step_state", "t", "table", "tensor",
+    "addresses", "arrays", "begin", "begins", "chunk", "cohort", "columns", "count", "counts",
+    "everything", "formats", "hyper", "i", "identity", "line", "numbers", "partials", "real",
+    "row", "rows", "scalars", "seed_high", "seed_low", "shape", "shapes", "step_state", "t",
+    "table", "tensor", "width",
 )  # fmt: skip
 _CALLED = (
-    "LAYOUT", "abs", "add", "bind_chunks", "bind_whole", "cos", "cube", "entrywise", "enumerate",
-    "exp", "float64", "floor", "from_layout", "greatest", "inf", "isfinite", "join_tables",
-    "kernel", "layout",
-    "least", "log", "logical_not", "maximum", "minimum", "mod", "np", "over_all", "over_chunks",
-    "partial", "per_tensor", "pi", "prange", "quiet", "range", "sign", "sqrt", "square",
-    "standard_normal", "standard_uniform", "view",
-    "where", "zip",
+    "abs", "add", "as_matrices", "as_rows", "bind_chunks", "bind_whole", "column_totals", "cos",
+    "cube", "entrywise", "enumerate", "exp", "fill", "float64", "floor", "from_layout",
+    "greatest", "in_first_block", "inf", "isfinite", "join_tables", "kernel", "layout",
+    "LAYOUT", "least", "log", "logical_not", "LONGEST", "maximum", "minimum", "mod",
+    "normal_entries", "np", "number_of", "over_all", "over_axis", "over_chunks", "over_rows",
+    "partial", "per_tensor", "pi", "prange", "quiet", "range", "reduced", "row_totals", "sign",
+    "size_of", "sqrt", "square", "standard_normal", "standard_uniform", "symmetric_power",
+    "uniform_entries", "view", "where", "zip",
 )  # fmt: skip
 RESERVED = frozenset(_LOCAL + _CALLED)
 
-_FUNCTION = re.compile(r"(accepts|combine|default|kernel|pass|scalars|start|update)_\w+")
+_FUNCTION = re.compile(r"(accepts|combine|default|kernel|matrices|pass|scalars|start|update)_\w+")
 
 
 class Identifiers:

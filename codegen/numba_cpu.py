@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from optdsl.codegen import matrices
 from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.loops import Loop, described
+from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Value
-from optdsl.program.program import Accumulate, Pass
+from optdsl.model.expressions import Kind, Value
+from optdsl.program.program import Accumulate, Matrices, Pass
+from optdsl.runtime.shapes import Form
 
 NAME = "numba-cpu"
 BIND = "bind_chunks"
@@ -16,10 +18,12 @@ IMPORTS = {
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
     "optdsl.codegen.support.kernel_draws": ("standard_normal", "standard_uniform"),
     "optdsl.codegen.support.kernels": (
-        "add", "cos", "cube", "entrywise", "exp", "float64", "floor", "greatest", "inf", "isfinite",
-        "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi", "sign",
-        "sqrt", "square", "view", "where",
+        "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
+        "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
+        "sign", "size_of", "sqrt", "square", "view", "where",
     ),
+    "optdsl.codegen.support.row_chunks": ("LONGEST", "as_rows", "over_rows"),
+    **matrices.IMPORTS,
 }  # fmt: skip
 
 _FOLDS = {"min": "least", "max": "greatest"}
@@ -30,43 +34,89 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     """Add the kernel of one pass; return the name of the function that runs it over a table."""
     loop = Loop(unit, stage, real=lambda text: f"real({text})", prefix="", place="real(0.0), i")
     update = functions.add("update", _update(loop, stage))
-    kernel = functions.add("kernel", _kernel(loop, update))
-    return f"over_chunks({kernel}, draws=True)" if loop.draws else f"over_chunks({kernel})"
+    if stage.by_rows:
+        kernel = functions.add("kernel", _kernel_by_rows(loop, update, all_streams(unit, stage)))
+    else:
+        kernel = functions.add("kernel", _kernel(loop, update))
+    over = "over_rows" if stage.by_rows else "over_chunks"
+    return f"{over}({kernel}, draws=True)" if loop.draws else f"{over}({kernel})"
+
+
+def bind_pass(unit: Unit, stage: Pass) -> str | None:
+    """Return the text of what makes the table of a pass, where that is not BIND."""
+    if not stage.by_rows:
+        return None
+    return f"as_rows({', '.join(map(repr, all_streams(unit, stage).values()))})"
+
+
+def emit_matrices(unit: Unit, stage: Matrices, functions: Functions) -> tuple[str, dict[str, Form]]:
+    """Add the functions of a stage of matrices; return the one that runs it, and its streams."""
+    return matrices.emit_matrices(unit, stage, functions, wide=False)
 
 
 def _update(loop: Loop, stage: Pass) -> list[str]:
-    """Return the function that does the work of one chunk."""
-    totals = [loop.names.value(Value(each.name, each.kind)) for each in stage.reductions]
+    """Return the function that does the work of one chunk, or of one piece of a row."""
+    totals = [_total(loop, each) for each in stage.reductions]
+    columns = [each.kind is Kind.COLUMN for each in stage.reductions]
     entries = [
         *loop.loaded(lambda array: f"{array}[i]"),
+        *_vectors(loop, Kind.COLUMN),
         *loop.computed(),
-        *(line for each, total in zip(stage.reductions, totals, strict=True)
-          for line in _accumulated(loop, each, total)),
+        *(line for each, total, column in zip(stage.reductions, totals, columns, strict=True)
+          for line in _accumulated(loop, each, f"{total}[i]" if column else total)),
         *loop.stored(lambda array: f"{array}[i]"),
     ]  # fmt: skip
     first = loop.arrays[loop.streams[0]]
-    starts = [
-        f"{total} = {_STARTS.get(each.operator, '0.0')}"
-        for each, total in zip(stage.reductions, totals, strict=True)
-    ]
-    ends = [f"partials[{column}] = {total}" for column, total in enumerate(totals)]
-    every = [*loop.head, *starts, f"for i in range({first}.size):", *indent(entries), *ends]
+    starts, ends = [], []
+    numbers = 0
+    for each, total, column in zip(stage.reductions, totals, columns, strict=True):
+        if column:
+            continue
+        place = f"partials[{numbers}]" if each.kind.is_number else f"{loop.partials[each.name]}[0]"
+        numbers += each.kind.is_number
+        begun = f"{place} != 0.0" if each.operator == "any" else place
+        start = begun if stage.by_rows else _STARTS.get(each.operator, "0.0")
+        starts.append(f"{total} = {start}")
+        ends.append(f"{place} = {total}")
+    head = [*loop.head, *_vectors(loop, Kind.ROW), *starts]
+    every = [*head, f"for i in range({first}.size):", *indent(entries), *ends]
     real = [f"real = {first}.dtype.type"] if any("real(" in line for line in every) else []
-    header = f"def NAME({', '.join([*loop.arrays.values(), *loop.shared])}):"
+    arrays = [*loop.arrays.values(), *loop.vectors.values(), *loop.partials.values()]
+    header = f"def NAME({', '.join([*arrays, *loop.shared])}):"
     return ["@entrywise", header, *indent([*real, *every])]
+
+
+def _total(loop: Loop, reduction: Accumulate) -> str:
+    """Return the name of a running total; of a value a column it is an array."""
+    if reduction.kind is Kind.COLUMN:
+        return loop.partials[reduction.name]
+    return loop.names.value(Value(reduction.name, reduction.kind))
+
+
+def _vectors(loop: Loop, kind: Kind) -> list[str]:
+    place = "0" if kind is Kind.ROW else "i"
+    lines = []
+    for value, array in loop.vectors.items():
+        if value.kind is kind:
+            boolean = value.name in loop.unit.predicates
+            text = f"{array}[{place}] != 0.0" if boolean else f"real({array}[{place}])"
+            lines.append(f"{loop.names.value(value)} = {text}")
+    return lines
+
+
+_GIVEN = {
+    "numbers": "scalars[cohort[row]]",
+    "tensor": "tensor[row]",
+    "everything": "everything",
+    "partials": "partials[chunk]",
+    "begin": "begins[chunk]",
+    "identity": "row",
+}
 
 
 def _kernel(loop: Loop, update: str) -> list[str]:
     """Return the function that runs `update` over every chunk."""
-    given = {
-        "numbers": "scalars[cohort[row]]",
-        "tensor": "tensor[row]",
-        "everything": "everything",
-        "partials": "partials[chunk]",
-        "begin": "begins[chunk]",
-        "identity": "row",
-    }
-    arguments = [*loop.arrays.values(), *(given[name] for name in loop.shared)]
+    arguments = [*loop.arrays.values(), *(_GIVEN[name] for name in loop.shared)]
     body = [
         f"{array} = view(addresses[chunk, {column}], counts[chunk], formats[{column}])"
         for column, array in enumerate(loop.arrays.values())
@@ -78,6 +128,50 @@ def _kernel(loop: Loop, update: str) -> list[str]:
     parameters += ", begins" if loop.draws else ""
     loops = ["for chunk in prange(counts.size):", *indent(body)]
     return ["@kernel", f"def NAME({parameters}):", *indent(loops)]
+
+
+def _kernel_by_rows(loop: Loop, update: str, forms: dict[str, Form]) -> list[str]:
+    """Return the function that runs `update` over every piece of the rows of every chunk."""
+    names = [*loop.arrays.values(), *loop.vectors.values(), *loop.partials.values()]
+    given = {**_GIVEN, "begin": "begins[chunk] + line*width + begin"}
+    arguments = [*names, *(given[name] for name in loop.shared)]
+    offsets = {"entry": "line*width + begin", "row": "line", "column": "begin", "blocks": "begin"}
+    pieces = []
+    for place, (name, form) in enumerate(zip(names, forms.values(), strict=True)):
+        offset = f"({offsets[form]})" if "+" in offsets[form] else offsets[form]
+        address = f"addresses[chunk, {place}] + {offset}*size_of(formats[{place}])"
+        count = "1" if form == "row" else "count"
+        pieces.append(f"{name} = view({address}, {count}, formats[{place}])")
+    pieces.append(f"{update}({', '.join(arguments)})")
+    body = ["width = columns[chunk]", *_cleared(loop, list(forms))]
+    if any("[row]" in argument or argument == "row" for argument in arguments):
+        body.insert(0, "row = rows[chunk]")
+    inner = ["count = min(LONGEST, width - begin)", *pieces]
+    body += [
+        "for line in range(counts[chunk]):",
+        *indent(["for begin in range(0, width, LONGEST):", *indent(inner)]),
+    ]
+    parameters = "formats, addresses, counts, columns, rows, cohort, scalars, tensor, everything"
+    parameters += ", partials, begins" if loop.draws else ", partials"
+    loops = ["for chunk in prange(counts.size):", *indent(body)]
+    return ["@kernel", f"def NAME({parameters}):", *indent(loops)]
+
+
+def _cleared(loop: Loop, streams: list[str]) -> list[str]:
+    """Return the lines that start the running totals of a chunk."""
+    lines = []
+    numbers = 0
+    for each in loop.stage.reductions:
+        start = {"min": "inf", "max": "-inf"}.get(each.operator, "0.0")
+        if each.kind.is_number:
+            lines.append(f"partials[chunk, {numbers}] = {start}")
+            numbers += 1
+        else:
+            place = streams.index(each.partial)
+            count = "counts[chunk]" if each.kind is Kind.ROW else "width"
+            address = f"addresses[chunk, {place}]"
+            lines.append(f"fill(view({address}, {count}, formats[{place}]), {start})")
+    return lines
 
 
 def _accumulated(loop: Loop, reduction: Accumulate, total: str) -> list[str]:
@@ -92,6 +186,9 @@ def _accumulated(loop: Loop, reduction: Accumulate, total: str) -> list[str]:
             lines.append(f"{total} = add({total}, float64({text}) * float64({other}))")
         case "min" | "max":
             lines.append(f"{total} = {_FOLDS[reduction.operator]}({total}, {text})")
+        case "any" if reduction.kind is Kind.COLUMN:
+            held = loop.condition(reduction.argument)
+            lines.append(f"{total} = where({held}, 1.0, {total})")
         case "any":
             lines.append(f"{total} = {total} | {loop.condition(reduction.argument)}")
         case _:

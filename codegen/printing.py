@@ -18,6 +18,8 @@ from optdsl.model.expressions import (
     Draw,
     Expression,
     Fact,
+    Kind,
+    Matrix,
     Number,
     Reduce,
     Step,
@@ -43,7 +45,8 @@ class Dialect:
     `value` and `clock` give the text of what is read; `literal` wraps a number's
     text; `predicates` are the names whose value is true or false. `lazy` says
     that a choice is written as Python's own; `prefix` stands before a function's name;
-    `draw` gives the text of a random number, where entries are.
+    `draw` gives the text of a random number, where entries are; `matrices` says that
+    whole matrices are, in a function that knows their `rows`, `columns` and type `real`.
     """
 
     value: Callable[[Value], str]
@@ -53,6 +56,7 @@ class Dialect:
     lazy: bool = False
     prefix: str = "np."
     draw: Callable[[Draw], str] | None = None
+    matrices: bool = False
 
 
 def python(expression: Expression, dialect: Dialect) -> str:
@@ -91,8 +95,28 @@ class _Printer:
                 return self._apply(operator, arguments)
             case Draw() if self.dialect.draw is not None:
                 return self.dialect.draw(expression), _ATOM
-            case Reduce() | Fact() | Step() | Draw():
+            case Matrix() | Reduce() if self.dialect.matrices:
+                return self._matrix(expression)
+            case Matrix() | Reduce() | Fact() | Step() | Draw():
                 raise AssertionError(f"{expression} stands inside an expression")
+
+    def _matrix(self, node: Matrix | Reduce) -> tuple[str, float]:
+        if isinstance(node, Reduce):
+            arguments = [node.argument] if node.other is None else [node.argument, node.other]
+            texts = [self.write(each)[0] for each in arguments]
+            if node.kind.is_number:
+                return f'number_of("{node.operator}", {", ".join(texts)})', _ATOM
+            texts.insert(1, "1" if node.kind is Kind.ROW else "0")
+            return f'over_axis("{node.operator}", {", ".join(texts)})', _ATOM
+        operands = [self.write(each) for each in node.arguments]
+        match node.operator:
+            case "identity":
+                return f"np.eye({node.kind.axes[0]}, dtype=real)", _ATOM
+            case "transpose":
+                return f"{_above(operands[0], _ATOM)}.T", _ATOM
+            case "product":
+                return f"{_above(operands[0], 5)} @ {_above(operands[1], 6)}", 5
+        return f"symmetric_power({operands[0][0]}, {operands[1][0]})", _ATOM
 
     def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> tuple[str, float]:
         if operator == "select":

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from optdsl.codegen.blocks import Functions
 from optdsl.codegen.unit import Unit
-from optdsl.program.program import Pass
+from optdsl.program.program import Matrices, Pass
+from optdsl.runtime.shapes import Form
 
 
 class Target(Protocol):
@@ -31,3 +32,13 @@ class Target(Protocol):
 
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
         """Add the functions of one pass; return the text of the one that runs it over a table."""
+
+    def bind_pass(self, unit: Unit, stage: Pass) -> str | None:
+        """Return the text of what makes the table of a pass, where that is not BIND."""
+
+    def emit_matrices(
+        self, unit: Unit, stage: Matrices, functions: Functions
+    ) -> tuple[str, dict[str, Form]]:
+        """Add the functions of a stage of matrices; return the one that runs it over a table,
+        and its streams with their forms.
+        """

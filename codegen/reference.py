@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from optdsl.codegen import matrices
 from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.loops import Loop, described
+from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Kind
-from optdsl.program.program import Accumulate, Pass
+from optdsl.model.expressions import Expression, Kind
+from optdsl.program.program import Accumulate, Matrices, Pass
+from optdsl.runtime.shapes import Form
 
 NAME = "reference"
 BIND = "bind_whole"
@@ -15,17 +17,25 @@ IMPORTS = {
     "optdsl.codegen.support.draws": ("standard_normal", "standard_uniform"),
     "optdsl.codegen.support.folding": ("over_all", "partial", "per_tensor"),
     "optdsl.codegen.support.tables": ("bind_whole",),
+    **matrices.IMPORTS,
 }
 
 
 def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     """Add the functions of one pass; return the name of the one that runs it over a table."""
     loop = Loop(unit, stage, real=str, prefix="np.")
-    arrays = ", ".join(loop.arrays[stream] for stream in loop.streams)
+    names = [*loop.arrays.values(), *loop.vectors.values(), *loop.partials.values()]
+    arrays = ", ".join(names)
     work = loop.loaded(lambda array: f"{array}.astype(np.float64)")
+    work += loop.read_vectors(lambda array, kind: f"{array}.astype(np.float64)")
     work += loop.computed()
-    for column, reduction in enumerate(stage.reductions):
-        work += _accumulated(loop, reduction, column)
+    numbers = 0
+    for reduction in stage.reductions:
+        if reduction.kind.is_number:
+            work += _accumulated(loop, reduction, numbers)
+            numbers += 1
+        else:
+            work += _kept_apart(loop, reduction)
     work += loop.stored(lambda array: f"{array}[...]")
     header = f"def NAME({', '.join([arrays, *loop.shared])}):"
     given = {"numbers": "scalars[cohort[row]]", "tensor": "tensor[row]",
@@ -46,13 +56,44 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     return functions.add("pass", run)
 
 
-def _accumulated(loop: Loop, reduction: Accumulate, column: int) -> list[str]:
-    arguments = [loop.write(reduction.argument)]
-    if reduction.argument.kind is not Kind.ENTRY:
-        first = loop.arrays[loop.streams[0]]
-        arguments = [f"np.broadcast_to({arguments[0]}, {first}.shape)"]
+def bind_pass(unit: Unit, stage: Pass) -> str | None:
+    """Return the text of what makes the table of a pass, where that is not BIND."""
+    if not stage.by_rows:
+        return None
+    return f"as_matrices({', '.join(map(repr, all_streams(unit, stage).values()))})"
+
+
+def emit_matrices(unit: Unit, stage: Matrices, functions: Functions) -> tuple[str, dict[str, Form]]:
+    """Add the functions of a stage of matrices; return the one that runs it, and its streams."""
+    return matrices.emit_matrices(unit, stage, functions, wide=True)
+
+
+def _kept_apart(loop: Loop, reduction: Accumulate) -> list[str]:
+    """Return the lines of a reduction to a value a row or a column."""
+    arguments = [_whole(loop, reduction.argument)]
+    arguments.append("1" if reduction.kind is Kind.ROW else "0")
     if reduction.other is not None:
-        arguments.append(loop.write(reduction.other))
+        arguments.append(_whole(loop, reduction.other))
+    kept = loop.partials[reduction.name]
+    text = f'reduced("{reduction.operator}", {", ".join(arguments)})'
+    store = f"{kept}[...] = {text}"
+    if reduction.kind is Kind.COLUMN:
+        store = f'in_first_block("{reduction.operator}", {text}, {kept})'
+    return [f"# {comment(described(reduction))}", store]
+
+
+def _whole(loop: Loop, expression: Expression) -> str:
+    """Return the text of an expression with a value for every entry."""
+    text = loop.write(expression)
+    if expression.kind is Kind.ENTRY:
+        return text
+    return f"np.broadcast_to({text}, {loop.arrays[loop.streams[0]]}.shape)"
+
+
+def _accumulated(loop: Loop, reduction: Accumulate, column: int) -> list[str]:
+    arguments = [_whole(loop, reduction.argument)]
+    if reduction.other is not None:
+        arguments.append(_whole(loop, reduction.other))
     return [
         f"# {comment(described(reduction))}",
         f'partials[{column}] = partial("{reduction.operator}", {", ".join(arguments)})',

@@ -7,8 +7,17 @@ from dataclasses import dataclass, field, replace
 from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import Apply, Clock, Draw, Expression, Kind, Value, is_predicate, walk
 from optdsl.model.system import System
-from optdsl.program.arranging import expressions
-from optdsl.program.program import Accumulate, Assignment, Combine, Pass, Program, Scalars
+from optdsl.program.keeping import expressions
+from optdsl.program.program import (
+    Accumulate,
+    Ask,
+    Assignment,
+    Combine,
+    Matrices,
+    Pass,
+    Program,
+    Scalars,
+)
 
 Number = Value | Clock
 
@@ -103,6 +112,10 @@ def _combined(program: Program, everything: dict[str, int], tensor: dict[str, in
             for each in computed:
                 row = everything if each.kind is Kind.ALL else tensor
                 row.setdefault(each.name, len(row))
+        elif isinstance(stage, Matrices):
+            for each in stage.body:
+                if each.kind.is_number:
+                    tensor.setdefault(each.name, len(tensor))
 
 
 def exported(program: Program, part: int) -> list[Number]:
@@ -118,7 +131,7 @@ def exported(program: Program, part: int) -> list[Number]:
     }
     found: dict[Number, None] = {}
     for stage in program.stages:
-        if not isinstance(stage, Scalars | Pass | Combine) and not hasattr(stage, "condition"):
+        if isinstance(stage, Ask):
             continue
         for number in _step_numbers(expressions(stage)):
             name = number.name if isinstance(number, Value) and number.offset == 0 else ""
@@ -126,7 +139,7 @@ def exported(program: Program, part: int) -> list[Number]:
                 own = assigned[name] == part
                 if own and not (isinstance(stage, Scalars) and stage.part == part):
                     found[number] = None
-            elif not isinstance(stage, Scalars) and stage.part == part:  # type: ignore[union-attr]
+            elif not isinstance(stage, Scalars) and stage.part == part:
                 found[number] = None
     if program.system.family == "schedule":
         found |= dict.fromkeys(Value(name, Kind.STEP) for name in program.system.outputs)
@@ -161,9 +174,10 @@ def predicate_names(system: System, programs: list[Program]) -> set[str]:
         for stage in program.stages:
             if isinstance(stage, Scalars | Combine):
                 defined += [(each.name, each.expression) for each in stage.assignments]
-            if isinstance(stage, Pass):
+            if isinstance(stage, Pass | Matrices):
                 defined += [(each.name, each.expression) for each in stage.body]
-                known |= {each.name for each in stage.reductions if each.operator == "any"}
+                folded = stage.reductions if isinstance(stage, Pass) else stage.folds
+                known |= {each.name for each in folded if each.operator == "any"}
     while True:
         found = {name for name, expression in defined if _is_predicate(expression, known)}
         if found <= known:

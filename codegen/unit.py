@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from optdsl.codegen.forms import FORMS, partial_form
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.slots import Slots, assign_slots, predicate_names
 from optdsl.model.evaluated import keep_numbers
 from optdsl.model.system import System
 from optdsl.program import Program, lower
 from optdsl.program.formulas import indexed_names
+from optdsl.runtime.shapes import Form
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,17 @@ class Unit:
     def buffers(self) -> tuple[str, ...]:
         """The arrays that live for one step."""
         return tuple(dict.fromkeys(each for program in self.programs for each in program.buffers))
+
+    @cached_property
+    def shaped(self) -> dict[str, Form]:
+        """The buffers that do not have a value an entry, and the form of each."""
+        forms: dict[str, Form] = {}
+        for program in self.programs:
+            reductions = [each for stage in program.passes for each in stage.reductions]
+            partials = {each.partial: partial_form(each) for each in reductions}
+            for name, kind in program.shaped:
+                forms[name] = partials.get(name) or FORMS[kind]
+        return forms
 
     @cached_property
     def has_passes(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Chunks:
 
     `addresses` has one row a chunk and one column a stream; `formats` one zero of its dtype
     a stream; `place` says which rows of `partials` belong to these chunks, `begins` which
-    entry of its tensor a chunk begins with.
+    entry of its tensor a chunk begins with. `counts` are entries, or rows of so many `columns`.
     """
 
     formats: tuple[Any, ...]
@@ -43,11 +44,26 @@ class Chunks:
     rows: Indices
     place: slice
     begins: Indices
+    columns: Indices
 
     @cached_property
     def entries(self) -> int:
         """How many entries all chunks have together."""
-        return int(self.counts.sum())
+        return int((self.counts * self.columns).sum())
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How some tensors are cut: for each chunk its tensor, where it begins, how long it is.
+
+    `offsets` says how many numbers into each array it begins, one column a stream.
+    """
+
+    owner: Indices
+    begins: Indices
+    counts: Indices
+    columns: Indices
+    offsets: Indices
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,15 @@ class ChunkedTensors(Table):
 
 def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) -> ChunkedTensors:
     """Return the table of `arrays`: one list a stream, one array a tensor, each contiguous."""
+    return chunked(arrays, identities, _cut)
+
+
+def chunked(
+    arrays: Sequence[Sequence[Array]],
+    identities: Sequence[int],
+    cut: Callable[[list[tuple[int, ...]], int], Cut],
+) -> ChunkedTensors:
+    """Return the table of `arrays`; `cut` cuts tensors of these shapes, for so many streams."""
     tensors = tuple(zip(*arrays, strict=True))
     by_format: dict[tuple[np.dtype[Any], ...], list[int]] = {}
     for index, streams in enumerate(tensors):
@@ -82,17 +107,18 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
     for formats, members in by_format.items():
         _require_floats(formats)
         start = sum(len(each.counts) for each in groups)
-        owner, begin, count = _cut([tensors[index][0].size for index in members])
-        owner = np.asarray(members, np.int64)[owner]
+        pieces = cut([tensors[index][0].shape for index in members], len(formats))
+        owner = np.asarray(members, np.int64)[pieces.owner]
         widths = np.array([dtype.itemsize for dtype in formats], np.int64)
         groups.append(
             Chunks(
                 formats=tuple(dtype.type(0) for dtype in formats),
-                addresses=origins[owner] + begin[:, None] * widths,
-                counts=count,
+                addresses=origins[owner] + pieces.offsets * widths,
+                counts=pieces.counts,
                 rows=rows[owner],
                 place=slice(start, start + len(owner)),
-                begins=begin,
+                begins=pieces.begins,
+                columns=pieces.columns,
             )
         )
         owners.append(owner)
@@ -105,14 +131,16 @@ def bind_chunks(arrays: Sequence[Sequence[Array]], identities: Sequence[int]) ->
     )
 
 
-def _cut(sizes: Sequence[int]) -> tuple[Indices, Indices, Indices]:
-    """Cut tensors into chunks; return for each its tensor, its first entry and its length."""
-    lengths = np.asarray(sizes, np.int64)
+def _cut(shapes: list[tuple[int, ...]], streams: int) -> Cut:
+    """Cut tensors into chunks of CHUNK entries, whatever their shapes."""
+    lengths = np.array([math.prod(shape) for shape in shapes], np.int64)
     pieces = -(-lengths // CHUNK)
     owner = np.repeat(np.arange(len(lengths)), pieces)
     first = np.repeat(np.cumsum(pieces) - pieces, pieces)
     begin = (np.arange(len(owner)) - first) * CHUNK
-    return owner, begin, np.minimum(lengths[owner] - begin, CHUNK)
+    count = np.minimum(lengths[owner] - begin, CHUNK)
+    offsets = np.broadcast_to(begin[:, None], (len(owner), streams))
+    return Cut(owner, begin, count, np.ones_like(count), offsets)
 
 
 def _origins(arrays: Sequence[Sequence[Array]], tensors: int) -> Indices:
@@ -141,13 +169,20 @@ def _few_threads(group: Chunks) -> Iterator[None]:
         numba.set_num_threads(threads)
 
 
-def over_chunks(kernel: Callable[..., None], draws: bool = False) -> Callable[..., None]:
-    """Return the function that runs `kernel` over every chunk of a table, one launch at a time.
+@dataclass(frozen=True)
+class Runner:
+    """Runs `kernel` over every chunk of a table, one launch at a time.
 
-    One that draws random numbers is also told where in its tensor each chunk begins.
+    One that draws random numbers (`draws`) is also told where in its tensor each chunk
+    begins, one that goes by rows (`by_rows`) how many columns each has.
     """
 
-    def run(
+    kernel: Callable[..., None]
+    draws: bool = False
+    by_rows: bool = False
+
+    def __call__(
+        self,
         table: ChunkedTensors,
         cohort: Indices,
         scalars: npt.NDArray[np.float64],
@@ -155,14 +190,22 @@ def over_chunks(kernel: Callable[..., None], draws: bool = False) -> Callable[..
         everything: npt.NDArray[np.float64],
         partials: npt.NDArray[np.float64],
     ) -> None:
+        """Launch the kernel on the chunks of each group of formats."""
         for group in table.groups:
             with _LAUNCHING, _few_threads(group):
-                kernel(
-                    group.formats, group.addresses, group.counts, group.rows, cohort,
-                    scalars, tensor, everything, partials[group.place],
-                    *((group.begins,) if draws else ()),
+                self.kernel(
+                    group.formats, group.addresses, group.counts,
+                    *((group.columns,) if self.by_rows else ()),
+                    group.rows, cohort, scalars, tensor, everything, partials[group.place],
+                    *((group.begins,) if self.draws else ()),
                 )  # fmt: skip
 
-    run.kernel = kernel  # type: ignore[attr-defined]
-    run.draws = draws  # type: ignore[attr-defined]
-    return run
+
+def over_chunks(kernel: Callable[..., None], draws: bool = False) -> Runner:
+    """Return what runs `kernel` over every chunk of a table."""
+    return Runner(kernel, draws)
+
+
+def over_rows(kernel: Callable[..., None], draws: bool = False) -> Runner:
+    """Return what runs `kernel` over every block of rows of a table."""
+    return Runner(kernel, draws, by_rows=True)

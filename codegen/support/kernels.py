@@ -23,9 +23,9 @@ from numba.np import arrayobj
 from numpy import float64, inf, pi
 
 __all__ = [
-    "add", "cos", "cube", "entrywise", "exp", "float64", "floor", "greatest", "inf", "isfinite",
-    "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi", "sign", "sine",
-    "sqrt", "square", "view", "where",
+    "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
+    "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
+    "sign", "sine", "size_of", "sqrt", "square", "view", "where",
 ]  # fmt: skip
 
 _FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -78,6 +78,16 @@ def compiled_again(kernel: Any) -> Any:
     return njit(parallel=True, nogil=True, **_FLAGS)(kernel.py_func)
 
 
+@njit
+def fill(array: Any, value: float) -> None:
+    """Let every number of `array` be `value`.
+
+    Numba takes `array[:] = value` for dead code where nothing else reads that view of memory.
+    """
+    for i in range(array.size):
+        array[i] = value
+
+
 @intrinsic
 def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
     """Return the array of `count` numbers like `zero` that begins at `address`."""
@@ -95,6 +105,17 @@ def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
         return result._getvalue()
 
     return array(types.int64, types.int64, zero), build
+
+
+@intrinsic
+def size_of(typing: Any, zero: Any) -> Any:
+    """Return how many bytes a number like `zero` takes."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size = context.get_abi_sizeof(context.get_data_type(zero))
+        return context.get_constant(types.int64, size)
+
+    return types.int64(zero), build
 
 
 def _of_one(build: _Build, result: Any = None) -> Any:

@@ -22,19 +22,53 @@ class Kind(Enum):
     ROW = "a value a row"
     COLUMN = "a value a column"
     ENTRY = "a value an entry"
+    TURNED = "a value an entry of the transpose"
+    ROWS = "a value a pair of rows"
+    COLUMNS = "a value a pair of columns"
+
+    @property
+    def axes(self) -> tuple[str, str]:
+        """What a value of this kind has one of down and across: "1", "rows" or "columns"."""
+        return _AXES.get(self, ("1", "1"))
+
+    @property
+    def is_number(self) -> bool:
+        """Is it one number, for a step, for all tensors or for each?"""
+        return self not in _AXES
 
     def join(self, other: Kind) -> Kind:
-        """Return the kind of an operation on values of both kinds."""
-        if {self, other} == {Kind.ROW, Kind.COLUMN}:
-            return Kind.ENTRY
-        return max(self, other, key=_ORDER.index)
+        """Return the kind of an operation on values of both kinds, which must `fit`."""
+        if self.is_number and other.is_number:
+            return max(self, other, key=_ORDER.index)
+        joined = tuple(map(_longer, self.axes, other.axes))
+        return _OF_AXES.get(joined, Kind.ENTRY)
+
+    def fits(self, other: Kind) -> bool:
+        """Can values of both kinds be taken together, entry by entry?"""
+        pairs = zip(self.axes, other.axes, strict=True)
+        return all(a == b or "1" in (a, b) for a, b in pairs)
 
     def within(self, other: Kind) -> bool:
         """Is a value of this kind known wherever one of the `other` kind is?"""
-        return self.join(other) is other
+        return self.fits(other) and self.join(other) is other
 
 
 _ORDER = list(Kind)
+_AXES = {
+    Kind.ROW: ("rows", "1"), Kind.COLUMN: ("1", "columns"), Kind.ENTRY: ("rows", "columns"),
+    Kind.TURNED: ("columns", "rows"), Kind.ROWS: ("rows", "rows"),
+    Kind.COLUMNS: ("columns", "columns"),
+}  # fmt: skip
+_OF_AXES: dict[tuple[str, ...], Kind] = {axes: kind for kind, axes in _AXES.items()}
+
+
+def _longer(a: str, b: str) -> str:
+    return b if a == "1" else a
+
+
+def of_axes(down: str, across: str) -> Kind | None:
+    """Return the kind of a value with these axes, or None where there is none."""
+    return Kind.TENSOR if (down, across) == ("1", "1") else _OF_AXES.get((down, across))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +149,19 @@ class Reduce:
 
 
 @dataclass(frozen=True, slots=True)
+class Matrix:
+    """An operation on whole matrices: one of MATRIX_OPERATORS.
+
+    `product` is `A @ B`, `transpose` is `A.T`, `identity` has ones where a row meets itself,
+    and `power` is a power of a symmetric matrix, by its eigenvalues.
+    """
+
+    operator: str
+    arguments: tuple[Expression, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """What is known of a tensor before it steps: `rows`, `columns`, `ndim`, `size`, `named`.
 
@@ -170,7 +217,9 @@ class Draw:
         return Kind.ENTRY
 
 
-Expression: TypeAlias = Number | Constant | Clock | Value | Apply | Reduce | Fact | Step | Draw
+Expression: TypeAlias = (
+    Number | Constant | Clock | Value | Apply | Reduce | Matrix | Fact | Step | Draw
+)
 
 #: Operators and how many arguments each takes (None: two or more).
 OPERATORS: dict[str, int | None] = {
@@ -183,6 +232,9 @@ OPERATORS: dict[str, int | None] = {
 
 #: Operators whose value is true or false.
 PREDICATES = frozenset({"finite", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
+
+#: Operations on whole matrices and how many arguments each takes.
+MATRIX_OPERATORS = {"product": 2, "transpose": 1, "identity": 0, "power": 2}
 
 REDUCTIONS = frozenset({"norm", "sum", "mean", "rms", "max", "min", "dot", "any"})
 
@@ -204,7 +256,7 @@ def is_predicate(expression: Expression) -> bool:
 def children(expression: Expression) -> tuple[Expression, ...]:
     """Return the expressions that `expression` is made of."""
     match expression:
-        case Apply(_, arguments):
+        case Apply(_, arguments) | Matrix(_, arguments):
             return arguments
         case Reduce(_, argument, _, other):
             return (argument,) if other is None else (argument, other)
@@ -238,6 +290,8 @@ def transform(
         case Apply(_, arguments):
             new = tuple(transform(argument, change) for argument in arguments)
             return expression if new == arguments else _apply_again(expression, new)
+        case Matrix(_, arguments):
+            return replace(expression, arguments=tuple(transform(a, change) for a in arguments))
         case Reduce(_, argument, _, other):
             return replace(
                 expression,

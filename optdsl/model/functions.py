@@ -22,11 +22,8 @@ REDUCTIONS: dict[str, int] = {
     "norm": 1, "sum": 1, "mean": 1, "rms": 1, "max": 1, "min": 1, "any": 1, "dot": 2,
 }  # fmt: skip
 
-#: Functions that are parsed but have no kernel yet.
-LATER_FUNCTIONS = {
-    "matpow": "matrices",
-    "eye": "matrices",
-}
+#: Functions that make matrices.
+MATRICES = frozenset({"eye", "matpow"})
 
 #: What can be known of a tensor by a name alone.
 FACTS = frozenset({"rows", "columns", "ndim", "size"})
@@ -35,7 +32,7 @@ FACTS = frozenset({"rows", "columns", "ndim", "size"})
 DISTRIBUTIONS = frozenset({"normal", "uniform"})
 
 FUNCTIONS = frozenset(
-    {*ELEMENTWISE, *REDUCTIONS, *LATER_FUNCTIONS, *DISTRIBUTIONS, "given", "grad", "named"}
+    {*ELEMENTWISE, *REDUCTIONS, *MATRICES, *DISTRIBUTIONS, "given", "grad", "named"}
 )
 
 BINARY = {

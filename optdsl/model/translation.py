@@ -16,15 +16,15 @@ from optdsl.model.expressions import (
     Fact,
     Kind,
     Number,
-    Reduce,
     Step,
     Value,
     apply,
     is_predicate,
 )
+from optdsl.model.matrices import Matrices
 from optdsl.model.names import Names
 from optdsl.model.problems import Problems
-from optdsl.model.reference import ZERO, References
+from optdsl.model.reference import ZERO
 
 Inline: TypeAlias = Callable[[syntax.Expression], "Expression | None"]
 
@@ -32,7 +32,7 @@ _CONDITIONS = frozenset({"and", "or", "not"})
 _DISTRIBUTIONS = "write `normal(mean, deviation)` or `uniform(low, high)`"
 
 
-class Translator(References):
+class Translator(Matrices):
     """Turns the expressions of one definition into typed ones.
 
     Problems are noted, and the expression goes on as a number, so that one
@@ -129,7 +129,7 @@ class Translator(References):
             case syntax.Call():
                 return self._call(expression)
             case syntax.Attribute(_, "T"):
-                return self._later("matrices", expression.span)
+                return self._transpose(expression)
             case syntax.Attribute(syntax.Name(rule, ()), name) if rule in self.names.rules:
                 return Value(f"{rule}.{name}", Kind.STEP)
             case syntax.Attribute() | syntax.Sequence() if (
@@ -150,7 +150,7 @@ class Translator(References):
 
     def _binary(self, expression: syntax.Binary) -> Expression:
         if expression.operator == "@":
-            return self._later("matrices", expression.span)
+            return self._product(expression)
         if expression.operator == "|":
             return self._wrong(
                 "misplaced-composition",
@@ -160,7 +160,7 @@ class Translator(References):
             )
         operator = functions.BINARY[expression.operator]
         side = self.condition if operator in _CONDITIONS else self.number
-        return apply(operator, side(expression.left), side(expression.right))
+        return self._joined(expression, operator, side(expression.left), side(expression.right))
 
     def _conditional(self, expression: syntax.Conditional) -> Expression:
         if expression.otherwise is None:
@@ -176,7 +176,8 @@ class Translator(References):
             return self._wrong(
                 "not-a-number", "one branch is a number, the other a condition", expression
             )
-        return apply("select", self.condition(expression.condition), value, otherwise)
+        condition = self.condition(expression.condition)
+        return self._joined(expression, "select", condition, value, otherwise)
 
     # ----------------------------------------------------------------- draws
 
@@ -235,10 +236,12 @@ class Translator(References):
             )
         if name in self.names.rules:
             return self._step(call)
-        if name in functions.LATER_FUNCTIONS:
-            return self._later(functions.LATER_FUNCTIONS[name], call.span)
+        if name == "eye":
+            return self._identity(call)
         scopes = [a for a in call.arguments if isinstance(a, syntax.Scope)]
         plain = self._plain_arguments(call)
+        if name == "matpow":
+            return self._matrix_power(call, plain)
         one_value = scopes or len(plain) == 1 or name not in functions.ELEMENTWISE
         if name in functions.REDUCTIONS and one_value:
             return self._reduction(call, plain, scopes)
@@ -264,44 +267,13 @@ class Translator(References):
                 plain.append(argument)
         return plain
 
-    def _arity(self, call: syntax.Call, given: int, wanted: str) -> Expression:
-        return self._wrong("bad-arguments", f"`{call.function}` takes {wanted}, not {given}", call)
-
     def _elementwise(self, call: syntax.Call, plain: list[syntax.Expression]) -> Expression:
         operator, count = functions.ELEMENTWISE[call.function]
         if count is None and len(plain) < 2:
             return self._arity(call, len(plain), "two values or more, or a tensor")
         if count is not None and len(plain) != count:
             return self._arity(call, len(plain), "one value" if count == 1 else f"{count} values")
-        return apply(operator, *(self.number(argument) for argument in plain))
-
-    def _reduction(
-        self, call: syntax.Call, plain: list[syntax.Expression], scopes: list[syntax.Scope]
-    ) -> Expression:
-        count = functions.REDUCTIONS[call.function]
-        if len(plain) == count + 1 and self._is_index(plain[-1]) and not scopes:
-            return self._later("sums over an index", call.span)
-        if len(plain) != count or len(scopes) > 1:
-            return self._arity(call, len(plain), "one value" if count == 1 else "two values")
-        if scopes and scopes[0].name != "all":
-            return self._later("reductions to rows and columns", scopes[0].span)
-        read = self.condition if call.function == "any" else self.number
-        before = len(self.problems.found)
-        arguments = [read(argument) for argument in plain]
-        if len(self.problems.found) == before and not any(a.kind is Kind.ENTRY for a in arguments):
-            self._no_tensor(call)
-        kind = Kind.ALL if scopes else Kind.TENSOR
-        return Reduce(call.function, arguments[0], kind, arguments[1] if count == 2 else None)
-
-    def _is_index(self, argument: syntax.Expression) -> bool:
-        return isinstance(argument, syntax.Name) and argument.name not in self.names.readable
-
-    def _no_tensor(self, call: syntax.Call) -> None:
-        self._wrong(
-            "reduction-without-tensor",
-            f"`{call.function}` reduces a tensor, and this is a number already",
-            call,
-        )
+        return self._joined(call, operator, *(self.number(argument) for argument in plain))
 
     def _gradient(self, call: syntax.Call) -> Expression:
         name = None

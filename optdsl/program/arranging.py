@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
-from optdsl.model.expressions import Expression, Kind, Reduce, Value, transform, values
+from optdsl.model.expressions import Kind, Reduce, Value, values
 from optdsl.model.system import Equation, System
+from optdsl.program.between import Group, groups_between
 from optdsl.program.hoisting import Named
+from optdsl.program.keeping import keep_old
 from optdsl.program.levels import Levels, find_levels
-from optdsl.program.naming import Names
-from optdsl.program.passes import Loop, in_order, plan_passes
+from optdsl.program.passes import Loop, Planned, in_order, plan_passes
 from optdsl.program.program import (
     Accumulate,
     Ask,
     Assignment,
     Combine,
     Guard,
+    Load,
+    Matrices,
     Pass,
     Program,
     Scalars,
     Stage,
+    Store,
+    shaped_name,
 )
 from optdsl.program.streams import (
     THETA_BEFORE,
     changed_states,
+    made_of_matrices,
     output_buffer,
     part_count,
     written_streams,
@@ -36,30 +43,53 @@ Mode = Literal["ready", "function", "iterate", "evaluate"]
 def arrange(author: System, named: Named, mode: Mode) -> Program:
     """Return the program of a system with named numbers; `author` is what it came from."""
     levels = find_levels(named.system, written_streams(named.system))
-    loops, spilled = plan_passes(named.system, levels)
+    plan = plan_passes(named.system, levels)
     stages: list[Stage] = []
     for part in range(part_count(named.system)):
-        stages += _Part(named, levels, loops, mode, part).stages()
-    return Program(author, mode, tuple(keep_old_numbers(named.system, stages)),
-                   _buffers(named.system, spilled))  # fmt: skip
+        stages += _Part(named, levels, plan, mode, part).stages()
+    stages = keep_old(named.system, exported(named.system, stages))
+    shaped = tuple(_shaped(named.system, stages).items())
+    buffers = dict.fromkeys((*_buffers(named.system, plan.spilled), *_made(stages), *dict(shaped)))
+    buffers = dict.fromkeys(name for name in buffers if name not in _states(named.system))
+    return Program(author, mode, tuple(stages), tuple(buffers), shaped)
 
 
-def _buffers(system: System, spilled: frozenset[str]) -> tuple[str, ...]:
+def _states(system: System) -> set[str]:
+    return {state.name for state in system.states}
+
+
+def _buffers(system: System, spilled: frozenset[str]) -> list[str]:
     points = [each.point.name for each in system.gradients if isinstance(each.point, Value)]
     buffers = [name for name in points if name != "theta"] + sorted(spilled)
     output = output_buffer(system)
-    return tuple(buffers if output is None else [*buffers, output])
+    return buffers if output is None else [*buffers, output]
+
+
+def _made(stages: list[Stage]) -> list[str]:
+    stores = [store for each in stages if isinstance(each, Matrices) for store in each.stores]
+    return [store.stream for store in stores if store.value.kind is Kind.ENTRY]
+
+
+def _shaped(system: System, stages: list[Stage]) -> dict[str, Kind]:
+    """Return the buffers that have another kind than ENTRY."""
+    shaped: dict[str, Kind] = {}
+    for stage in stages:
+        if isinstance(stage, Pass):
+            folded = [each for each in stage.reductions if not each.kind.is_number]
+            shaped |= {each.partial: each.kind for each in folded}
+        elif isinstance(stage, Matrices):
+            shaped |= {s.stream: s.value.kind for s in stage.stores if s.value.kind is not
+                       Kind.ENTRY and s.stream not in _states(system)}  # fmt: skip
+    return shaped
 
 
 class _Part:
     """The stages of one part of a rule."""
 
-    def __init__(
-        self, named: Named, levels: Levels, loops: list[Loop], mode: Mode, part: int
-    ) -> None:
+    def __init__(self, named: Named, levels: Levels, plan: Planned, mode: Mode, part: int) -> None:
         self.named = named
         self.levels = levels
-        self.loops = loops
+        self.plan = plan
         self.mode = mode
         self.part = part
         self.entries = set(written_streams(named.system))
@@ -67,38 +97,70 @@ class _Part:
 
     def stages(self) -> list[Stage]:
         base, end = self.levels.base[self.part], self.levels.end[self.part]
-        stages: list[Stage] = [*self._scalars(), *self._asks(base), *self._combine(base)]
+        stages: list[Stage] = [*self._scalars(), *self._between(base)]
         for number in range(base, end):
             stages.append(self._pass(number))
             stages += self._between(number + 1)
         return stages + self._guards()
-
-    def _between(self, number: int) -> list[Stage]:
-        """Return what stands before pass `number`: a loss must be there before it is read."""
-        combine, asks = self._combine(number), self._asks(number)
-        losses = self.named.system.losses.values()
-        if any(isinstance(ask, Ask) and ask.gradient in losses for ask in asks):
-            return [*asks, *combine]
-        return [*combine, *asks]
 
     def _scalars(self) -> list[Stage]:
         step = [each for each in self.equations if self._kind(each) is Kind.STEP]
         assignments = tuple(self._assignment(each) for each in step)
         return [Scalars(self.part, assignments)] if assignments else []
 
-    def _combine(self, number: int) -> list[Stage]:
-        """Return what is computed between pass `number - 1` and the one that follows."""
-        reductions = self._reductions(number - 1)
-        assignments = tuple(
-            self._assignment(each)
-            for each in self.equations
-            if self._kind(each) in (Kind.ALL, Kind.TENSOR)
-            and self.levels.value[each.name] == number
-            and not isinstance(each.value, Reduce)
+    def _between(self, number: int) -> list[Stage]:
+        """Return what is done between pass `number - 1` and the one that follows.
+
+        A loss must be there before it is read, so its gradient is asked for first; so is one
+        that the first pass reads, whose arrays all stages before it share.
+        """
+        numbers, *later = groups_between(self.named.system, self.levels, self.part, number)
+        begun = self._reductions(number - 1)
+        reductions = tuple(each for each in begun if each.kind.is_number)
+        folds = {each.name: each for each in begun if not each.kind.is_number}
+        assignments = tuple(map(self._assignment, numbers.equations))
+        stages: list[Stage] = []
+        if reductions or assignments:
+            stages.append(Combine(self.part, reductions, assignments))
+        asks = self._asks(number)
+        losses = self.named.system.losses.values()
+        early = number == self.levels.base[self.part] or any(
+            isinstance(ask, Ask) and ask.gradient in losses for ask in asks
         )
-        if not reductions and not assignments:
-            return []
-        return [Combine(self.part, reductions, assignments)]
+        stages = [*asks, *stages] if early else [*stages, *asks]
+        loops = iter(self.plan.between[self.part, number])
+        for group in later:
+            if group.matrices:
+                stages.append(self._matrices(group, number, next(loops), folds))
+            else:
+                moved = tuple(map(self._assignment, group.equations))
+                stages.append(Combine(self.part, (), moved))
+        return stages
+
+    def _matrices(
+        self, group: Group, number: int, loop: Loop, folds: dict[str, Accumulate]
+    ) -> Matrices:
+        """Return one stage of matrices; what it stores is known when all stages are."""
+        named = group.names - set(folds)
+        computed = replace(loop, computed=loop.computed | named)
+        equations = in_order(self.named.system, computed)
+        arrays = [
+            read
+            for each in equations
+            for read in values(each.value)
+            if not read.kind.is_number and read.kind is not Kind.ENTRY
+            and (read.offset or read.name not in group.names)
+        ]  # fmt: skip
+        loads = dict.fromkeys([*loop.loads, *map(self._array, arrays)])
+        folded = tuple(folds[each.name] for each in group.equations if each.name in folds)
+        body = tuple(map(self._assignment, equations))
+        return Matrices(number + 1, self.part, folded, self._sorted(loads), body, ())
+
+    def _array(self, value: Value) -> Load:
+        return Load(stream_of(self.named.system, value), value)
+
+    def _sorted(self, loads: Iterable[Load]) -> tuple[Load, ...]:
+        return tuple(sorted(loads, key=lambda load: self._order(load.stream)))
 
     def _asks(self, number: int) -> list[Stage]:
         if self.mode != "function":
@@ -121,14 +183,21 @@ class _Part:
         ]
 
     def _pass(self, number: int) -> Pass:
-        loop = self.loops[number]
+        loop = self.plan.loops[number]
+        equations = in_order(self.named.system, loop)
+        reductions = self._reductions(number)
+        reads = [read for each in equations for read in values(each.value)]
+        for each in reductions:
+            reads += [*values(each.argument), *(() if each.other is None else values(each.other))]
+        vectors = [each for each in reads if each.kind in (Kind.ROW, Kind.COLUMN)]
         return Pass(
             number=number + 1,
             part=self.part,
-            loads=tuple(sorted(loop.loads, key=lambda load: self._order(load.stream))),
-            body=tuple(self._assignment(each) for each in in_order(self.named.system, loop)),
+            loads=self._sorted(loop.loads),
+            body=tuple(map(self._assignment, equations)),
             stores=tuple(sorted(loop.stores, key=lambda store: self._order(store.stream))),
-            reductions=self._reductions(number),
+            reductions=reductions,
+            vectors=self._sorted(dict.fromkeys(map(self._array, vectors))),
         )
 
     def _reductions(self, number: int) -> tuple[Accumulate, ...]:
@@ -136,7 +205,7 @@ class _Part:
         found = []
         for each in self.equations:
             value = each.value
-            if isinstance(value, Reduce) and self.levels.reduced[each.name] == number:
+            if isinstance(value, Reduce) and self.levels.reduced.get(each.name) == number:
                 comment = self.named.comments.get(each.name, "")
                 found.append(
                     Accumulate(
@@ -160,95 +229,41 @@ class _Part:
         return streams.index(stream) if stream in streams else len(streams)
 
 
-def keep_old_numbers(system: System, stages: list[Stage]) -> list[Stage]:
-    """Copy a state of kind ALL or TENSOR before it moves on, where its old value is read later."""
-    names = Names({each.name for each in system.equations})
-    for kind in (Kind.ALL, Kind.TENSOR):
-        for state in changed_states(system, kind):
-            old = Value(state.name, kind, -1)
-            stages = _keep(stages, state.name, old, Value(f"last_{state.name}", kind), names)
-    return stages
+def exported(system: System, stages: list[Stage]) -> list[Stage]:
+    """Let each stage of matrices store the states it moves on, and what others read of it."""
+    changed = {state.name for kind in Kind for state in changed_states(system, kind)}
+    written = written_streams(system)
+    made = {each.name for each in system.equations if made_of_matrices(each, written)}
+    read = {load.value for stage in stages for load in _loaded(stage)}
+    moved: list[Stage] = []
+    for stage in stages:
+        if isinstance(stage, Matrices):
+            known = [Value(each.name, each.kind) for each in stage.folds]
+            known += [Value(each.name, each.kind) for each in stage.body]
+            stores = tuple(
+                Store(stream_of(system, each), each)
+                for each in known
+                if (each in read and (each.name in made or _is_matrix(each.kind)))
+                or (each.name in changed and _is_matrix(each.kind))
+            )
+            stage = replace(stage, stores=stores)
+        moved.append(stage)
+    return moved
 
 
-def _keep(stages: list[Stage], name: str, old: Value, copy: Value, names: Names) -> list[Stage]:
-    place = next(
-        i
-        for i, stage in enumerate(stages)
-        if isinstance(stage, Combine) and _position(stage, name) is not None
-    )
-    combine = stages[place]
-    assert isinstance(combine, Combine)
-    position = _position(combine, name)
-    assert position is not None
-    behind = combine.assignments[position + 1 :]
-    if not any(_reads(each, old) for each in (*behind, *stages[place + 1 :])):
-        return stages
-    copy = replace(copy, name=names.fresh(copy.name))
-    kept = Assignment(copy.name, old, f"{name}[t-1]")
-    moved = tuple(_substituted(each, old, copy) for each in behind)
-    before = combine.assignments[: position + 1]
-    changed = replace(combine, assignments=(*before[:-1], kept, before[-1], *moved))
-    later = [_substituted_stage(stage, old, copy) for stage in stages[place + 1 :]]
-    return [*stages[:place], changed, *later]
+def stream_of(system: System, value: Value) -> str:
+    """Return the array that holds a value: a state's own, or a buffer for values of its kind."""
+    return value.name if value.name in _states(system) else shaped_name(value.name, value.kind)
 
 
-def _position(combine: Combine, name: str) -> int | None:
-    found = [i for i, each in enumerate(combine.assignments) if each.name == name]
-    return found[0] if found else None
+def _is_matrix(kind: Kind) -> bool:
+    return not kind.is_number and kind is not Kind.ENTRY
 
 
-def _reads(item: Stage | Assignment, old: Value) -> bool:
-    return any(old in values(expression) for expression in expressions(item))
-
-
-def expressions(item: Stage | Assignment) -> list[Expression]:
-    """Return every expression that a stage or an assignment evaluates."""
-    match item:
-        case Assignment(_, expression):
-            return [expression]
-        case Scalars(_, assignments):
-            return [each.expression for each in assignments]
-        case Pass(body=body, reductions=reductions):
-            return [each.expression for each in body] + _arguments(reductions)
-        case Combine(_, reductions, assignments):
-            return [each.expression for each in assignments]
-        case Guard(_, condition):
-            return [condition]
-    return []
-
-
-def _arguments(reductions: tuple[Accumulate, ...]) -> list[Expression]:
-    found = [each.argument for each in reductions]
-    return found + [each.other for each in reductions if each.other is not None]
-
-
-def _substituted(assignment: Assignment, old: Value, new: Value) -> Assignment:
-    expression = transform(assignment.expression, lambda node: new if node == old else None)
-    return replace(assignment, expression=expression)
-
-
-def _substituted_stage(stage: Stage, old: Value, new: Value) -> Stage:
-    def swap(node: Expression) -> Expression | None:
-        return new if node == old else None
-
+def _loaded(stage: Stage) -> tuple[Load, ...]:
     match stage:
-        case Combine(assignments=assignments):
-            moved = tuple(_substituted(each, old, new) for each in assignments)
-            return replace(stage, assignments=moved)
-        case Pass(body=body, reductions=reductions):
-            changed = tuple(
-                replace(
-                    each,
-                    argument=transform(each.argument, swap),
-                    other=None if each.other is None else transform(each.other, swap),
-                )
-                for each in reductions
-            )
-            return replace(
-                stage,
-                body=tuple(_substituted(each, old, new) for each in body),
-                reductions=changed,
-            )
-        case Guard(_, condition):
-            return replace(stage, condition=new if condition == old else condition)
-    return stage
+        case Pass(loads=loads, vectors=vectors):
+            return (*loads, *vectors)
+        case Matrices(loads=loads):
+            return loads
+    return ()

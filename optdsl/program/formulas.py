@@ -12,6 +12,7 @@ from optdsl.model.expressions import (
     Expression,
     Fact,
     Kind,
+    Matrix,
     Number,
     Reduce,
     Step,
@@ -62,6 +63,8 @@ def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:
             arguments = [argument] if other is None else [argument, other]
             inside = ", ".join(formula(each, indexed) for each in arguments)
             return f"{operator}({inside}{_SCOPES.get(kind, '')})", _ATOM
+        case Matrix(operator, arguments):
+            return _matrix(operator, arguments, expression.kind, indexed)
         case Apply(operator, arguments):
             return _operation(operator, arguments, indexed)
         case Fact(name, pattern):
@@ -80,6 +83,19 @@ def _value(name: str, offset: int, indexed: Collection[str]) -> str:
     if offset:
         return f"{name}[t{offset:+d}]"
     return f"{name}[t]" if name in indexed else name
+
+
+def _matrix(
+    operator: str, arguments: tuple[Expression, ...], kind: Kind, indexed: Collection[str]
+) -> tuple[str, int]:
+    if operator == "identity":
+        return f"eye({kind.axes[0]})", _ATOM
+    if operator == "transpose":
+        return f"{_above(arguments[0], _ATOM, indexed)}.T", _ATOM
+    if operator == "product":
+        left, right = (_above(arguments[0], 6, indexed), _above(arguments[1], 7, indexed))
+        return f"{left} @ {right}", 6
+    return f"matpow({', '.join(formula(each, indexed) for each in arguments)})", _ATOM
 
 
 def _operation(

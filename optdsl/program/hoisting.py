@@ -2,7 +2,8 @@
 
 Every maximal subexpression of kind STEP that is more than a number, a
 hyperparameter or t becomes an equation of its own; so does every reduction, and
-every maximal one of kind ALL or TENSOR within an expression of kind ENTRY. Equal
+every maximal one of kind ALL or TENSOR, of a value a row or a column, and every operation
+on whole matrices, within an expression of kind ENTRY that a loop computes. Equal
 ones share a name. Nothing is rearranged.
 """
 
@@ -18,6 +19,7 @@ from optdsl.model.expressions import (
     Draw,
     Expression,
     Kind,
+    Matrix,
     Number,
     Reduce,
     Value,
@@ -28,7 +30,7 @@ from optdsl.model.expressions import (
 from optdsl.model.system import Equation, Skip, System
 from optdsl.program.formulas import formula, indexed_names
 from optdsl.program.naming import Names
-from optdsl.program.streams import written_streams
+from optdsl.program.streams import sweeps, works_on_matrices, written_streams
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ class _Hoist:
         left = f"{name}[t]" if name in self.indexed else name
         self.comments[name] = f"{left} = {formula(value, self.indexed)}"
         kind = Kind.ENTRY if name in self.entries else value.kind
-        inside = self._name(value) if self._is_kept(name, value) else self._inside(value, kind)
+        loops = name in self.entries or not works_on_matrices(value)
+        inside = (
+            self._name(value) if self._is_kept(name, value) else self._inside(value, kind, loops)
+        )
         self.equations.append(Equation(name, inside, self.part))
         result = Value(name, kind)
         if kind is not Kind.ENTRY and not isinstance(value, Value | Number | Clock):
@@ -88,22 +93,29 @@ class _Hoist:
         """Is `name` a state that is a reduction? It moves on only after its old value is read."""
         return isinstance(value, Reduce) and name in self._states
 
-    def _inside(self, value: Expression, kind: Kind) -> Expression:
-        """Rewrite a whole right-hand side, which has a name already."""
-        if kind is Kind.ENTRY:
+    def _inside(self, value: Expression, kind: Kind, loops: bool = False) -> Expression:
+        """Rewrite a whole right-hand side, which has a name already; does a loop compute it?"""
+        if kind is Kind.ENTRY and loops:
             return transform(value, self._extract)
         if kind is Kind.STEP:
             return self._own_clock(value)
         if isinstance(value, Reduce):
             return self._reduction(value)
-        return transform(value, lambda node: None if node is value else self._piece(node))
+        inner = self._piece if kind.is_number else self._number
+        return transform(value, lambda node: None if node is value else inner(node))
 
     def _reduction(self, value: Reduce) -> Reduce:
+        inner = self._extract if sweeps(value) else self._number
         return replace(
             value,
-            argument=transform(value.argument, self._extract),
-            other=None if value.other is None else transform(value.other, self._extract),
+            argument=transform(value.argument, inner),
+            other=None if value.other is None else transform(value.other, inner),
         )
+
+    def _number(self, node: Expression) -> Expression | None:
+        """Within what is computed of whole matrices, name only numbers and reductions."""
+        number = node.kind.is_number or isinstance(node, Reduce | Draw)
+        return self._extract(node) if number else None
 
     def _piece(self, node: Expression) -> Expression | None:
         """Within a number a tensor, name only what is a number a step or a reduction."""
@@ -114,7 +126,7 @@ class _Hoist:
         """Return the name of a number that stands inside another expression, or None to go on."""
         if isinstance(node, Draw):
             return replace(node, step=self._name(node.step))
-        if node.kind is Kind.ENTRY:
+        if node.kind is Kind.ENTRY and not isinstance(node, Matrix):
             return None
         if node.kind is Kind.STEP:
             return node if self._is_plain(node) else self._name(node)

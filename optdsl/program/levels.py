@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from optdsl.model.expressions import Kind, Reduce, Value, values
+from optdsl.model.expressions import Kind, Value, values
 from optdsl.model.system import Equation, Gradient, System
-from optdsl.program.streams import THETA_BEFORE, part_count
+from optdsl.program.streams import THETA_BEFORE, part_count, sweeps
 
 
 @dataclass
@@ -46,7 +46,7 @@ def find_levels(system: System, written: dict[str, Value]) -> Levels:
 def _place(equation: Equation, system: System, levels: Levels, base: int) -> None:
     value = equation.value
     first = max([base, *(_read(each, system, levels) for each in values(value))])
-    if isinstance(value, Reduce):
+    if sweeps(value):
         levels.reduced[equation.name] = first
         first += 1
     levels.value[equation.name] = first

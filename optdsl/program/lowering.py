@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError
-from optdsl.model.expressions import Expression, Kind, walk
 from optdsl.model.system import System
 from optdsl.program.arranging import Mode, arrange
 from optdsl.program.change_of_variables import (
@@ -84,8 +83,6 @@ def _refuse_what_is_not_compiled(system: System) -> None:
     for state in system.states:
         if state.storage not in (None, "float32", "float64"):
             found.append(f"storage as {state.storage}")
-    for equation in system.equations:
-        found += [f"a value of kind {each.name}" for each in _matrix_kinds(equation.value)]
     if found:
         raise DiagnosticError(
             [
@@ -93,7 +90,3 @@ def _refuse_what_is_not_compiled(system: System) -> None:
                 for what in dict.fromkeys(found)
             ]
         )
-
-
-def _matrix_kinds(expression: Expression) -> list[Kind]:
-    return [each.kind for each in walk(expression) if each.kind in (Kind.ROW, Kind.COLUMN)]

@@ -11,6 +11,7 @@ from optdsl.model.expressions import (
     Constant,
     Expression,
     Kind,
+    Matrix,
     Number,
     Reduce,
     Value,
@@ -52,6 +53,9 @@ class Names:
         words = _describe(expression)
         if words is not None and len(words) <= LONGEST:
             return self.fresh(words)
+        if not expression.kind.is_number:
+            vector = expression.kind in (Kind.ROW, Kind.COLUMN)
+            return self.numbered("vector" if vector else "matrix")
         return self.numbered("scalar" if expression.kind is Kind.STEP else "number")
 
 
@@ -70,6 +74,12 @@ def _describe(expression: Expression) -> str | None:
             return f"{'last_' if offset < 0 else 'next_' if offset > 0 else ''}{word}"
         case Reduce(operator, argument, _, None):
             return _joined(operator, _describe(argument))
+        case Matrix("product", (left, right)):
+            return _joined(_describe(left), "at", _describe(right))
+        case Matrix("transpose", (argument,)):
+            return _joined(_describe(argument), "turned")
+        case Matrix("power", (argument, exponent)):
+            return _joined(_describe(argument), "to_the", _describe(exponent))
         case Apply("pow", (base, exponent)):
             return _power(_describe(base), exponent)
         case Apply(operator, (left, right)) if operator in _BETWEEN:

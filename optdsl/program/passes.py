@@ -8,14 +8,16 @@ or where nothing else will do.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import product
 
 from optdsl.model.expressions import Expression, Kind, Reduce, Value, values
 from optdsl.model.system import Equation, System
+from optdsl.program.between import Group, groups_between
 from optdsl.program.levels import Levels
 from optdsl.program.program import Load, Store
-from optdsl.program.streams import written_streams
+from optdsl.program.streams import made_of_matrices, sweeps, written_streams
 
 #: More combinations of passes than this are searched one state at a time.
 SEARCHED = 5000
@@ -47,11 +49,24 @@ class _ImpossibleError(Exception):
     """A value is needed in a pass in which it cannot be had."""
 
 
-def plan_passes(system: System, levels: Levels) -> tuple[list[Loop], frozenset[str]]:
-    """Return the loops of a system with named numbers, and the values kept in buffers."""
+@dataclass(frozen=True)
+class Planned:
+    """The loops of the passes, and the values kept in buffers.
+
+    `between` has, by part and by the pass that follows, what each stage that works on
+    matrices loads and computes entry by entry.
+    """
+
+    loops: list[Loop]
+    between: dict[tuple[int, int], list[Loop]]
+    spilled: frozenset[str]
+
+
+def plan_passes(system: System, levels: Levels) -> Planned:
+    """Return the plan of a system with named numbers that moves the fewest bytes."""
     planner = _Planner(system, levels)
     best = planner.search()
-    return planner.loops(best), best.spilled
+    return Planned(planner.loops(best), planner.between(best), best.spilled)
 
 
 class _Planner:
@@ -63,6 +78,14 @@ class _Planner:
         self.gradients = {gradient.name for gradient in system.gradients}
         self.states = {each.name for each in system.states if each.kind is Kind.ENTRY} | {"theta"}
         self.count = levels.end[-1] if levels.end else 0
+        self.made = {each.name for each in system.equations if made_of_matrices(each, self.written)}
+        self.groups = {
+            (part, number): [
+                each for each in groups_between(system, levels, part, number) if each.matrices
+            ]
+            for part, base in enumerate(levels.base)
+            for number in range(base, levels.end[part] + 1)
+        }
 
     # ---------------------------------------------------------------- choices
 
@@ -112,11 +135,12 @@ class _Planner:
 
     def _may_spill(self, name: str) -> bool:
         value = self.equations[name].value
-        return value.kind is Kind.ENTRY and name not in self.written
+        return value.kind is Kind.ENTRY and name not in self.written and name not in self.made
 
     def _cost(self, choice: Choice) -> float:
         try:
-            return sum(loop.moved for loop in self.loops(choice))
+            between = [loop for loops in self.between(choice).values() for loop in loops]
+            return sum(loop.moved for loop in (*self.loops(choice), *between))
         except _ImpossibleError:
             return float("inf")
 
@@ -137,6 +161,20 @@ class _Planner:
                     self._store(name, Value(name, Kind.ENTRY), number, loop, choice)
         return loops
 
+    def between(self, choice: Choice) -> dict[tuple[int, int], list[Loop]]:
+        """Return what each stage of matrices loads; raises where a value cannot be had."""
+        return {
+            (part, number): [self._loaded_for(group, number, choice) for group in groups]
+            for (part, number), groups in self.groups.items()
+        }
+
+    def _loaded_for(self, group: Group, number: int, choice: Choice) -> Loop:
+        loop = Loop()
+        for equation in group.equations:
+            for value in [] if sweeps(equation.value) else values(equation.value):
+                self._need(value, number, loop, choice, local=group.names)
+        return loop
+
     def _reduced_in(self, number: int) -> list[Reduce]:
         reductions = []
         for name, passed in self.levels.reduced.items():
@@ -150,9 +188,17 @@ class _Planner:
         loop.stores[Store(stream, value)] = None
 
     def _need(
-        self, value: Value, number: int, loop: Loop, choice: Choice, again: bool = False
+        self,
+        value: Value,
+        number: int,
+        loop: Loop,
+        choice: Choice,
+        again: bool = False,
+        local: Collection[str] = (),
     ) -> None:
-        """Make `value` known in this pass: loaded, or computed from what is."""
+        """Make `value` known in this pass: loaded, or computed from what is, or `local`."""
+        if value.offset == 0 and value.name in local:
+            return
         if value.kind is not Kind.ENTRY:
             if value.offset == 0 and self._level(value) > number:
                 raise _ImpossibleError
@@ -163,10 +209,11 @@ class _Planner:
         if stream is not None and not again:
             loop.loads[Load(stream, value)] = None
             return
-        if value.offset or value.name not in self.equations or self._level(value) > number:
+        known = value.name in self.equations and value.name not in self.made
+        if value.offset or not known or self._level(value) > number:
             raise _ImpossibleError
         for read in values(self.equations[value.name].value):
-            self._need(read, number, loop, choice)
+            self._need(read, number, loop, choice, local=local)
         loop.computed.add(value.name)
 
     def _level(self, value: Value) -> int:
@@ -179,6 +226,8 @@ class _Planner:
             return name if self.levels.asked.get(name, 0) <= number else None
         if value.offset == -1:
             return name if choice.stored.get(name, self.count) >= number else None
+        if name in self.made:
+            return name if self._level(value) <= number else None
         stored = choice.stored.get(name)
         if stored is None and name in choice.spilled:
             stored = self.levels.value[name]

@@ -1,7 +1,7 @@
 """A program: what the machine does in one step.
 
 Stages run in order. A `Pass` is one loop over every entry of every tensor; what
-stands between passes is a handful of numbers on the host.
+stands between passes is a handful of numbers on the host, and `Matrices`.
 """
 
 from __future__ import annotations
@@ -58,11 +58,21 @@ class Store:
     value: Value
 
 
+def shaped_name(name: str, kind: Kind) -> str:
+    """Return the name of the array that holds values of a kind, the same for the same shapes."""
+    return name if kind is Kind.ENTRY else f"{name} by {' and '.join(_axes(kind))}"
+
+
+def _axes(kind: Kind) -> list[str]:
+    return [axis for axis in kind.axes if axis != "1"]
+
+
 @dataclass(frozen=True, slots=True)
 class Accumulate:
     """Reduce `argument` (of kind ENTRY) into `name`, in float64, a partial sum a chunk.
 
-    `operator` is a reduction; `kind` says over one tensor or over all.
+    `operator` is a reduction; `kind` says over one tensor or over all, or to a value a row or
+    a column: then the pass leaves what it has reduced in the buffer `partial`.
     """
 
     name: str
@@ -72,10 +82,18 @@ class Accumulate:
     other: Expression | None = None
     comment: str = ""
 
+    @property
+    def partial(self) -> str:
+        """The buffer that holds the partial results, for a value a row or a column."""
+        return f"partial {shaped_name(self.name, self.kind)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One loop over memory: every load, then the body in order, then every store."""
+    """One loop over memory: every load, then the body in order, then every store.
+
+    `vectors` are values a row and a column that the body reads.
+    """
 
     number: int
     part: int
@@ -83,6 +101,29 @@ class Pass:
     body: tuple[Assignment, ...]
     stores: tuple[Store, ...]
     reductions: tuple[Accumulate, ...] = ()
+    vectors: tuple[Load, ...] = ()
+
+    @property
+    def by_rows(self) -> bool:
+        """Does it tell rows and columns apart?"""
+        return bool(self.vectors) or any(not each.kind.is_number for each in self.reductions)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrices:
+    """What is computed of whole matrices, tensor by tensor, before pass `number`.
+
+    First the reductions to rows and columns of the pass before it are finished (`folds`), then
+    come every load, the body in order, and every store. Arrays are of any kind; an assignment
+    of kind TENSOR gives a number.
+    """
+
+    number: int
+    part: int
+    folds: tuple[Accumulate, ...]
+    loads: tuple[Load, ...]
+    body: tuple[Assignment, ...]
+    stores: tuple[Store, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +151,7 @@ class Guard:
     condition: Value
 
 
-Stage: TypeAlias = Scalars | Pass | Combine | Ask | Guard
+Stage: TypeAlias = Scalars | Pass | Combine | Matrices | Ask | Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +163,15 @@ class Program:
     them and the arrays hold theta; "iterate" where it writes the true theta of
     a stored point into the buffer "iterate"; "evaluate" where it writes the point at
     which the model is evaluated, arrays of theta given, into a buffer of its own. `buffers` are
-    arrays of one step's length.
+    arrays of one step's length, of the parameters' shapes but for those that `shaped` gives
+    another kind.
     """
 
     system: System
     mode: Literal["ready", "function", "iterate", "evaluate"]
     stages: tuple[Stage, ...]
     buffers: tuple[str, ...] = ()
+    shaped: tuple[tuple[str, Kind], ...] = ()
 
     @property
     def moves(self) -> bool:

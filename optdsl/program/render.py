@@ -11,6 +11,7 @@ from optdsl.program.program import (
     Assignment,
     Combine,
     Guard,
+    Matrices,
     Pass,
     Program,
     Scalars,
@@ -95,6 +96,8 @@ class _Writer:
                 folded = [self._reduction(each) for each in reductions]
                 head = f"{'between' if self.passed else 'before the'} passes{self._part(part)}"
                 return [head, *folded, *map(self._assignment, assignments)]
+            case Matrices():
+                return self._matrices(stage)
             case Ask(gradient, point):
                 return [f"ask for {gradient} at {point}"]
             case Guard(_, condition):
@@ -105,12 +108,24 @@ class _Writer:
         head = f"pass {stage.number} over memory{self._part(stage.part)}"
         loads = ", ".join(formula(each.value, self.indexed) for each in stage.loads)
         lines = [head, f"  load   {loads}"] if loads else [head]
+        if stage.vectors:
+            vectors = ", ".join(formula(each.value, self.indexed) for each in stage.vectors)
+            lines.append(f"  read   {vectors}")
         lines += map(self._assignment, stage.body)
         lines += (f"  reduce {each.name} = {self._reduced(each)}" for each in stage.reductions)
         if stage.stores:
             stores = ", ".join(formula(each.value, self.indexed) for each in stage.stores)
             lines.append(f"  store  {stores}")
         return lines
+
+    def _matrices(self, stage: Matrices) -> list[str]:
+        lines = [f"matrices, tensor by tensor{self._part(stage.part)}"]
+        lines += map(self._reduction, stage.folds)
+        loads = ", ".join(formula(each.value, self.indexed) for each in stage.loads)
+        lines += [f"  load   {loads}"] if loads else []
+        lines += map(self._assignment, stage.body)
+        stores = ", ".join(formula(each.value, self.indexed) for each in stage.stores)
+        return [*lines, f"  store  {stores}"] if stores else lines
 
     def _assignment(self, assignment: Assignment) -> str:
         name = assignment.name

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from optdsl.model.expressions import Expression, Kind, Value, values
+from optdsl.model.expressions import Expression, Kind, Matrix, Reduce, Value, values, walk
 from optdsl.model.system import Equation, State, System
 from optdsl.program.naming import Names
 
@@ -23,6 +24,31 @@ def changed_states(system: System, kind: Kind) -> tuple[State, ...]:
 
 def _old(state: State) -> Value:
     return Value(state.name, state.kind, -1)
+
+
+def works_on_matrices(value: Expression) -> bool:
+    """Does `value` hold an operation on whole matrices?"""
+    return any(isinstance(node, Matrix) for node in walk(value))
+
+
+def sweeps(value: Expression) -> bool:
+    """Is `value` a reduction of entries, which takes a pass over memory?"""
+    if not isinstance(value, Reduce):
+        return False
+    kind = (
+        value.argument.kind if value.other is None else value.argument.kind.join(value.other.kind)
+    )
+    return kind is Kind.ENTRY
+
+
+def made_of_matrices(equation: Equation, written: Collection[str]) -> bool:
+    """Is the value of `equation` made by no loop: of whole matrices, or a value a row or so?"""
+    if equation.name in written or sweeps(equation.value):
+        return False
+    kind = equation.value.kind
+    if kind is Kind.ENTRY:
+        return works_on_matrices(equation.value)
+    return not kind.is_number or isinstance(equation.value, Reduce)
 
 
 def part_count(system: System) -> int:
@@ -143,6 +169,6 @@ def _roots(system: System, numbers: bool) -> list[Expression]:
     else:
         roots += [Value(output, Kind.STEP) for output in system.outputs]
     if numbers:
-        for kind in (Kind.STEP, Kind.TENSOR, Kind.ALL, Kind.ENTRY):
+        for kind in Kind:
             roots += [Value(each.name, kind) for each in changed_states(system, kind)]
     return roots

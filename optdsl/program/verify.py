@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optdsl.model.expressions import Clock, Expression, Kind, Reduce, Value, values, walk
+from optdsl.model.expressions import (
+    Clock,
+    Expression,
+    Kind,
+    Matrix,
+    Reduce,
+    Value,
+    values,
+    walk,
+)
 from optdsl.model.system import System
 from optdsl.program.program import (
     Accumulate,
     Ask,
     Combine,
     Guard,
+    Load,
+    Matrices,
     Pass,
     Program,
     Scalars,
+    Store,
 )
-from optdsl.program.streams import changed_states
+from optdsl.program.streams import changed_states, sweeps
 
 
 class InvalidProgramError(Exception):
@@ -80,12 +92,12 @@ class _Verifier:
         self.numbers |= {Value(each.name, Kind.STEP, 1) for each in system.hyperparameters}
         self.numbers |= {Value(name, Kind.STEP) for name in (*system.inputs, *system.flags)}
         self.numbers |= {
-            Value(each.name, each.kind, -1) for each in system.states if each.kind is not Kind.ENTRY
+            Value(each.name, each.kind, -1) for each in system.states if each.kind.is_number
         }
         self.streams: dict[str, Value | None] = dict.fromkeys(program.buffers)
         for state in system.states:
-            if state.kind is Kind.ENTRY:
-                self.streams[state.name] = Value(state.name, Kind.ENTRY, -1)
+            if not state.kind.is_number:
+                self.streams[state.name] = Value(state.name, state.kind, -1)
         if system.family != "schedule":
             self.streams["theta"] = Value("theta", Kind.ENTRY, -1)
         for gradient in system.gradients:
@@ -96,6 +108,7 @@ class _Verifier:
         self.stored: set[str] = set()
         self.assigned: set[str] = set()
         self.pending: tuple[Accumulate, ...] = ()
+        self.unfolded: set[Accumulate] = set()
         self.part = 0
         self.guarded = -1
         self.passes = 0
@@ -111,12 +124,14 @@ class _Verifier:
                     self._pass(stage)
                 case Combine():
                     self._combine(stage)
+                case Matrices():
+                    self._matrices(stage)
                 case Ask():
                     self._ask(stage)
                 case Guard():
                     self._guard(stage)
         self.where = "the end"
-        self._require(not self.pending, "a reduction is never combined")
+        self._require(not self.pending and not self.unfolded, "a reduction is never combined")
         if self.program.moves:
             self._every_state_moved_on()
 
@@ -157,6 +172,25 @@ class _Verifier:
             self._reads(assignment.expression, set())
             self._define(assignment.name, assignment.kind)
 
+    def _matrices(self, stage: Matrices) -> None:
+        self._enter(stage.part)
+        local: set[Value] = set()
+        for fold in stage.folds:
+            self._require(fold in self.unfolded, f"`{fold.name}` is not reduced before it is used")
+            self.unfolded.discard(fold)
+            local.add(Value(fold.name, fold.kind))
+        local |= self._loaded(stage.loads)
+        for assignment in stage.body:
+            self._reads(assignment.expression, local, reductions=True)
+            new = Value(assignment.name, assignment.kind)
+            if new.kind.is_number:
+                self._require(new.kind is Kind.TENSOR, f"`{new.name}` is of kind {new.kind.name}")
+                self._define(new.name, new.kind)
+            else:
+                self._require(new not in local, f"`{new.name}` is computed twice")
+                local.add(new)
+        self._stores(stage.stores, local)
+
     def _ask(self, stage: Ask) -> None:
         name = stage.gradient
         known = {gradient.name: gradient for gradient in self.program.system.gradients}
@@ -176,7 +210,8 @@ class _Verifier:
         self._enter(stage.part)
         self._require(self.guarded < stage.part, f"part {stage.part} is guarded twice")
         self._require(not self.pending, "a reduction is not combined before the guard")
-        self._require(stage.condition.kind is not Kind.ENTRY, "its condition is of kind ENTRY")
+        kind = stage.condition.kind
+        self._require(kind.is_number, f"its condition is of kind {kind.name}")
         self._reads(stage.condition, set())
         self.guarded = stage.part
 
@@ -184,14 +219,9 @@ class _Verifier:
         self._enter(stage.part)
         self.passes += 1
         self._require(stage.number == self.passes, f"pass {stage.number} is number {self.passes}")
-        self._require(not self.pending, "the reductions of the pass before are not combined")
-        local: set[Value] = set()
-        for load in stage.loads:
-            self._require(load.stream in self.streams, f"`{load.stream}` is no stream")
-            held = self.streams[load.stream]
-            self._require(held == load.value, f"`{load.stream}` holds {held}, not {load.value}")
-            self._require(load.value not in local, f"`{load.stream}` is loaded twice")
-            local.add(load.value)
+        waiting = self.pending or self.unfolded
+        self._require(not waiting, "the reductions of the pass before are not combined")
+        local = self._loaded((*stage.loads, *stage.vectors))
         for assignment in stage.body:
             self._reads(assignment.expression, local, clocks=(stage.part,))
             new = Value(assignment.name, Kind.ENTRY)
@@ -201,19 +231,30 @@ class _Verifier:
             for argument in (reduction.argument, reduction.other):
                 if argument is not None:
                     self._reads(argument, local, clocks=(stage.part,))
-        self._stores(stage, local)
-        self.pending = stage.reductions
+        self._stores(stage.stores, local)
+        self.pending = tuple(each for each in stage.reductions if each.kind.is_number)
+        self.unfolded = {each for each in stage.reductions if not each.kind.is_number}
 
-    def _stores(self, stage: Pass, local: set[Value]) -> None:
+    def _loaded(self, loads: tuple[Load, ...]) -> set[Value]:
+        local: set[Value] = set()
+        for load in loads:
+            self._require(load.stream in self.streams, f"`{load.stream}` is no stream")
+            held = self.streams[load.stream]
+            self._require(held == load.value, f"`{load.stream}` holds {held}, not {load.value}")
+            self._require(load.value not in local, f"`{load.stream}` is loaded twice")
+            local.add(load.value)
+        return local
+
+    def _stores(self, stores: tuple[Store, ...], local: set[Value]) -> None:
         gradients = {gradient.name for gradient in self.program.system.gradients}
         states = {each.name for each in self.program.system.states} | {"theta"}
-        for store in stage.stores:
+        for store in stores:
             stream, value = store.stream, store.value
             self._require(stream in self.streams, f"`{stream}` is no stream")
             self._require(stream not in gradients, f"the gradient `{stream}` is written")
             self._require(stream not in self.stored, f"`{stream}` is stored twice")
             self._require(value in local, f"{value} is stored but not known in this pass")
-            own = value == Value(stream, Kind.ENTRY)
+            own = value == Value(stream, value.kind)
             self._require(stream not in states or own, f"`{stream}` is given another value")
             self.stored.add(stream)
             self.streams[stream] = value
@@ -221,18 +262,27 @@ class _Verifier:
     # ------------------------------------------------------------------- reads
 
     def _reads(
-        self, expression: Expression, local: Iterable[Value], clocks: tuple[int, ...] = ()
+        self,
+        expression: Expression,
+        local: Iterable[Value],
+        clocks: tuple[int, ...] = (),
+        reductions: bool = False,
     ) -> None:
         for node in walk(expression):
             match node:
-                case Value(_, Kind.ENTRY):
+                case Value(_, kind) if not kind.is_number:
                     self._require(node in local, f"{_show(node)} is read but not loaded here")
                 case Value():
                     self._require(node in self.numbers, f"{_show(node)} is read before it is known")
                 case Clock(part):
                     self._require(part in clocks, f"t of part {part} is not known here")
+                case Matrix(operator):
+                    self._require(reductions, f"a {operator} of matrices stands in a loop")
                 case Reduce(operator):
-                    self._require(False, f"a reduction ({operator}) stands inside an expression")
+                    self._require(
+                        reductions and not sweeps(node),
+                        f"a reduction ({operator}) stands inside an expression",
+                    )
 
     def _define(self, name: str, kind: Kind) -> None:
         self._require(name not in self.assigned, f"`{name}` is computed twice")
@@ -246,8 +296,9 @@ class _Verifier:
         for kind in (Kind.STEP, Kind.ALL, Kind.TENSOR):
             for state in changed_states(self.program.system, kind):
                 self._require(state.name in self.assigned, f"`{state.name}` does not move on")
-        for state in changed_states(self.program.system, Kind.ENTRY):
-            self._require(state.name in self.stored, f"`{state.name}` is not stored")
+        for kind in Kind:
+            for state in () if kind.is_number else changed_states(self.program.system, kind):
+                self._require(state.name in self.stored, f"`{state.name}` is not stored")
         for output in self.program.system.outputs:
             known = output in self.stored | self.assigned or f"given_{output}" in self.stored
             self._require(known, f"`{output}` is not given")

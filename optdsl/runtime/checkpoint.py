@@ -16,6 +16,7 @@ from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.layout import Numbers
 from optdsl.runtime.reading import Reading
 from optdsl.runtime.seeds import checked_seed
+from optdsl.runtime.shapes import kept_shape
 from optdsl.runtime.sources import dump_sources, restored_sources
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.tensors import Tensors
@@ -181,10 +182,11 @@ def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
         for key, array in state["entries"][slot.name].items():
             index = int(key)
             dtype = new.state_dtype(slot)
-            if array.shape != new.shapes[index] or array.dtype != dtype:
+            shape = kept_shape(slot.kind, new.shapes[index])
+            if array.shape != shape or array.dtype != dtype:
                 raise CheckpointError(
                     f"state `{slot.name}` of parameter {new.labels[index]} is stored as "
-                    f"{array.dtype}{array.shape}, but here it is {dtype}{new.shapes[index]}"
+                    f"{array.dtype}{array.shape}, but here it is {dtype}{shape}"
                 )
             stream[index] = array.copy()
     _fill(new.tensor[:, : len(new.tensor_states)], state["tensor"])

@@ -14,7 +14,7 @@ from optdsl.runtime.errors import HyperparameterError
 from optdsl.runtime.facts import Facts
 from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.inputs import checked_inputs
-from optdsl.runtime.layout import Ask, Guard, Layout, Numbers, Scalars
+from optdsl.runtime.layout import Ask, Bind, Guard, Layout, Numbers, Scalars
 from optdsl.runtime.plan import CommonWork, Plan, Work
 from optdsl.runtime.tensors import Tensors
 from optdsl.runtime.values import shown_name
@@ -30,7 +30,7 @@ class Selection:
         self.cohorts: list[Cohort] = []
         self.version = -1
         self.by_case: list[Selection] = []
-        self.tables: dict[tuple[str, ...], tuple[int, Any]] = {}
+        self.tables: dict[tuple[tuple[str, ...], Bind | None], tuple[int, Any]] = {}
         self.partials: dict[tuple[int, int], Numbers] = {}
 
 
@@ -80,9 +80,9 @@ class Engine:
         """Drop the tables of arrays from outside, but not those that can be moved to others."""
         for selection in self._selections.values():
             tables = selection.tables
-            for streams, (moved, table) in list(tables.items()):
+            for key, (moved, table) in list(tables.items()):
                 if moved >= 0 and not hasattr(table, "move"):
-                    del tables[streams]
+                    del tables[key]
 
     def select(self, identities: tuple[int, ...]) -> Selection:
         """Return the selection of these tensors, with cohorts that hold them and no others."""
@@ -217,9 +217,10 @@ class Engine:
 
     def _table(self, work: Work, plan: Plan, live: Selection) -> tuple[Any, Numbers]:
         """Return the table that `work` runs over, and its partial sums."""
-        entry = live.tables.get(work.streams)
+        key = (work.streams, work.bind)
+        entry = live.tables.get(key)
         if entry is None or (entry[0] >= 0 and entry[0] != self.moving):
-            entry = live.tables[work.streams] = self._bound(work, plan, live, entry)
+            entry = live.tables[key] = self._bound(work, plan, live, entry)
         table = entry[1]
         shape = (table.chunks, work.reductions)
         partials = live.partials.get(shape)
@@ -254,11 +255,12 @@ class Engine:
     def _bound(
         self, work: Work, plan: Plan, live: Selection, stale: tuple[int, Any] | None
     ) -> tuple[int, Any]:
-        assert self.layout.bind is not None
+        bind = work.bind or self.layout.bind
+        assert bind is not None
         moving = [i for i, name in enumerate(work.streams) if name in plan.gradients]
         if stale is None or not hasattr(stale[1], "move"):
             arrays = self.tensors.gather(work.streams, live.identities)
-            table = self.layout.bind(arrays, live.identities)
+            table = bind(arrays, live.identities)
         else:
             table = stale[1]
             names = [work.streams[column] for column in moving]

@@ -34,10 +34,14 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from optdsl.runtime.shapes import Form
+
 #: The buffer of `Layout.evaluate`.
 EVALUATED = "evaluation point"
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
+#: `bind(arrays, identities)` makes a table: one list a stream, one array a tensor.
+Bind: TypeAlias = Callable[[Sequence[Sequence[npt.NDArray[Any]]], Sequence[int]], Any]
 
 
 class Table(Protocol):
@@ -102,12 +106,13 @@ class InputSlot:
 class StateSlot:
     """A state. `start(theta, hyper)` gives its value before the first step, an
     array of theta's shape or a number to fill one with; `storage` is a dtype name or None
-    for that of the parameters. For kind "tensor", theta is the `Facts` of the tensor
-    (`runtime/facts.py`); for "all" and "step" it is None.
+    for that of the parameters. For kinds with a value a row and the like, theta is seen
+    as a matrix (`runtime/shapes.py`), and so is the value. For kind "tensor", theta is the
+    `Facts` of the tensor (`runtime/facts.py`); for "all" and "step" it is None.
     """
 
     name: str
-    kind: Literal["entry", "tensor", "all", "step"]
+    kind: Literal["entry", "row", "column", "turned", "rows", "columns", "tensor", "all", "step"]
     start: Callable[[Any, Numbers], Any]
     part: int = 0
     storage: str | None = None
@@ -130,14 +135,30 @@ class Scalars:
 class Pass:
     """`function(table, cohort, scalars, tensor, everything, partials)`.
 
-    `table` is what the module's `bind` made of the arrays of `streams`. `partials` has one
-    row a chunk of the table and `reductions` columns.
+    `table` is what `bind`, or the module's own where that is None, made of the arrays of
+    `streams`. `partials` has one row a chunk of the table and `reductions` columns.
     """
 
     part: int
     streams: tuple[str, ...]
     function: Callable[..., None]
     reductions: int = 0
+    writes: tuple[str, ...] = ()
+    case: int = 0
+    bind: Bind | None = None
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """`function(table, cohort, scalars, tensor, everything, partials)`, a tensor at a time.
+
+    `table` is what `bind` made of the arrays of `streams`, which are seen as matrices.
+    """
+
+    part: int
+    streams: tuple[str, ...]
+    function: Callable[..., None]
+    bind: Bind
     writes: tuple[str, ...] = ()
     case: int = 0
 
@@ -204,7 +225,7 @@ class Guard:
     case: int = 0
 
 
-Stage: TypeAlias = Scalars | Pass | Combine | Together | Ask | Guard
+Stage: TypeAlias = Scalars | Pass | Matrices | Combine | Together | Ask | Guard
 
 
 @dataclass(frozen=True)
@@ -254,8 +275,9 @@ class Layout:
     ready: tuple[Stage, ...] | None
     function: tuple[Stage, ...]
     iterate: tuple[Stage, ...] | None
-    bind: Callable[[Sequence[Sequence[npt.NDArray[Any]]], Sequence[int]], Any] | None
+    bind: Bind | None
     buffers: tuple[str, ...] = ()
+    shaped: tuple[tuple[str, Form], ...] = ()  # buffers of another form than "entry", in float64
     result: int | None = None
     output: str | None = None
     inputs: tuple[InputSlot, ...] = ()

@@ -6,18 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from optdsl.runtime.layout import Ask, Combine, Guard, Layout, Pass, Scalars, Stage, Together
+from optdsl.runtime.layout import (
+    Ask,
+    Bind,
+    Combine,
+    Guard,
+    Layout,
+    Matrices,
+    Pass,
+    Scalars,
+    Stage,
+    Together,
+)
+from optdsl.runtime.shapes import STATE_FORMS
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A `Pass` or a `Combine`: a function on the table of `streams`."""
+    """A `Pass`, a `Combine` or `Matrices`: a function on the table of `streams`."""
 
     part: int
     function: Callable[..., None]
     streams: tuple[str, ...]
     reductions: int
     case: int = 0
+    bind: Bind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,7 @@ class Plan:
 def make_plan(layout: Layout, stages: tuple[Stage, ...], given: tuple[str, ...] = ()) -> Plan:
     """Return the plan of `stages`; the gradients `given` are there from the start."""
     gradients = {*given, *(stage.gradient for stage in stages if isinstance(stage, Ask))}
-    entry_states = {state.name for state in layout.states if state.kind == "entry"}
+    entry_states = {state.name for state in layout.states if state.kind in STATE_FORMS}
     known = {"theta", *gradients, *entry_states}
     return Plan(
         tuple(_resolved(stages, index) for index in range(len(stages))),
@@ -63,7 +76,8 @@ def make_plan(layout: Layout, stages: tuple[Stage, ...], given: tuple[str, ...] 
 
 
 def _buffers(stages: tuple[Stage, ...], case: int, known: set[str]) -> tuple[str, ...]:
-    named = [n for s in stages if isinstance(s, Pass) and s.case == case for n in s.streams]
+    loops = [s for s in stages if isinstance(s, Pass | Matrices) and s.case == case]
+    named = [name for stage in loops for name in stage.streams]
     named += [point_of(stage, case) or "theta" for stage in stages if isinstance(stage, Ask)]
     return tuple(dict.fromkeys(name for name in named if name not in known))
 
@@ -76,7 +90,11 @@ def point_of(ask: Ask, case: int) -> str | None:
 def _resolved(stages: tuple[Stage, ...], index: int) -> Step:
     stage = stages[index]
     if isinstance(stage, Pass):
-        return Work(stage.part, stage.function, stage.streams, stage.reductions, stage.case)
+        return Work(
+            stage.part, stage.function, stage.streams, stage.reductions, stage.case, stage.bind
+        )
+    if isinstance(stage, Matrices):
+        return Work(stage.part, stage.function, stage.streams, 0, stage.case, stage.bind)
     if isinstance(stage, Combine):
         return _over_pass(stages, index, stage.part, stage.function, stage.case)
     if isinstance(stage, Together):
@@ -95,8 +113,9 @@ def _over_pass(
     before = [s for s in stages[:index] if isinstance(s, Pass) and s.case == case]
     behind = [s for s in stages[index:] if isinstance(s, Pass) and s.case == case]
     over = before[-1] if before else behind[0] if behind else None
-    streams, reductions = (over.streams, over.reductions) if over else ((), 0)
-    return Work(part, function, streams, reductions, case)
+    if over is None:
+        return Work(part, function, (), 0, case)
+    return Work(part, function, over.streams, over.reductions, case, over.bind)
 
 
 def _kept(stages: tuple[Stage, ...]) -> frozenset[str]:
@@ -105,7 +124,7 @@ def _kept(stages: tuple[Stage, ...]) -> frozenset[str]:
     for stage in stages:
         if isinstance(stage, Ask):
             asked.append(stage.gradient)
-        elif isinstance(stage, Pass):
+        elif isinstance(stage, Pass | Matrices):
             kept.update(name for name in asked[:-1] if name in stage.streams)
     return frozenset(kept)
 
@@ -113,5 +132,5 @@ def _kept(stages: tuple[Stage, ...]) -> frozenset[str]:
 def _exposed(stages: tuple[Stage, ...], durable: set[str]) -> tuple[str, ...]:
     asks = [index for index, stage in enumerate(stages) if isinstance(stage, Ask)]
     head = stages[: asks[-1]] if asks else ()
-    writes = [name for stage in head if isinstance(stage, Pass) for name in stage.writes]
+    writes = [name for s in head if isinstance(s, Pass | Matrices) for name in s.writes]
     return tuple(dict.fromkeys(name for name in writes if name in durable))

@@ -11,18 +11,20 @@ from optdsl.runtime.arrays import Array, Extents
 from optdsl.runtime.cases import begins, belongs
 from optdsl.runtime.facts import Facts
 from optdsl.runtime.layout import Layout, Numbers, StateSlot
+from optdsl.runtime.shapes import STATE_FORMS, kept_shape, seen_shape
 
 
 class Tensors:
     """One list a stream, with one array a tensor; None where there is none yet.
 
-    States of kind "entry" live in `streams` beside "theta", the gradients and the buffers;
-    those of other kinds in the rows of `tensor` and `everything`.
+    States that are arrays live in `streams` beside "theta", the gradients and the buffers;
+    those that are numbers in the rows of `tensor` and `everything`.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.entry_states = tuple(s for s in layout.states if s.kind == "entry")
+        self.entry_states = tuple(s for s in layout.states if s.kind in STATE_FORMS)
+        self.forms = dict(layout.shaped)
         self.tensor_states = tuple(s for s in layout.states if s.kind == "tensor")
         self.all_states = tuple(s for s in layout.states if s.kind == "all")
         self.shapes: list[tuple[int, ...]] = []
@@ -88,12 +90,17 @@ class Tensors:
         for slot in self.entry_states:
             if not begins(slot, case, started):
                 continue
-            value = slot.start(theta, hyper)
+            shape = self.shapes[index]
             stream = self.stream(slot.name)
             array = stream[index]
             if array is None:  # one that is there already may stand in a table: it stays
-                array = np.empty(self.shapes[index], dtype=self.state_dtype(slot))
-            array[...] = value
+                array = np.empty(kept_shape(slot.kind, shape), dtype=self.state_dtype(slot))
+            if slot.kind == "entry":
+                array[...] = slot.start(theta, hyper)
+            else:
+                seen: Array = np.empty(shape) if theta is None else theta
+                matrix = seen.reshape(seen_shape("entry", shape))
+                array.reshape(seen_shape(slot.kind, shape))[...] = slot.start(matrix, hyper)
             stream[index] = array
         if self.tensor_states:
             facts = Facts(self.shapes[index], self.names[index])
@@ -126,7 +133,9 @@ class Tensors:
         stream = self.stream(name)
         for index in indices:
             if stream[index] is None:
-                stream[index] = np.empty(self.shapes[index], dtype=self.dtype)
+                form = self.forms.get(name)
+                dtype = self.dtype if form is None else np.float64
+                stream[index] = np.empty(kept_shape(form or "entry", self.shapes[index]), dtype)
                 self._buffer_extents.pop(name, None)
 
     def point_extents(self, name: str) -> Extents:

@@ -1,0 +1,55 @@
+"""The arrays that a tensor seen as a matrix has: its first dimension are rows, the rest columns."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias
+
+#: What an array has one of. "blocks" has a value a column for each block of rows.
+Form: TypeAlias = Literal["entry", "row", "column", "turned", "rows", "columns", "blocks"]
+
+#: Forms that states have.
+STATE_FORMS = ("entry", "row", "column", "turned", "rows", "columns")
+
+#: Rows that are worked on together: enough that what is kept a block costs little,
+#: few enough blocks a tensor to keep partial results small.
+LEAST_ROWS, MOST_BLOCKS, LEAST_ENTRIES = 64, 64, 4096
+
+
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the rows and columns of a tensor; a vector is one row.
+
+    >>> matrix_shape((3, 4, 5)), matrix_shape((7,)), matrix_shape(())
+    ((3, 20), (1, 7), (1, 1))
+    """
+    return (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, math.prod(shape))
+
+
+def rows_in_block(rows: int, columns: int) -> int:
+    """Return how many rows are worked on together: a function of the shape alone."""
+    least = max(LEAST_ROWS, -(-LEAST_ENTRIES // max(columns, 1)))
+    return max(1, min(rows, max(least, -(-rows // MOST_BLOCKS))))
+
+
+def block_count(rows: int, columns: int) -> int:
+    """Return how many blocks of rows a matrix has."""
+    return -(-rows // rows_in_block(rows, columns))
+
+
+def seen_shape(form: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the shape in which matrices see an array of this form, of a tensor of this shape."""
+    rows, columns = matrix_shape(shape)
+    shapes = {
+        "row": (rows, 1), "column": (1, columns), "turned": (columns, rows),
+        "rows": (rows, rows), "columns": (columns, columns),
+        "blocks": (block_count(rows, columns), columns),
+    }  # fmt: skip
+    return shapes.get(form, (rows, columns))
+
+
+def kept_shape(form: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in which an array of this form is kept."""
+    if form == "entry":
+        return shape
+    down, across = seen_shape(form, shape)
+    return (down * across,) if form in ("row", "column") else (down, across)
