@@ -68,6 +68,26 @@ def schedule_free_adamw(land: Landscape) -> Walk:
         yield x
 
 
+def d_adapted_adam(land: Landscape) -> Walk:
+    """D-Adaptation of Adam by its paper: sums weighed by the second moment of this step."""
+    theta = [array.astype(np.float64) for array in land.start]
+    m, v, s = ([np.zeros(array.shape) for array in theta] for _ in range(3))
+    d, r, root = 0.01, 0.0, float(np.sqrt(0.99))
+    for gradient in land.steps():
+        at = [array.astype(land.dtype) for array in theta]
+        gain = 0.0
+        for i, g in enumerate(gradient(at)):
+            g = g.astype(np.float64)
+            m[i] = 0.9 * m[i] + 0.1 * d * g
+            v[i] = 0.99 * v[i] + 0.01 * g**2
+            gain += float((g * s[i] / (np.sqrt(v[i]) + 1e-8)).sum())
+            s[i] = root * s[i] + (1 - root) * d * g
+            theta[i] = theta[i] - m[i] / (np.sqrt(v[i]) + 1e-8)
+        r = root * r + (1 - root) * d * gain
+        d = max(d, r / ((1 - root) * sum(float(abs(each).sum()) for each in s)))
+        yield [array.astype(land.dtype) for array in theta]
+
+
 class Named:
     """Parameters under names, as a filter of gradients asks a module for them."""
 
@@ -232,6 +252,7 @@ CASES = (
     Case("Prodigy", {"lr": corrected, **_BETAS, "eps": 0.0, "d0": 0.01}, "optax.contrib.prodigy",
          optax(lambda: contrib.prodigy(betas=(0.9, 0.99), eps=0.0, estim_lr0=0.01)),
          note="Optax corrects the moments; " + _ESTIMATED),
+    Case("DAdaptAdam", {**_BETAS, "d0": 0.01}, "NumPy", d_adapted_adam),
     Case("DAdaptAdamLagged", {**_BETAS, "d0": 0.01}, "dadaptation.DAdaptAdam",
          pytorch(lambda p: dadaptation.DAdaptAdam(p, betas=(0.9, 0.99), d0=0.01))),
     Case("DAdaptAdamLagged", {"lr": corrected, **_BETAS, "d0": 0.01}, "optax.contrib.dadapt_adamw",
