@@ -83,14 +83,18 @@ def plain(value: object) -> object:
 
 @cache
 def checker() -> str:
-    """Return what identifies the checker: versions, and a hash of its own text."""
+    """Return what identifies the checker: versions, and a hash of the text that decides."""
     import mpmath
     import sympy
 
     digest = hashlib.sha256()
     folder = Path(__file__).parent
     model = folder.parent / "model"
-    own = [*folder.rglob("*.py"), *(model / f"{n}.py" for n in _MODEL)]
+    own = [
+        Path(__file__),
+        *(folder / "equivalence").glob("*.py"),
+        *(model / f"{n}.py" for n in _MODEL),
+    ]
     for file in sorted(own):
         digest.update(file.read_bytes())
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from optdsl.commands.check_ahead import checking_ahead
 from optdsl.commands.files import spec_files
 from optdsl.commands.terminal import Misuse
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
@@ -77,12 +79,30 @@ def check_paths(paths: Sequence[str], *, strict: bool = False) -> Iterator[Check
                 f"there is no file and no shipped rule `{path}`",
                 did_you_mean(path, known) or "`optdsl list` shows what is shipped",
             )
-    for path in paths or known:
-        if path in known and not (paths and Path(path).exists()):
+    if not paths:
+        yield from check_all(list(known), strict=strict)
+    for path in paths:
+        if path in known and not Path(path).exists():
             yield check_shipped(path, strict=strict)
         else:
             for file in spec_files([Path(path)]):
                 yield check_file(file, strict=strict)
+
+
+def check_all(
+    names: Sequence[str], *, strict: bool = False, patience: float = 2.0
+) -> Iterator[CheckedFile]:
+    """Check shipped rules; where it takes longer than `patience`, with other processors' help."""
+    started = monotonic()
+    for number, name in enumerate(names):
+        if monotonic() - started > patience:
+            with checking_ahead(names[number:]) as ahead:
+                for left in names[number:]:
+                    if ahead is not None:
+                        ahead.leave(left)
+                    yield check_shipped(left, strict=strict)
+            return
+        yield check_shipped(name, strict=strict)
 
 
 def check_shipped(name: str, *, strict: bool = False) -> CheckedFile:

@@ -4,6 +4,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from optdsl.commands.checking import check_all
+
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "schema" / "check.json"
 
 SIGN = """\
@@ -116,3 +118,13 @@ def test_every_shipped_rule_is_what_it_claims(optdsl):
     verdicts = {r["name"]: r["verdict"] for f in document["files"] for r in f["rules"]}
     assert set(verdicts.values()) <= {"proved", "no claims"}
     assert verdicts["Adam"] == "proved"
+
+
+@pytest.mark.slow
+def test_other_processes_change_nothing_but_the_time(tmp_path, monkeypatch):
+    names = ["SGD", "Momentum", "Nesterov", "Halving"]
+    monkeypatch.setenv("OPTDSL_CACHE_DIR", str(tmp_path / "alone"))
+    alone = [file.rules[0].verdict for file in check_all(names, patience=1e9)]
+    monkeypatch.setenv("OPTDSL_CACHE_DIR", str(tmp_path / "together"))
+    together = [file.rules[0].verdict for file in check_all(names, patience=0)]
+    assert alone == together == ["proved"] * 4
