@@ -41,10 +41,17 @@ def shipped() -> dict[str, Shipped]:
     return found
 
 
-@cache
 def _shipped_file(name: str) -> syntax.File:
-    file = shipped()[name].file
-    return parse(file.read_text(encoding="utf-8"), file.name)
+    return _parsed(shipped()[name].family, shipped()[name].file.name)
+
+
+@cache
+def _parsed(family: str, file_name: str) -> syntax.File:
+    """Parse a shipped file; several definitions stand in one."""
+    file = next(
+        s.file for s in shipped().values() if (s.family, s.file.name) == (family, file_name)
+    )
+    return parse(file.read_text(encoding="utf-8"), file_name)
 
 
 def read_file(path: Path) -> syntax.File:
