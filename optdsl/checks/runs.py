@@ -12,6 +12,7 @@ from optdsl.checks.equivalence.trials import (
     choices_for,
     entries_needed,
     facts_read,
+    tensors_of,
     trials,
 )
 from optdsl.checks.equivalence.words import number_text
@@ -101,7 +102,7 @@ def run(system: System, trial: Trial, hook: Hook | None = None) -> list[Step] | 
         return given[name][min(max(t, 0), len(given[name]) - 1)]
 
     width = len(trial.theta)
-    machine = Machine(system, hyper, ARITHMETIC, (width - 1, 1) if width > 1 else (1,))
+    machine = Machine(system, hyper, ARITHMETIC, tensors_of(width, system))
     steps = []
     try:
         machine.start(tuple(real(x) for x in trial.theta))

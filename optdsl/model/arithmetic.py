@@ -116,6 +116,35 @@ class Arithmetic:
             "ne": lambda a, b: self.compare(a, b) != 0,
         }
 
+    def eigenvalues(
+        self, matrix: Sequence[Sequence[Scalar]]
+    ) -> tuple[list[Scalar], list[list[Scalar]]] | None:
+        """Return the eigenvalues of a symmetric matrix, and its eigenvectors as columns.
+
+        None where it is not symmetric or has a negative eigenvalue.
+
+        Raises:
+            Undecided: rounding hides whether an eigenvalue is positive.
+        """
+        known = [[x for x in line if isinstance(x, Real)] for line in matrix]
+        size = len(known)
+        for row in range(size):
+            for column in range(row):
+                if self.compare(known[row][column], known[column][row]) != 0:
+                    return None
+        rounded = self._context.matrix([[self._rounded(x) for x in line] for line in known])
+        numbers, vectors = self._context.eigsy(rounded)
+        least = self._slack * max((abs(x) for x in numbers), default=0)
+        if any(x < -least for x in numbers):
+            return None
+        if any(abs(x) <= least for x in numbers):
+            raise Undecided("an eigenvalue of a matrix may be zero")
+        columns = [
+            [Real(vectors[i, j], _float(abs(vectors[i, j]))) for j in range(size)]
+            for i in range(size)
+        ]
+        return [Real(x, _float(x)) for x in numbers], [list(line) for line in columns]
+
     def constant(self, name: str) -> Scalar:
         """Return `pi`, `inf`, `true` or `false`."""
         if name == "pi":

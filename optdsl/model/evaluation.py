@@ -1,6 +1,6 @@
 """Step a system with exact or many-digit numbers.
 
-One tensor of a few entries stands for all tensors, or a few of them; each is seen as one row. This
+One tensor of a few entries stands for all tensors, or a few of them, each of rows and columns. This
 is the evaluation to which kernels and other systems are compared, so it takes
 no short cut: every operator of every equation is applied as it is written.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from random import Random
 from typing import TypeAlias
 
@@ -22,10 +23,12 @@ from optdsl.model.expressions import (
     Expression,
     Fact,
     Kind,
+    Matrix,
     Number,
     Reduce,
     Value,
 )
+from optdsl.model.matrix_values import of_matrices, reduced_matrices, widened, width_of
 from optdsl.model.system import System
 
 #: A value a step, or one an entry.
@@ -39,8 +42,6 @@ Choice: TypeAlias = Callable[[str, int], Scalar]
 Oracle: TypeAlias = "Callable[[int, str, tuple[Scalar, ...] | None], tuple[Scalar, ...]]"
 
 LOSS = "loss"
-
-_WIDE = (Kind.ENTRY, Kind.COLUMN)
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,15 @@ class Machine:
         system: what moves.
         hyper: gives hyperparameters and inputs, by name and step.
         arithmetic: how numbers are computed; 50 digits unless said.
-        tensors: how many entries each tensor has, where there are several. What is one
-            number a tensor is then given once for each of its entries.
+        tensors: how many entries each tensor has, where there are several; or the rows and
+            columns of each. What is one number a tensor is then given once for each of its
+            entries. A number of entries is one row, and says nothing of the facts about a tensor.
     """
 
     system: System
     hyper: Choice
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
-    tensors: tuple[int, ...] = ()
+    tensors: tuple[int | tuple[int, int], ...] = ()
     states: dict[str, Entries] = field(default_factory=dict)
     clocks: list[int] = field(default_factory=list)
     steps: int = 0
@@ -106,8 +108,7 @@ class Machine:
         self._last = _Evaluation(self, self.states, {"theta": theta}, None)
         for state in self.system.states:
             value: Entries = UNDEFINED if state.start is None else self._last.value(state.start)
-            if state.kind in _WIDE and not isinstance(value, tuple):
-                value = (value,) * len(theta)
+            value = self.wide(value, state.kind)
             self.states[state.name] = self._last.computed[state.name] = value
 
     def step(self, gradient: Oracle) -> Step:
@@ -126,15 +127,11 @@ class Machine:
             if equation.part <= live
         }
         kinds = {state.name: state.kind for state in self.system.states} | {"theta": Kind.ENTRY}
-        for name, kind in kinds.items():
-            if name in computed:
-                value = computed[name]
-                if kind in _WIDE and not isinstance(value, tuple):
-                    value = (value,) * len(self._theta())
-                self.states[name] = value
+        moved = {name: self.wide(computed[name], kinds[name]) for name in kinds if name in computed}
+        self.states |= moved
         handed_on = self.system.family != "transform" or live == self.system.parts
         outputs: dict[str, Entries | None] = {
-            name: self._output(name, computed) if handed_on else None
+            name: computed.get(name, self.states.get(name)) if handed_on else None
             for name in self.system.outputs
         }
         if self.system.evaluation is not None:
@@ -168,8 +165,31 @@ class Machine:
                 return skip.part
         return self.system.parts
 
-    def _output(self, name: str, computed: Mapping[str, Entries]) -> Entries | None:
-        return computed[name] if name in computed else self.states.get(name)
+    def wide(self, value: Entries, kind: Kind) -> Entries:
+        """Return a value once for each that its kind has, where that is more than one number."""
+        number = kind.is_number or isinstance(value, tuple)
+        return value if number else self.filled(value, kind)  # type: ignore[arg-type]
+
+    def filled(self, value: Scalar, kind: Kind) -> tuple[Scalar, ...]:
+        """Return as many of one value as a kind has."""
+        return (value,) * sum(width_of(kind, shape) for shape in self.shapes)
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """The rows and columns of each tensor."""
+        given = self.tensors or (len(self._theta()),)
+        return [(1, each) if isinstance(each, int) else each for each in given]
+
+    def fact(self, fact: Fact) -> Entries:
+        """Return what is known of each tensor: of its shape, where the shape is given."""
+        if fact.name == "named" or not any(isinstance(each, tuple) for each in self.tensors):
+            return self.hyper(str(fact), 0)
+        known = [
+            {"rows": rows, "columns": columns, "size": rows * columns, "ndim": 2}[fact.name]
+            for rows, columns in self.shapes
+        ]
+        entries = zip(known, self.shapes, strict=True)
+        return tuple(real(number) for number, (r, c) in entries for _ in range(r * c))
 
     def _theta(self) -> tuple[Scalar, ...]:
         theta = self.states["theta"]
@@ -202,7 +222,10 @@ class _Evaluation:
                 clocks = self.machine.clocks
                 return real((clocks[part] if part < len(clocks) else clocks[-1]) + offset)
             case Fact():
-                return self.machine.hyper(str(expression), 0)
+                return self.machine.fact(expression)
+            case Matrix():
+                machine = self.machine
+                return of_matrices(expression, self._every, arithmetic, machine.shapes)
             case Draw():
                 return self._drawn(expression)
             case Reduce():
@@ -215,7 +238,20 @@ class _Evaluation:
             return self._select(*arguments)
         if operator in ("and", "or"):
             return self._joined(operator, self.value(arguments[0]), arguments[1])
-        return self._spread(operator, [self.value(argument) for argument in arguments])
+        given = [self.value(argument) for argument in arguments]
+        if expression.kind.is_matrix:
+            given = [
+                widened(value, argument.kind, expression.kind, self.machine.shapes)
+                if isinstance(value, tuple)
+                else value
+                for value, argument in zip(given, arguments, strict=True)
+            ]
+        return self._spread(operator, given)
+
+    def _every(self, expression: Expression) -> tuple[Scalar, ...]:
+        """Return a value once for each that its kind has."""
+        value = self.value(expression)
+        return value if isinstance(value, tuple) else self.machine.filled(value, expression.kind)
 
     def _drawn(self, draw: Draw) -> Entries:
         """Return any number an entry: the same wherever the same draw stands, in any system."""
@@ -304,6 +340,10 @@ class _Evaluation:
 
     def _reduction(self, reduce: Reduce) -> Entries:
         """Return one number for each group of entries that a reduction takes together."""
+        if reduce.kind.is_matrix or reduce.argument.kind.is_matrix:
+            fold = partial(self._reduce, reduce.operator)
+            machine = self.machine
+            return reduced_matrices(reduce, self._every, fold, machine.arithmetic, machine.shapes)
         width = len(self.machine._theta())
         entries = _spread(self.value(reduce.argument), width)
         if reduce.other is not None:
@@ -320,11 +360,9 @@ class _Evaluation:
         return tuple(spread)
 
     def _groups(self, kind: Kind, width: int) -> list[tuple[int, int]]:
-        sizes = self.machine.tensors or (width,)
+        sizes = [rows * columns for rows, columns in self.machine.shapes]
         if kind is Kind.ALL:
-            sizes = (width,)
-        elif kind is Kind.COLUMN:  # a tensor is one row, so a column holds one entry
-            sizes = (1,) * width
+            sizes = [width]
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
         return [(end - size, end) for end, size in zip(ends, sizes, strict=True)]
 

@@ -36,6 +36,11 @@ class Kind(Enum):
         """Is it one number, for a step, for all tensors or for each?"""
         return self not in _AXES
 
+    @property
+    def is_matrix(self) -> bool:
+        """Does it speak of rows or columns, and not of entries or numbers alone?"""
+        return self in _AXES and self is not Kind.ENTRY
+
     def join(self, other: Kind) -> Kind:
         """Return the kind of an operation on values of both kinds, which must `fit`."""
         if self.is_number and other.is_number:

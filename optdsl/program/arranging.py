@@ -243,8 +243,8 @@ def exported(system: System, stages: list[Stage]) -> list[Stage]:
             stores = tuple(
                 Store(stream_of(system, each), each)
                 for each in known
-                if (each in read and (each.name in made or _is_matrix(each.kind)))
-                or (each.name in changed and _is_matrix(each.kind))
+                if (each in read and (each.name in made or each.kind.is_matrix))
+                or (each.name in changed and each.kind.is_matrix)
             )
             stage = replace(stage, stores=stores)
         moved.append(stage)
@@ -254,10 +254,6 @@ def exported(system: System, stages: list[Stage]) -> list[Stage]:
 def stream_of(system: System, value: Value) -> str:
     """Return the array that holds a value: a state's own, or a buffer for values of its kind."""
     return value.name if value.name in _states(system) else shaped_name(value.name, value.kind)
-
-
-def _is_matrix(kind: Kind) -> bool:
-    return not kind.is_number and kind is not Kind.ENTRY
 
 
 def _loaded(stage: Stage) -> tuple[Load, ...]:

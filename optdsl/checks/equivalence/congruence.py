@@ -20,6 +20,7 @@ from optdsl.model.expressions import (
     Expression,
     Fact,
     Kind,
+    Matrix,
     Number,
     Reduce,
     Value,
@@ -106,6 +107,8 @@ class _Side:
                 return terms.of("fact", name, pattern)
             case Draw(distribution, number, step):
                 return terms.of("draw", distribution, number, self.term(step))
+            case Matrix(operator, arguments, kind):
+                return terms.of(operator, kind, *(self.term(argument) for argument in arguments))
             case Apply(operator, arguments):
                 inner = [self.term(argument) for argument in arguments]
                 return terms.of(operator, *(sorted(inner) if operator in _COMMUTE else inner))

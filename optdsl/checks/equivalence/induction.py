@@ -16,7 +16,7 @@ from optdsl.checks.equivalence.congruence import congruent
 from optdsl.checks.equivalence.defined import Account, Definedness
 from optdsl.checks.equivalence.frames import Frames
 from optdsl.checks.equivalence.invariants import find_invariants
-from optdsl.checks.equivalence.question import Question, reductions
+from optdsl.checks.equivalence.question import Question, reductions, speaks_of_rows
 from optdsl.checks.equivalence.rationals import Rational
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
@@ -170,4 +170,6 @@ def _obstacle(question: Question) -> str | None:
     ours, theirs = question.ours, question.theirs
     if ours.skips or theirs.skips:
         return "a rule that skips steps"
+    if any(speaks_of_rows(system) for system in (ours, theirs)):
+        return "values a row, a column, or matrices"
     return None

@@ -10,6 +10,7 @@ from optdsl.model.expressions import (
     Clock,
     Expression,
     Kind,
+    Matrix,
     Number,
     Reduce,
     Value,
@@ -107,6 +108,12 @@ def reductions(system: System) -> frozenset[Kind]:
     """Return the kinds to which a system reduces values."""
     nodes = (node for expression in expressions_of(system) for node in walk(expression))
     return frozenset(node.kind for node in nodes if isinstance(node, Reduce))
+
+
+def speaks_of_rows(system: System) -> bool:
+    """Has a system values a row or a column, or matrices of pairs of them?"""
+    nodes = (node for expression in expressions_of(system) for node in walk(expression))
+    return any(isinstance(node, Matrix) or node.kind.is_matrix for node in nodes)
 
 
 def names_read(system: System) -> set[str]:

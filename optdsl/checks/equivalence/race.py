@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from optdsl.checks.equivalence.question import Question
-from optdsl.checks.equivalence.trials import Trial
+from optdsl.checks.equivalence.trials import Trial, tensors_of
 from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Scalar, Undecided, real
 from optdsl.model.evaluation import LOSS, Entries, Machine, Step
 from optdsl.model.system import System
@@ -63,8 +63,8 @@ class Race:
         }
         self._series = {**self._series, **_kept(self.question.ours, self._series)}
         entries = len(self.trial.theta)
-        tensors = (entries - 1, 1) if entries > 1 else (1,)
         ours, theirs = self.question.ours, self.question.theirs
+        tensors = tensors_of(entries, ours, theirs)
         self._left = Machine(ours, self._our_hyper, self.arithmetic, tensors)
         self._right = Machine(theirs, self._their_hyper, self.arithmetic, tensors)
 

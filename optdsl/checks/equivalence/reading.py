@@ -252,6 +252,8 @@ class Reader:
         return Reader(self.functions, context, self.name, self.meaning, self.time, kind)
 
     def _reduction(self, reduce: Reduce) -> Rational:
+        if any(node.kind.is_matrix for node in walk(reduce)):
+            raise Unreadable("values a row or a column")
         inside = self._inside(reduce.kind)
         x = inside.value(reduce.argument)
         match reduce.operator:

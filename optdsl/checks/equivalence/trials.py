@@ -12,11 +12,14 @@ from fractions import Fraction
 from functools import cache
 from random import Random
 
-from optdsl.checks.equivalence.question import Question, reductions
+from optdsl.checks.equivalence.question import Question, reductions, speaks_of_rows
 from optdsl.model.expressions import Constant, Fact
 from optdsl.model.system import Domain, System
 
 F = Fraction
+
+#: The rows and columns of the tensors that stand for all, where rules speak of them.
+SHAPES = ((2, 3), (1, 1))
 
 _SHARES = [F(1, 2), F(9, 10), F(0), F(1, 3), F(1, 10), F(3, 4), F(999, 1000)]
 _SIZES = [F(1), F(1, 2), F(0), F(1, 10), F(3), F(1, 1000), F(1, 10**8), F(7, 3)]
@@ -59,9 +62,18 @@ def entries_needed(*systems: System) -> int:
 
     With reductions the last is a tensor of its own.
     """
+    if any(speaks_of_rows(system) for system in systems):
+        return sum(rows * columns for rows, columns in SHAPES)
     if any(reductions(system) for system in systems):
         return 4
     return 2 if any(len(system.gradients) > 1 for system in systems) else 1
+
+
+def tensors_of(entries: int, *systems: System) -> tuple[int | tuple[int, int], ...]:
+    """Return the tensors that so many entries are, for a machine that runs one of `systems`."""
+    if any(speaks_of_rows(system) for system in systems):
+        return SHAPES
+    return (entries - 1, 1) if entries > 1 else (1,)
 
 
 def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterator[Trial]:
