@@ -11,6 +11,7 @@ from optdsl import __version__
 from optdsl.commands.analyze import analyze
 from optdsl.commands.check import check
 from optdsl.commands.compile import compile_
+from optdsl.commands.coverage import coverage
 from optdsl.commands.door import guarded
 from optdsl.commands.fmt import fmt
 from optdsl.commands.info import info
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "check": check,
     "analyze": analyze,
     "verify": verify,
+    "coverage": coverage,
     "compile": compile_,
     "show": show,
     "fmt": fmt,
