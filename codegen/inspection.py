@@ -14,7 +14,8 @@ _COMPUTES = re.compile(r"= (?:f(?:add|sub|mul|div|cmp)|select)\b[^\n]*(?:float|d
 _ON_VECTORS = re.compile(r"= (?:f(?:add|sub|mul|div|cmp)|select)\b[^\n]*<\d+ x (?:float|double)>")
 _CALLED = re.compile(r"\bcall\b[^\n@]*@([\w.]+)")
 #: LLVM's own functions that end in a call to the mathematical library.
-_LIBRARY = re.compile(r"llvm\.(?:pow|exp|log|cos)\b")
+_LIBRARY = re.compile(r"llvm\.(?:pow|exp|log|cos|sin)\b")
+_REMAINDER = re.compile(r"= frem\b")
 
 
 def kernels(layout: Layout) -> list[tuple[Pass, Any]]:
@@ -77,7 +78,8 @@ def is_vectorized(layout: Layout, dtype: str) -> bool:
 
 def runs_on_vectors(text: str) -> bool:
     """Does the LLVM code of a loop compute on whole vectors, and call nothing?"""
-    return _ON_VECTORS.search(text) is not None and not _calls(text)
+    called = _calls(text) or _REMAINDER.search(text)
+    return _ON_VECTORS.search(text) is not None and not called
 
 
 def _calls(text: str) -> list[str]:

@@ -20,7 +20,7 @@ IMPORTS = {
     "optdsl.codegen.support.kernels": (
         "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
         "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
-        "sign", "size_of", "sqrt", "square", "view", "where",
+        "power", "sign", "size_of", "sqrt", "square", "view", "where",
     ),
     "optdsl.codegen.support.row_chunks": ("LONGEST", "as_rows", "over_rows"),
     **matrices.IMPORTS,

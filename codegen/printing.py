@@ -152,8 +152,10 @@ class _Printer:
     def _power(self, operands: list[tuple[str, float]], exponent: Expression) -> tuple[str, float]:
         if isinstance(exponent, Number) and exponent.value == 2:
             return self._call("square", [operands[0][0]]), _ATOM
-        if isinstance(exponent, Number) and exponent.value == 3 and not self.dialect.prefix:
-            return f"cube({operands[0][0]})", _ATOM
+        if not self.dialect.prefix:
+            if isinstance(exponent, Number) and exponent.value == 3:
+                return f"cube({operands[0][0]})", _ATOM
+            return self._call("power", [text for text, _ in operands]), _ATOM
         return f"{_above(operands[0], _ATOM)} ** {_above(operands[1], _NEGATED)}", _POWER
 
     def condition(self, expression: Expression) -> tuple[str, float]:

@@ -2,8 +2,7 @@
 
 The words of a number are those of the reference. What is computed of them has the precision of
 the parameters: uniform numbers agree exactly, normal ones to a few units in the last place.
-Loops that draw uniform numbers run on vectors. Normal ones call the mathematical library for a
-logarithm and a sine, entry by entry.
+Loops that draw run on vectors.
 """
 
 from __future__ import annotations

@@ -22,10 +22,12 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 from numpy import float64, inf, pi
 
+from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of, sine_of
+
 __all__ = [
     "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
     "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
-    "sign", "sine", "size_of", "sqrt", "square", "view", "where",
+    "power", "sign", "sine", "size_of", "sqrt", "square", "view", "where",
 ]  # fmt: skip
 
 _FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -38,11 +40,11 @@ _Compiler: Any = compiler.Compiler
 _Build = Callable[..., Any]
 
 
-_DRAWS = "kernel_draws.py"
+_FILES = ("kernels.py", "lanes.py", "elementary.py", "draws.py", "kernel_draws.py")
 
 
 def _fingerprint() -> str:
-    files = (Path(__file__).with_name(name) for name in ("kernels.py", "draws.py", _DRAWS))
+    files = (Path(__file__).with_name(name) for name in _FILES)
     text = b"".join(file.read_bytes() for file in files) + numba.__version__.encode()
     return hashlib.sha256(text).hexdigest()[:12]
 
@@ -236,15 +238,17 @@ def _not(builder: Any, test: Any) -> Any:
 
 #: The smaller or the larger of two; NaN where either is.
 minimum, maximum = _of_two(_extreme("<")), _of_two(_extreme(">"))
-sine = _of_one(_llvm("sin"))
+#: The sine, of what is within [-pi/2, pi/2].
+sine = _of_one(sine_of)
+exp, log, cos = (_of_one(each) for each in (exp_of, log_of, cos_of))
+#: The first to the power of the second.
+power = _of_two(power_of)
 #: -1, 0 or 1; NaN for NaN.
 sign = _of_one(_sign)
 #: What remains of the first after whole multiples of the second, with the sign of the second.
 mod = _of_two(_mod)
 square, cube = _of_one(_square), _of_one(_cube)
-sqrt, exp, log, cos, floor = (
-    _of_one(_llvm(name)) for name in ("sqrt", "exp", "log", "cos", "floor")
-)
+sqrt, floor = _of_one(_llvm("sqrt")), _of_one(_llvm("floor"))
 isfinite, logical_not = _of_one(_isfinite, types.boolean), _of_one(_not, types.boolean)
 #: A running sum, in whatever order is fastest; a running minimum and maximum, with NaN kept.
 add, least, greatest = (_folding(each) for each in (_add, _llvm("minimum"), _llvm("maximum")))

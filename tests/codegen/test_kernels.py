@@ -9,7 +9,9 @@ import pytest
 
 from optdsl.codegen import assembly, compile_system
 from optdsl.codegen.inspection import is_vectorized, llvm_text, runs_on_vectors
-from optdsl.library import load_system
+from optdsl.language import parse
+from optdsl.library import load_system, lookup_in, shipped
+from optdsl.model import build
 from tests.codegen.driving import Driver
 from tests.codegen.test_rules import wavy
 from tests.program.systems import NAMES, system
@@ -67,17 +69,32 @@ def loops(name, dtype="float32"):
     return llvm_text(compile_system(of), dtype)
 
 
-@pytest.mark.parametrize("name", [*OPTIMIZERS, "lamb", "clipped", "rprop"])
-def test_loops_are_vectorized(name):
+#: With powers, random numbers and logarithms; choices; two passes.
+TELLING = ["PowerSign", "MADGRAD", "SGLD", "Rprop", "ClipByGlobalNorm"]
+OTHERS = [
+    name for name, item in shipped().items()
+    if item.family != "schedule" and name not in (*OPTIMIZERS, *TELLING)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*OPTIMIZERS, *TELLING, "lamb", "clipped", "sgd_power"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in OTHERS],
+)
+def test_loops_are_vectorized_and_call_nothing(name):
     assert all(runs_on_vectors(text) for text in loops(name))
 
 
-def test_loops_are_vectorized_in_float64_too():
-    assert all(runs_on_vectors(text) for text in loops("Adam", "float64"))
+@pytest.mark.parametrize("name", ["Adam", *TELLING])
+def test_loops_are_vectorized_in_float64_too(name):
+    assert all(runs_on_vectors(text) for text in loops(name, "float64"))
 
 
-def test_a_loop_with_a_power_is_known_not_to_be_vectorized():
-    assert not is_vectorized(compile_system(system("sgd_power")), "float32")
+def test_a_loop_with_a_remainder_is_known_not_to_be_vectorized():
+    file = parse("optimizer Rest\n  theta[t] = theta[t-1] - mod(g[t], 3)\n")
+    rule = build(file.definitions[-1], lookup_in(file))
+    assert not is_vectorized(compile_system(rule), "float32")
 
 
 @pytest.mark.parametrize("name", [*OPTIMIZERS, "rprop"])
