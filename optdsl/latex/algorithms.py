@@ -39,7 +39,7 @@ _COUNT = re.compile(
 _RETURN = re.compile(r"\s*(?:\\textbf\{)?return\b", re.IGNORECASE)
 _FIXED = re.compile(
     r"[\s$,]*(?:\d+\s*,)?\s*(?:\\[lc]?dots|\\to|\\text(?:bf)?\{ ?to ?\}|to)\s*,?\s*\$?\s*"
-    r"(?P<last>\d+)\D*"
+    r"(?P<last>\d+|[A-Za-z])\s*\$?\s*(?:\\textbf\{do\}|do|steps|rounds)?[\s:]*"
 )
 _DATA = re.compile(
     r"\s*(?:sample|draw|receive|select|observe|get|choose|pick)\b.*"
@@ -119,8 +119,10 @@ class _Reader:
         counting = index is None and self.looping
         inside = self.body([end])
         self._close(line, end)
-        if counting or index is not None:
-            return [*before, *([index] if index is not None else []), *inside]
+        if index is not None:
+            return [*before, index, *(_within(index, one) for one in inside)]
+        if counting:
+            return [*before, *inside]
         return [*(replace(one, initial=True) for one in before), *inside]
 
     def _header(self, line: _Line) -> Sides | None:
@@ -252,8 +254,22 @@ def _range_of(place: Span, count: re.Match[str], fixed: re.Match[str]) -> Sides:
     """Return what the header of a loop says of its letter: the numbers that it takes."""
     at = place.start + count.start("letter")
     letter = Symbol(count["letter"], "letter", "", Span(place.source, at, at + 1))
-    low, high = Digits(count["first"], place), Digits(fixed["last"], place)
+    at = (fixed.start("last") - len(count["rest"])) + place.start + count.end("rest")
+    last = Span(place.source, at, at + len(fixed["last"]))
+    low, high = Digits(count["first"], place), _end_of(last)
     return Sides((letter, Run(low, high, place)), ("in",), place)
+
+
+def _end_of(place: Span) -> Raw:
+    """The last number of a loop, or the letter that stands for it."""
+    if place.text.isdigit():
+        return Digits(place.text, place)
+    return Symbol(place.text, "letter", "", place)
+
+
+def _within(index: Sides, statement: Sides) -> Sides:
+    """What stands in a loop of fixed length is done in each of its rounds."""
+    return replace(statement, loops=(_letter(index.sides[0]), *statement.loops))
 
 
 def _assigning(statement: Sides) -> Sides:

@@ -6,7 +6,17 @@ from collections.abc import Iterable
 
 from optdsl.latex import shapes
 from optdsl.latex.declared import Declared, spellings
-from optdsl.latex.notation import Braces, Digits, Group, Infix, Raw, Scripted, Sides, Symbol
+from optdsl.latex.notation import (
+    Braces,
+    Digits,
+    Group,
+    Infix,
+    Raw,
+    Run,
+    Scripted,
+    Sides,
+    Symbol,
+)
 
 #: Letters that count steps in papers, besides t.
 LETTERS = frozenset("kns")
@@ -37,7 +47,16 @@ def find(statements: tuple[Sides, ...], declared: Declared) -> str | None:
     ahead = {letter for letter, offset in on_targets if offset > 0}
     behind = {letter for letter, offset in _indices(nodes) if offset < 0}
     counting = (ahead | (behind & {letter for letter, _ in on_targets})) - spellings(declared)
+    counting -= {_fixed(one) for one in statements}
     return counting.pop() if len(counting) == 1 else None
+
+
+def _fixed(statement: Sides) -> str:
+    """Return the letter that a statement gives numbers to: `k = 1, \\dots, 5`."""
+    match statement:
+        case Sides((Symbol(name), Run(_, Digits()))):
+            return name
+    return ""
 
 
 def _indices(nodes: Iterable[object]) -> Iterable[tuple[str, int]]:

@@ -8,17 +8,19 @@ starting values are assumed.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from optdsl.language import syntax
 from optdsl.latex import trees
 from optdsl.latex.declared import Declared, spellings
 from optdsl.latex.equations import SourceEquation
+from optdsl.latex.members import write_out
 from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
 from optdsl.latex.starts import starting_value
 from optdsl.latex.timing import check_gradient, error, find_targets, nowhere, start, statement
+from optdsl.latex.versions import apart
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Reading:
     usual role, or that carry a time: a claim must say what they are.
     `parameter` is what the document calls theta; `renamed` holds the other names that
     the definition spells otherwise: `g` that is more than a gradient, and `alpha_t` beside `alpha`.
+    `bounds` are symbols at which an index ends: the definition has their numbers in their place.
+    `members` says of each name that was written out which name it is a member of.
     """
 
     definition: syntax.Definition
@@ -37,6 +41,8 @@ class Reading:
     assumed_starts: tuple[syntax.Equation, ...]
     parameter: str = "theta"
     renamed: Mapping[str, str] = field(default_factory=dict)
+    bounds: frozenset[str] = frozenset()
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_definition(
@@ -47,19 +53,23 @@ def to_definition(
     family: syntax.Family = "optimizer",
     gives: tuple[str, ...] = (),
     parameter: str | None = None,
+    numbers: Mapping[str, int] | None = None,
 ) -> Reading:
     """Return the definition that the equations are, taken together.
 
     An assignment (`:=`, or no time on either side) reads what it sets as it
     was before: in its own line and above it at t-1, below it at t. `declared`
     are names that the caller accounts for, in ASCII; they are not listed as
-    free. Raises DiagnosticError where the equations do not make one rule: two
-    equations for one symbol, the same time of one name on both sides, a name
-    with a time here and without one there.
+    free. `numbers` are those at which an index other than t may end: its members
+    are written out. Raises DiagnosticError where the equations do not make one
+    rule: two equations for one symbol, the same time of one name on both sides, a
+    name with a time here and without one there.
     """
     known = spellings(declared)
-    given, moving = _sort(tuple(equations))
-    called = parameter or _parameter(moving)
+    members = write_out(tuple(equations), numbers or {})
+    given, moving = _sort(members.equations)
+    called = parameter or parameter_of(moving)
+    moving = apart(moving, called)
     if called != "theta":
         given = [_rename(equation, {called: "theta"}) for equation in given]
         moving = [_rename(equation, {called: "theta"}) for equation in moving]
@@ -77,7 +87,8 @@ def to_definition(
     domains = {
         symbol.name: domain
         for symbol in unknown
-        if not symbol.indices and (domain := usual_domain(symbol.name)) is not None
+        if not symbol.indices
+        and (domain := usual_domain(members.bases.get(symbol.name, symbol.name))) is not None
     }
     hypers = tuple(_hyper(symbol, domains.get(symbol.name)) for symbol in unknown)
     outputs = tuple(renamed.get(output, output) for output in gives)
@@ -87,7 +98,8 @@ def to_definition(
     free = tuple(
         symbol for symbol in unknown if symbol.name not in domains and symbol.name not in known
     )
-    return Reading(definition, free, domains, tuple(assumed), called, renamed)
+    extra = (members.bounds, members.bases)
+    return Reading(definition, free, domains, tuple(assumed), called, renamed, *extra)
 
 
 def _with_draws(
@@ -114,9 +126,6 @@ def _sort(
     for equation in equations:
         if equation.role in ("skip when", "evaluate at"):
             raise error("latex-unexpected", "only a spec says this", equation)
-        if equation.indices:
-            message = "an index other than t is not understood in a rule of a document"
-            raise error("latex-index", message, equation)
         if not equation.targets:
             raise error("latex-no-equation", "this is an expression, not an equation", equation)
         if _is_clock(equation):
@@ -149,7 +158,7 @@ def _is_clock(equation: SourceEquation) -> bool:
     raise error("latex-clock", "t counts the steps: it starts at 0 and grows by 1", equation)
 
 
-def _parameter(equations: list[SourceEquation]) -> str:
+def parameter_of(equations: Sequence[SourceEquation]) -> str:
     """What the document calls the parameter: theta, or what its gradients are taken at.
 
     That is a name which the equations set, or one which they read nowhere else.

@@ -32,7 +32,7 @@ class SourceEquation:
     `\\gets` or `\\leftarrow`. `tag` is the number or label by which the document knows it.
     A draw (`\\xi_t \\sim ...`) has its distribution for a value. `indices` are those other
     than t that stand in it, with what they run over. `initial` tells that it stands before
-    the loop of an algorithm.
+    the loop of an algorithm, `loops` within which loops of fixed length, the outermost first.
     """
 
     targets: tuple[syntax.Name, ...]
@@ -42,6 +42,7 @@ class SourceEquation:
     role: Role = "equation"
     indices: tuple[syntax.Index, ...] = ()
     initial: bool = False
+    loops: tuple[syntax.Index, ...] = ()
     span: Span | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -165,7 +166,8 @@ def _read_all(
                 raise refuse("latex-unexpected", "expected `=`", _end(statement.span))
             before = len(reader.draws), len(reader.totals)
             made = _equations(statement, tag, reader)
-            found.extend(replace(one, initial=statement.initial) for one in made)
+            loops = tuple(reader.indices[letter] for letter in statement.loops)
+            found.extend(replace(one, initial=statement.initial, loops=loops) for one in made)
             for name, distribution in reader.draws[before[0] :]:
                 drawn = SourceEquation((name,), distribution, False, tag, "draw", span=name.span)
                 found.append(drawn)
@@ -247,6 +249,10 @@ def _member(sides: list[Raw], statement: Sides, reader: Reader) -> list[SourceEq
         low, high = reader.expression(run.low), reader.expression(run.high)
         if not letter:
             raise refuse("latex-symbol", "an index is a single letter", sides[0].span)
+        if letter == "t":
+            if low != syntax.Number("1"):
+                raise refuse("latex-clock", "t counts the steps from 1", run.low.span)
+            return []
         index = syntax.Index(letter, syntax.Range(low, high), span=statement.span)
         if reader.indices.setdefault(letter, index) != index:
             raise refuse("latex-sum", f"`{letter}` runs over two ranges", statement.span)

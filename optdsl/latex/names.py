@@ -232,6 +232,8 @@ def _add_raised(named: Named, script: Script, evidence: Evidence) -> Named:
         (inner,) = item.items
         if shapes.time_of(inner) is not None or shapes.letter_of(inner):
             return _add_index(named, inner, script, evidence)
+        if isinstance(inner, Digits) and named.name in evidence.families and inner.text.isdigit():
+            return replace(named, members=(*named.members, ("", int(inner.text))))
         if isinstance(inner, Digits):
             hint = "write `^{2}` for a power"
             raise refuse("latex-ambiguous", "is this a power or an index?", script.span, hint)
@@ -278,13 +280,13 @@ def settle(named: Named, evidence: Evidence) -> tuple[Named, syntax.Name]:
     times = () if named.time is None else (time_index(named.time, named.span),)
     if number is not None:
         named = replace(named, number=None)
-    indices = (*members, *(times if number is None else (number,)))
+    indices = (*members, *(() if number is None else (number,)), *times)
     return named, syntax.Name(named.name, indices, span=named.span)
 
 
 def _number_beside_members(named: Named, evidence: Evidence) -> syntax.Number | None:
-    """`v_{i,0}`, the start of a member, and `X_5`, the member 5."""
-    if named.time is not None or named.number is None:
+    """`v_{i,0}`, the start of a member, and `X_5` or `v_{5,t}`, the member 5."""
+    if named.number is None or (named.time is not None and named.members):
         return None
     without = replace(named, number=None)
     timed = evidence.timed(without.name) or evidence.lone_symbol
@@ -315,6 +317,8 @@ def _one_an_entry(named: Named, evidence: Evidence) -> bool:
 
 def time_index(offset: int, span: Span, letter: str = "t") -> syntax.Expression:
     """Return `t + offset` in the language, or another index so."""
+    if not letter:  # the number of a member
+        return syntax.Number(str(offset), span=span)
     clock = syntax.Name(letter, span=span)
     if offset == 0:
         return clock

@@ -288,7 +288,8 @@ class Sides:
     where a symbol is only said to be of a kind; `phrase` heads a statement without any.
     `initial` tells that it stands before the loop of an algorithm.
     A statement that begins with its relation (`&= \\max(...)`) continues the
-    one above it; its first side is then None.
+    one above it; its first side is then None. `loops` are the letters of the loops of
+    fixed length within which it stands, the outermost first.
     """
 
     sides: tuple[Raw | None, ...]
@@ -296,3 +297,4 @@ class Sides:
     span: Span
     phrase: str | None = None
     initial: bool = False
+    loops: tuple[str, ...] = ()

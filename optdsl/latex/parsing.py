@@ -150,6 +150,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         run = Run(parts[3], parts[7], self._span(*parts[2:]))
         return Sides((parts[0], run), ("in",), self._span(*parts))
 
+    def counted(self, parts: list[Any]) -> Sides:
+        """`k = 1, \\dots, 5` says what k runs over."""
+        run = Run(parts[2], parts[4], self._span(*parts[2:]))
+        return Sides((parts[0], run), ("in",), self._span(*parts))
+
     def condition(self, parts: list[Any]) -> Raw:
         return cast(Raw, parts[0])
 

@@ -2,7 +2,8 @@
 
 - `\\sum_i g_{t,i}^2` and `\\sum_{i=1}^d` run over entries: `sum(g[t]^2, all)`; over one index of
   two they are sums of a row or a column;
-- `\\sum_{i=1}^{K} v_t^{(i)}` runs over members, an index of the language: `sum(v[i, t], i)`;
+- `\\sum_{i=1}^{K} v_t^{(i)}` runs over members, an index of the language: `sum(v[i, t], i)`,
+  and `\\prod_{i=1}^{K} b_i` is `prod(b[i], i)`;
 - `\\sum_{i=1}^{t} \\gamma_i^2` and `\\prod_{i=1}^{t} \\mu_i` grow with the steps: each is a state
   with an equation of its own.
 """
@@ -83,9 +84,11 @@ def big(raw: Big, reader: Reads) -> syntax.Expression:
     kind = kind_of(found, reader.evidence)
     if kind == "steps":
         return _running(raw, found, reader)
-    if raw.name == "prod":
-        message = "a product over an index is not understood"
-        raise refuse("latex-sum", message, raw.span, "`\\prod_{i=1}^{t}` grows with the steps")
+    if kind == "entries" and raw.name == "prod":
+        message = "a product over entries is not understood"
+        raise refuse(
+            "latex-sum", message, raw.span, "write `\\prod_{i=1}^{K}` or `\\prod_{i=1}^{t}`"
+        )
     if kind == "entries":
         return _over_entries(raw, found, reader)
     return _over_members(raw, found, reader)
@@ -136,7 +139,7 @@ def _over_members(raw: Big, found: Bounds, reader: Reads) -> syntax.Expression:
     own = syntax.Name(letter)
     if not any(own in name.indices for name, _ in trees.names_in(body)):
         raise _stray(letter, raw)
-    return syntax.Call("sum", (body, syntax.Name(letter)), span=raw.span)
+    return syntax.Call(raw.name, (body, syntax.Name(letter)), span=raw.span)
 
 
 def _running(raw: Big, found: Bounds, reader: Reads) -> syntax.Expression:

@@ -88,7 +88,7 @@ def _note_letters(node: object, evidence: Evidence) -> None:
                 evidence.members.update(found.letters)
             elif kind == "entries":
                 evidence.summed.update(found.letters)
-        case Sides((Symbol(letter), Run()), ("in",)):
+        case Sides((Symbol(letter), Run()), ("in",)) if letter != "t":
             evidence.members.add(letter)
         case Scripted(_, scripts):
             for script in scripts:

@@ -20,6 +20,10 @@ _CONDITION = re.compile(
     r"\\(?:text|textrm|textnormal|mbox|mathrm)\{\s*(?P<word>else if|if|when|for|while)\s*"
     r"(?:\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\))\s*[.,;]?\s*\}"
 )
+_EQUATION = re.compile(r"(?:(?!\\\\|\\end\{)[^=])*=")
+_RANGE = re.compile(
+    r"[\s~]*(?:\\[,;: ])*\s*[a-zA-Z]\s*(?:=\s*\d+\s*,[\s\d,]*\\[lc]?dots|\\in\s*\\\{)"
+)
 SCOPES = frozenset(("all", "per row", "per column"))
 PHRASES = frozenset(("skip when", "evaluate at"))
 
@@ -69,7 +73,7 @@ def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
         if connective in ("IF", "OTHERWISE"):
             cutter.drop_trailing(("COMMA", "SEMICOLON"))
         cutter.put(connective, connective.lower(), start)
-    elif word == "and" and cutter.outside():
+    elif cutter.outside() and _joins(cutter, word):
         cutter.put("SEPARATOR", word, start)
     elif word in PHRASES and not cutter.tokens:
         cutter.put("PHRASE", word, start)
@@ -93,6 +97,19 @@ def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
         place = Span(cutter.source, start, cutter.at)
         hint = "an equation may hold names, and `if` and `otherwise` within cases"
         raise refuse("latex-text", "these words are not understood", place, hint)
+
+
+def _joins(cutter: Cutter, word: str) -> bool:
+    """Do these words stand between two equations, or before the range of an index?"""
+    behind = cutter.source.text[cutter.at : cutter.end]
+    match word.rstrip(",:").lower():
+        case "and":
+            return True
+        case "where" | "with":
+            return _EQUATION.match(behind) is not None
+        case "for":
+            return _RANGE.match(behind) is not None
+    return False
 
 
 def _is_lowered(cutter: Cutter, word: str) -> bool:

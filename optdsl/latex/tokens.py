@@ -24,6 +24,7 @@ _LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
 _ARRAY = re.compile(r"\\left\s*\\(?:\{|lbrace)\s*(?=\\begin\{(?:array|aligned|matrix)\})")
 _SIGN = re.compile(r"\s*\{\s*(:?=|\\[A-Za-z]+)\s*\}")
+_COMMA = re.compile(r"\s*,")
 _REMARK = re.compile(r"\s*[_^]\s*(?=\{)")
 
 
@@ -185,6 +186,8 @@ class _Tokenizer(Cutter):
             self._relation(name, len(printed))
         elif name in words.COMMANDS:
             self.add(*words.COMMANDS[name], len(printed))
+            if self.tokens[-1].type == "DOTS" and self.outside():
+                self._onto()
         elif name in words.SIZES:
             if not self._array():
                 self.sized(name, len(printed))
@@ -199,6 +202,19 @@ class _Tokenizer(Cutter):
                 self.at += len(printed)
         else:
             self._command_with_argument(printed, name)
+
+    def _onto(self) -> None:
+        """The dots of `k = 1, \\dots, 5` and the commas around them are one sign."""
+        dots = self.tokens.pop()
+        self.drop_trailing(("SEPARATOR",))
+        kinds = [token.type for token in self.tokens[-3:]]
+        if kinds == ["NUMBER", "SEPARATOR", "NUMBER"]:  # `k = 1, 2, \\dots, 5`
+            first, second = str(self.tokens[-3]), str(self.tokens[-1])
+            if first.isdigit() and second.isdigit() and int(second) == int(first) + 1:
+                del self.tokens[-2:]
+        if match := _COMMA.match(self.source.text, self.at, self.end):
+            self.at = match.end()
+        self.put("ONTO", "...", dots.start_pos or 0)
 
     def _relation(self, name: str, width: int) -> None:
         if name == "in" and (found := set_behind(self.source.text, self.at + width, self.end)):

@@ -223,6 +223,7 @@ CALLED = {
     "AT": "`|`",
     "BIG": "a sum",
     "DOTS": "`\\dots`",
+    "ONTO": "`\\dots`",
     "MEMBER": "`\\in`",
     "SET": "a set",
     "PMOD": "`\\pmod`",

@@ -17,7 +17,7 @@ from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
 
 #: What can be made of all members of an index, and how two of them are joined.
-_FOLDS = {"sum": "+", "mean": "+", "min": "min", "max": "max", "any": "or"}
+_FOLDS = {"sum": "+", "prod": "*", "mean": "+", "min": "min", "max": "max", "any": "or"}
 _MOST = 1000
 
 _Node = TypeVar("_Node", bound=syntax.Node)

@@ -209,7 +209,11 @@ EQUATIONS: dict[str, list[str] | None] = {
         "theta[t] = theta[t-1] + gamma[t]/K*sum(v[i, t], i)",
     ],
     r"g_t = \frac{1}{n} \sum_{i=1}^{n} \nabla f_i(\theta_{t-1})": None,
-    r"y = \prod_{i=1}^{K} b_i": None,
+    r"y = \prod_{i=1}^{K} b_i": ["y = prod(b[i], i)"],
+    r"y = \prod_i b_i": None,
+    r"u_k = a u_{k-1} + b_t, \quad \text{for } k = 1, 2, \dots, 5": ["u[k] = a*u[k-1] + b[t]"],
+    r"y_t = a b_t, \text{ where } a = c^2": ["y[t] = a*b[t]", "a = c^2"],
+    r"y_t = a b_t \text{ where } t > 1": None,
     # Polyak's step, clipping, AGC
     r"\alpha_t = \frac{f(x_t) - f^*}{\|\nabla f(x_t)\|^2}": None,
     r"g \leftarrow \min\left(1, \frac{c}{\|g\|}\right) g": ["g = min(1, c/norm(g, all))*g"],

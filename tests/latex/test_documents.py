@@ -40,11 +40,10 @@ def test_every_equation_reads_and_is_written_back(name: str, tag: str) -> None:
         if not equation.targets:
             assert read(write_expression(equation.value))[0].value == equation.value
     printed = [one.statement for one in equations if one.targets]
+    indices = dict.fromkeys(index for one in equations for index in (*one.indices, *one.loops))
     if printed:
-        again = read(
-            write_equations(syntax.Definition("optimizer", "X", statements=tuple(printed)))
-        )
-        assert [one.statement for one in again] == printed
+        whole = syntax.Definition("optimizer", "X", statements=(*printed, *indices))
+        assert [one.statement for one in read(write_equations(whole))] == printed
 
 
 @pytest.mark.parametrize(("name", "tag"), UNREADABLE)
