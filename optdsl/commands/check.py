@@ -77,7 +77,9 @@ def _print_finding(finding: Finding) -> None:
     table.add_column(width=1)
     table.add_column(width=max(7, len(verdict)))
     table.add_column(overflow="fold")
-    table.add_row(Text(_mark(finding), colour), Text(verdict, colour), claim_text(finding.claim))
+    table.add_row(
+        Text(_mark(finding), colour), Text(verdict, colour), Text(claim_text(finding.claim))
+    )
     if finding.passed and finding.verdict.counterexample is not None:
         table.add_row("", "", Text(_in_short(finding), "dim"))
     write(Padding(table, (0, 0, 0, 2)))
