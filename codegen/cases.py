@@ -14,6 +14,7 @@ from optdsl.model.alternatives import Alternatives, Case
 from optdsl.model.choosing import each_system
 from optdsl.model.evaluated import keep_numbers
 from optdsl.model.expressions import Apply, Constant, Expression, Fact, Number
+from optdsl.model.overriding import with_settings
 from optdsl.model.system import Hyperparameter, Input, State, System
 from optdsl.program.cases import AskTogether, CasesProgram, InCase, Together, Turn, lower_cases
 from optdsl.program.describing import cases_equations_text
@@ -32,7 +33,8 @@ class CasesUnit:
 
 def prepare_cases(rule: Alternatives) -> CasesUnit:
     """Lower `rule` in every mode."""
-    whole = each_system(rule, keep_numbers)
+    feeds = [with_settings(system)[1] for system in rule.systems]
+    whole = each_system(rule, lambda system: keep_numbers(with_settings(system)[0]))
     assert isinstance(whole, Alternatives)
     rule = whole
     programs = {
@@ -47,7 +49,7 @@ def prepare_cases(rule: Alternatives) -> CasesUnit:
             None if each is None else each.programs[number] for each in programs.values()
         )
         assert function is not None
-        units.append(Unit(system, ready, function, iterate, evaluate))
+        units.append(Unit(system, ready, function, iterate, evaluate, feeds=feeds[number]))
     slots = assign_slots_by_case(rule, [unit.programs for unit in units])
     placed = (replace(unit, placed=own) for unit, own in zip(units, slots, strict=True))
     return CasesUnit(rule, programs, tuple(placed))

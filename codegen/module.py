@@ -7,6 +7,7 @@ import hashlib
 from fractions import Fraction
 
 from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.feeds import feed_text
 from optdsl.codegen.forms import FORMS
 from optdsl.codegen.host import (
     combine_function,
@@ -291,6 +292,9 @@ class Writer:
         return f"layout.HyperparameterSlot({', '.join([names, *rest])}),"
 
     def _default(self, hyper: Hyperparameter) -> str | None:
+        feed = next((f for f in self.unit.feeds if f.hyperparameter.name == hyper.name), None)
+        if feed is not None:
+            return feed_text(self.unit, feed, self.functions)
         match hyper.default:
             case None:
                 return None

@@ -12,8 +12,8 @@ from optdsl.model.expressions import Value
 _LOCAL = (
     "addresses", "arrays", "begin", "begins", "chunk", "cohort", "columns", "count", "counts",
     "everything", "formats", "hyper", "i", "identity", "line", "numbers", "partials", "real",
-    "row", "rows", "scalars", "seed_high", "seed_low", "shape", "shapes", "step_state", "t",
-    "table", "tensor", "width",
+    "row", "rows", "scalars", "seed_high", "seed_low", "shape", "shapes", "states", "step_state",
+    "t", "table", "tensor", "width",
 )  # fmt: skip
 _CALLED = (
     "abs", "add", "as_matrices", "as_rows", "bind_chunks", "bind_whole", "column_totals", "cos",
@@ -27,7 +27,9 @@ _CALLED = (
 )  # fmt: skip
 RESERVED = frozenset(_LOCAL + _CALLED)
 
-_FUNCTION = re.compile(r"(accepts|combine|default|kernel|matrices|pass|scalars|start|update)_\w+")
+_FUNCTION = re.compile(
+    r"(accepts|combine|default|kernel|matrices|pass|scalars|schedule|start|update)_\w+"
+)
 
 
 class Identifiers:

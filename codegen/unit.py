@@ -9,6 +9,7 @@ from optdsl.codegen.forms import FORMS, partial_form
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.slots import Slots, assign_slots, predicate_names
 from optdsl.model.evaluated import keep_numbers
+from optdsl.model.overriding import Feed, with_settings
 from optdsl.model.system import System
 from optdsl.program import Program, lower
 from optdsl.program.formulas import indexed_names
@@ -25,6 +26,7 @@ class Unit:
     iterate: Program | None
     evaluate: Program | None = None
     placed: Slots | None = None  # where they lie, if others have a say in it
+    feeds: tuple[Feed, ...] = ()
 
     @cached_property
     def programs(self) -> list[Program]:
@@ -76,8 +78,9 @@ class Unit:
 
 def prepare(system: System) -> Unit:
     """Lower `system` in every mode."""
+    system, feeds = with_settings(system)
     system = keep_numbers(system)
     function = lower(system, "function")
     assert function is not None
     iterate, evaluate = lower(system, "iterate"), lower(system, "evaluate")
-    return Unit(system, lower(system, "ready"), function, iterate, evaluate)
+    return Unit(system, lower(system, "ready"), function, iterate, evaluate, feeds=feeds)

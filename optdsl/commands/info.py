@@ -119,11 +119,20 @@ def describe(what: str) -> dict[str, Any]:
             }
             for part in parts(definition, lookup)
         ],
-        "hyperparameters": [_hyperparameter(item, rule) for item in rule.hyperparameters],
+        "hyperparameters": [*_fed(rule), *(_hyperparameter(h, rule) for h in rule.hyperparameters)],
         **_states(rule),
         **_cost(rule),
         "cases": _cases(rule),
     }
+
+
+def _fed(rule: Rule) -> list[dict[str, Any]]:
+    """Return the hyperparameters that schedules give, each once."""
+    from optdsl.model.alternatives import systems_of
+
+    fed = {f.hyperparameter.name: f for system in systems_of(rule) for f in system.fed}
+    shown = ({**_hyperparameter(f.hyperparameter, rule), "default": f.text} for f in fed.values())
+    return list(shown)
 
 
 def _hyperparameter(item: Hyperparameter, rule: Rule) -> dict[str, Any]:
@@ -191,18 +200,31 @@ def _hyperparameter_table(items: list[dict[str, Any]]) -> Table:
     return table
 
 
+_PER = {
+    "entry": "parameter", "turned": "parameter", "tensor": "tensor", "all": "optimizer",
+    "step": "step", "row": "row", "column": "column", "rows": "pair of rows",
+    "columns": "pair of columns",
+}  # fmt: skip
+
+
+def _state_memory(data: dict[str, Any]) -> str:
+    """Return the memory of states that are arrays, by what they have a value of."""
+    words = [f"{data['state_bytes_per_parameter']} bytes a parameter"]
+    for kind in ("row", "column", "rows", "columns"):
+        count = sum(state["per"] == kind for state in data["states"])
+        words += [f"{4 * count} a {_PER[kind]}"] if count else []
+    return ", ".join(words)
+
+
 def _cost_table(data: dict[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
-    per = {"entry": "parameter", "tensor": "tensor", "all": "optimizer", "step": "step"}
-    states = [
-        f"{state['name']} (one a {per.get(state['per'], state['per'])})" for state in data["states"]
-    ]
+    states = [f"{state['name']} (one a {_PER[state['per']]})" for state in data["states"]]
     count, tunable = data["hyperparameter_count"], data["tunable_hyperparameter_count"]
     more = "" if count == tunable else f", {tunable} without epsilon"
     table.add_row("hyperparameters", f"{count}{more}")
     table.add_row("states", ", ".join(states) or "none")
     if data["passes"] is not None:
-        table.add_row("state memory", f"{data['state_bytes_per_parameter']} bytes a parameter")
+        table.add_row("state memory", _state_memory(data))
         table.add_row("passes over memory", str(data["passes"]))
         table.add_row("bytes moved", f"{data['bytes_moved_per_parameter']} a parameter and step")
         table.add_row("", Text("in float32", "dim"))

@@ -74,9 +74,9 @@ def build_rule(
         return rule
     written_out = write_out(flatten(definition, lookup, problems), problems)
     schedules = Schedules(lookup, problems, build)
-    written_out, fed = _without_fed(written_out, schedules)
     hypers = [s for s in written_out.statements if isinstance(s, syntax.Hyper)]
     schedules.host.update({hyper.name: hyper for hyper in hypers})
+    written_out, fed = _without_fed(written_out, schedules)
     declared = declare(written_out, problems)
     gradients = name_gradients(declared)
     typed = type_equations(declared, gradients, problems, schedules)
@@ -102,7 +102,9 @@ def _without_fed(
     for statement in definition.statements:
         schedule = None
         if isinstance(statement, syntax.Hyper) and statement.default is not None:
-            schedule = schedules.as_schedule(statement.default)
+            others = {n: h for n, h in schedules.host.items() if n != statement.name}
+            with schedules.hosted_by(others):
+                schedule = schedules.as_schedule(statement.default)
         if isinstance(statement, syntax.Hyper) and schedule is not None:
             statement = replace(statement, default=None)
             fed[statement] = schedule

@@ -42,6 +42,7 @@ def in_epochs(system: System, steps: int) -> System:
         ),
         states=(*system.states, *(State(e.name, e.kind, number(0)) for e in kept)),
         equations=tuple(equations),
+        fed=(),  # what another schedule gives a schedule that counts epochs is part of it
     )
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from optdsl.diagnostics import Span
+from optdsl.language import syntax
+from optdsl.language.expression_format import format_expression
 from optdsl.model.expressions import Clock, Expression, Kind, Value, number, transform, values
-from optdsl.model.merging import begun_late, everywhere, in_front, later, names_of, rename
+from optdsl.model.merging import (
+    begun_late,
+    everywhere,
+    in_front,
+    in_order,
+    later,
+    names_of,
+    of_host,
+    rename,
+)
 from optdsl.model.problems import Problems
-from optdsl.model.system import Equation, System
+from optdsl.model.system import Equation, Fed, System
 
 
 def feed(
@@ -17,10 +29,12 @@ def feed(
     """Return `system` with what `schedule` gives in place of the hyperparameter `name`.
 
     Its hyperparameters take the place of that one. It counts the steps of the part that
-    reads the value.
+    reads the value. What it takes to undo this is kept in `System.fed`.
     """
     fed = system.hyperparameter(name)
     schedule = _apart(later(schedule, fed.part), system, name)
+    ahead: str | None = None
+    text = _as_written(schedule)
     rest = tuple(h for h in system.hyperparameters if h.name != name)
     system = replace(system, hyperparameters=rest)
     if _reads(system, name, 1):
@@ -33,20 +47,45 @@ def feed(
             return system
         schedule, ahead = _with_next(schedule, name)
         system = _swap(system, Value(name, Kind.STEP, 1), Value(ahead, Kind.STEP))
+    record = Fed(
+        hyperparameter=fed,
+        names=frozenset(names_of(schedule) - {h.name for h in schedule.hyperparameters}),
+        ahead=ahead,
+        starts=tuple(_starts_from(system, name)),
+        text=text,
+    )
     system = _with_starts(system, name, schedule)
     whole = in_front(begun_late(schedule, fed.begins, fed.part), system)
+    ordered, _ = in_order(whole.equations, whole.gradients)
     return replace(
         whole,
-        equations=tuple(sorted(whole.equations, key=lambda e: e.part)),
+        fed=(*whole.fed, record),
+        equations=tuple(sorted(ordered, key=lambda e: e.part)),
         source="\n\n".join(dict.fromkeys((system.source, schedule.source))),
     )
+
+
+def _as_written(schedule: System) -> str:
+    """Return a schedule as its author wrote it."""
+    written = schedule.definition
+    if written is None or not written.statements:
+        return schedule.name
+    last = written.statements[-1]
+    return format_expression(last.value) if isinstance(last, syntax.Equation) else schedule.name
+
+
+def _starts_from(system: System, name: str) -> Iterator[tuple[str, Expression]]:
+    """Yield the starts that read the hyperparameter called `name`, by the state."""
+    for state in system.states:
+        if state.start is not None and any(v.name == name for v in values(state.start)):
+            yield state.name, state.start
 
 
 def _apart(schedule: System, system: System, name: str) -> System:
     """Return a schedule that gives `name`, and has no other name in common with `system`."""
     taken = names_of(system)
     changes = {}
-    for own in sorted(names_of(schedule) - {schedule.outputs[0]}):
+    for own in sorted(names_of(schedule) - {schedule.outputs[0]} - of_host(schedule)):
         new = own
         while new in taken:
             new += "_"
@@ -92,7 +131,7 @@ def _with_next(schedule: System, name: str) -> tuple[System, str]:
 
 def _with_starts(system: System, name: str, schedule: System) -> System:
     """Put the first value of a schedule where the start of a state reads it."""
-    first = _first_value(schedule, Value(name, Kind.STEP))
+    first = first_value(schedule, Value(name, Kind.STEP))
 
     def change(node: Expression) -> Expression | None:
         return first if node == Value(name, Kind.STEP) else None
@@ -106,7 +145,8 @@ def _with_starts(system: System, name: str, schedule: System) -> System:
     )
 
 
-def _first_value(schedule: System, expression: Expression) -> Expression:
+def first_value(schedule: System, expression: Expression) -> Expression:
+    """Return `expression` with what the equations of `schedule` give in the first step."""
     equations = {e.name: e.value for e in schedule.equations}
     starts = {s.name: s.start or number(0) for s in schedule.states}
 

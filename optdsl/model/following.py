@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from optdsl.model.expressions import Clock, Expression, Kind, Number, Value, apply, number
-from optdsl.model.merging import everywhere, names_of, rename
+from optdsl.model.merging import everywhere, names_of, of_host, once, rename
 from optdsl.model.system import Equation, State, System
 
 
@@ -14,20 +14,23 @@ def one_after_another(first: System, steps: int, second: System) -> System:
 
     `second` counts its own steps from 1 when it begins; before, its states stand still.
     """
-    first = rename(first, {first.outputs[0]: "first"})
-    clashes = names_of(second) & names_of(first)
+    host = of_host(first) | of_host(second)
+    first = rename(first, {first.outputs[0]: _fresh("first", host)})
+    clashes = (names_of(second) & names_of(first)) - host
     changes = {name: _fresh(name, names_of(first) | names_of(second)) for name in sorted(clashes)}
-    second = rename(second, {**changes, second.outputs[0]: "second"})
+    second = rename(second, {**changes, second.outputs[0]: _fresh("second", host)})
+    gives = _fresh("eta", names_of(first) | names_of(second))
     second = _later(second, steps)
     going = apply("le", Clock(), number(steps))
     chosen = apply("select", going, _output(first), _output(second))
     return replace(
         first,
-        hyperparameters=(*first.hyperparameters, *second.hyperparameters),
+        hyperparameters=once((*first.hyperparameters, *second.hyperparameters), set()),
         states=(*first.states, *second.states),
-        equations=(*first.equations, *second.equations, Equation("eta", chosen)),
+        equations=(*first.equations, *second.equations, Equation(gives, chosen)),
         handed_in=(*first.handed_in, *second.handed_in),
-        outputs=("eta",),
+        outputs=(gives,),
+        fed=(*first.fed, *second.fed),
         source="\n\n".join(dict.fromkeys((first.source, second.source))),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,7 +19,19 @@ from optdsl.model.expressions import (
     walk,
 )
 from optdsl.model.functions import DISTRIBUTIONS
-from optdsl.model.system import Equation, Gradient, Hyperparameter, Input, State, System, given
+from optdsl.model.system import (
+    Equation,
+    Fed,
+    Gradient,
+    Hyperparameter,
+    Input,
+    State,
+    System,
+    given,
+)
+
+#: The owner of a hyperparameter that a schedule reads of the rule it stands in.
+HOST = ""
 
 _Item = TypeVar("_Item", Hyperparameter, State, Equation, Gradient, Input)
 
@@ -43,6 +55,17 @@ def rename(system: System, names: Mapping[str, str]) -> System:
         gradients=tuple(_with_loss(_renamed(g, names), names) for g in system.gradients),
         outputs=tuple(names.get(name, name) for name in system.outputs),
         handed_in=tuple(_renamed(i, names) for i in system.handed_in),
+        fed=tuple(_renamed_fed(f, names) for f in system.fed),
+    )
+
+
+def _renamed_fed(fed: Fed, names: Mapping[str, str]) -> Fed:
+    return replace(
+        fed,
+        hyperparameter=_renamed(fed.hyperparameter, names),
+        names=frozenset(names.get(name, name) for name in fed.names),
+        ahead=None if fed.ahead is None else names.get(fed.ahead, fed.ahead),
+        starts=tuple((names.get(name, name), start) for name, start in fed.starts),
     )
 
 
@@ -75,6 +98,10 @@ def everywhere(system: System, change: Callable[[Expression], Expression | None]
         gradients=tuple(replace(g, point=some(g.point)) for g in system.gradients),
         skips=tuple(replace(s, condition=transform(s.condition, change)) for s in system.skips),
         evaluation=some(system.evaluation),
+        fed=tuple(
+            replace(f, starts=tuple((name, transform(start, change)) for name, start in f.starts))
+            for f in system.fed
+        ),
     )
 
 
@@ -117,7 +144,14 @@ def later(system: System, parts: int) -> System:
         equations=tuple(replace(e, part=e.part + parts) for e in system.equations),
         skips=tuple(replace(s, part=s.part + parts) for s in system.skips),
         handed_in=tuple(replace(i, part=i.part + parts) for i in system.handed_in),
+        fed=_each_fed(system, lambda h: replace(h, part=h.part + parts)),
     )
+
+
+def _each_fed(
+    system: System, change: Callable[[Hyperparameter], Hyperparameter]
+) -> tuple[Fed, ...]:
+    return tuple(replace(f, hyperparameter=change(f.hyperparameter)) for f in system.fed)
 
 
 def begun_late(system: System, steps: int, part: int = 0) -> System:
@@ -136,10 +170,12 @@ def begun_late(system: System, steps: int, part: int = 0) -> System:
                 return apply("sub", node, number(steps))
         return None
 
-    hyperparameters = tuple(
-        replace(h, begins=h.begins + steps) if h.part == part else h for h in system.hyperparameters
-    )
-    return replace(everywhere(system, change), hyperparameters=hyperparameters)
+    def begun(hyper: Hyperparameter) -> Hyperparameter:
+        return replace(hyper, begins=hyper.begins + steps) if hyper.part == part else hyper
+
+    hyperparameters = tuple(begun(h) for h in system.hyperparameters)
+    late = replace(everywhere(system, change), hyperparameters=hyperparameters)
+    return replace(late, fed=_each_fed(late, begun))
 
 
 def names_of(system: System) -> set[str]:
@@ -165,14 +201,33 @@ def _apart(system: System, other: System) -> System:
     return draws_behind(rename(system, changes), other)
 
 
+def of_host(system: System) -> set[str]:
+    """Return the hyperparameters that `system` reads of the rule it stands in."""
+    return {h.name for h in system.hyperparameters if h.owner == HOST}
+
+
+def once(hyperparameters: Iterable[Hyperparameter], known: set[str]) -> tuple[Hyperparameter, ...]:
+    """Return hyperparameters without those of the host that are known, or come twice."""
+    kept: list[Hyperparameter] = []
+    for hyper in hyperparameters:
+        if hyper.owner != HOST or hyper.name not in known:
+            kept.append(hyper)
+            known = known | {hyper.name}
+    return tuple(kept)
+
+
 def in_front(first: System, second: System) -> System:
-    """Return `second` with the hyperparameters, states and equations of `first` before its own."""
+    """Return `second` with the hyperparameters, states and equations of `first` before its own.
+
+    What `first` reads of its host is that of `second`, if it has it.
+    """
     return replace(
         second,
-        hyperparameters=(*second.hyperparameters, *first.hyperparameters),
+        hyperparameters=(*second.hyperparameters, *once(first.hyperparameters, names_of(second))),
         states=(*first.states, *second.states),
         equations=(*first.equations, *second.equations),
         handed_in=(*second.handed_in, *first.handed_in),
+        fed=(*first.fed, *second.fed),
     )
 
 
@@ -184,6 +239,7 @@ def pipe(first: System, second: System) -> System:
     """
     second = later(second, len(first.skips))
     hyperparameters = None
+    known: tuple[Equation, ...] = ()  # those of `first` before the first gradient
     inputs: tuple[str, ...] = ()
     equations: tuple[Equation, ...] = second.equations
     gradients = second.gradients
@@ -197,12 +253,15 @@ def pipe(first: System, second: System) -> System:
                 states=(*through.states, *second.states),
                 skips=(*through.skips, *second.skips),
                 handed_in=(*through.handed_in, *second.handed_in),
+                fed=(*through.fed, *second.fed),
             )
+            known = through.equations
         else:
             same = zip(through.hyperparameters, hyperparameters, strict=True)
             names = {new.name: old.name for new, old in same}
             names |= dict(zip(through.inputs, inputs, strict=True))
-            through = rename(through, names)
+            names |= _schedules_alike(through, known)
+            through = _without_equations(rename(through, names), known)
         loss = gradient.loss
         if through.losses and loss is None:
             loss = _loss_name(gradient, gradients)
@@ -222,6 +281,19 @@ def pipe(first: System, second: System) -> System:
         gradients=asked,
         source="\n\n".join(dict.fromkeys((first.source, second.source))),
     )
+
+
+def _schedules_alike(again: System, known: tuple[Equation, ...]) -> dict[str, str]:
+    """Return the names that what schedules give has in the first copy of a transform."""
+    fed = frozenset[str]().union(*(f.names for f in again.fed))
+    pairs = zip(again.equations, known, strict=True)
+    return {new.name: old.name for new, old in pairs if new.name in fed}
+
+
+def _without_equations(system: System, known: tuple[Equation, ...]) -> System:
+    """Return `system` without the equations whose names `known` has already."""
+    names = {equation.name for equation in known}
+    return replace(system, equations=tuple(e for e in system.equations if e.name not in names))
 
 
 def _loss_name(gradient: Gradient, others: tuple[Gradient, ...]) -> str:

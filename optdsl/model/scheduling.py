@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeAlias
@@ -15,13 +16,14 @@ from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.following import one_after_another
 from optdsl.model.indices import with_tuples
 from optdsl.model.inheritance import Lookup
-from optdsl.model.merging import in_front, in_place_of, names_of, rename
+from optdsl.model.merging import HOST, in_front, in_place_of, names_of, of_host, rename
 from optdsl.model.numbers import constant_value, domain_of
 from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
 from optdsl.model.system import Domain, Hyperparameter, System
 
 Build: TypeAlias = Callable[[syntax.Definition, Lookup], System]
+_UNNAMED = "Schedule"
 Arguments: TypeAlias = tuple[syntax.Expression | syntax.Keyword | syntax.Scope, ...]
 
 
@@ -57,28 +59,42 @@ class Schedules:
             self.called[node] = self._with_handed(apart, system, handed), outputs
         return Value(self.called[node][0].outputs[0], Kind.STEP)
 
-    def _handed_on(
-        self, node: syntax.Expression
-    ) -> tuple[syntax.Expression, dict[str, syntax.Name]]:
-        """Return a call without the arguments that are hyperparameters of the host, and these."""
-        if not isinstance(node, syntax.Call):
-            return node, {}
-        handed: dict[str, syntax.Name] = {}
-        rest: list[syntax.Expression | syntax.Keyword | syntax.Scope] = []
-        for argument in node.arguments:
-            match argument:
-                case syntax.Keyword(name, syntax.Name(read, ()) as value) if read in self.host:
-                    handed[name] = value
-                case _:
-                    rest.append(argument)
-        return replace(node, arguments=tuple(rest)), handed
+    @contextmanager
+    def hosted_by(self, host: dict[str, syntax.Hyper]) -> Iterator[None]:
+        """Let calls read these hyperparameters alone for the time of a `with` block."""
+        before, self.host = self.host, host
+        try:
+            yield
+        finally:
+            self.host = before
 
-    def _with_handed(
-        self, apart: System, schedule: System, handed: dict[str, syntax.Name]
-    ) -> System:
-        """Put hyperparameters of the host in place of those of a schedule."""
+    def _handed_on(self, node: syntax.Expression) -> tuple[syntax.Expression, list[syntax.Keyword]]:
+        """Return a call without the arguments that read hyperparameters of the host, and these."""
+        if not isinstance(node, syntax.Call):
+            return node, []
+        handed = [
+            argument
+            for argument in node.arguments
+            if isinstance(argument, syntax.Keyword) and self._read_of_host(argument.value)
+        ]
+        rest = tuple(argument for argument in node.arguments if argument not in handed)
+        return replace(node, arguments=rest), handed
+
+    def _read_of_host(self, node: syntax.Node) -> list[str]:
+        """Return the hyperparameters of the host that `node` reads."""
+        names = (each.name for each in nodes(node) if isinstance(each, syntax.Name))
+        return list(dict.fromkeys(name for name in names if name in self.host))
+
+    def _with_handed(self, apart: System, schedule: System, handed: list[syntax.Keyword]) -> System:
+        """Let the hyperparameters of a schedule be what is made of those of the host."""
         places = dict(zip(schedule.hyperparameters, apart.hyperparameters, strict=True))
-        for name, value in handed.items():
+        formulas: list[syntax.Keyword] = []
+        for argument in handed:
+            self.handed_on |= set(self._read_of_host(argument.value))
+            if not isinstance(argument.value, syntax.Name):
+                formulas.append(argument)
+                continue
+            name, value = argument.name, argument.value
             meant = [own for own in places if answers_to(own, name)]
             if not meant:
                 known = {each for own in places for each in names_for(own)}
@@ -90,9 +106,10 @@ class Schedules:
                 )
             for own in meant:
                 self._check_domain(own, value)
-                self.handed_on.add(value.name)
                 apart = in_place_of(apart, places[own].name, value.name)
-        return apart
+        return with_defaults(
+            apart, tuple(formulas), self.problems, self.as_schedule, frozenset(self.host)
+        )
 
     def _check_domain(self, own: Hyperparameter, value: syntax.Name) -> None:
         declared = self.host[value.name].domain
@@ -107,10 +124,28 @@ class Schedules:
             )
 
     def as_schedule(self, expression: syntax.Expression) -> System | None:
-        """Return the schedule that an expression is, None where it calls none."""
+        """Return the schedule that an expression is, None where it calls none.
+
+        It may read hyperparameters of the host: they are among its own, with HOST for an owner.
+        """
         if not any(self._is_schedule(node) for node in nodes(expression)):
             return None
-        return self.build(_definition(expression), self.lookup)
+        return self._built(expression)
+
+    def _built(self, expression: syntax.Expression) -> System:
+        read = self._read_of_host(expression)
+        self.handed_on |= set(read)
+        hypers = tuple(
+            syntax.Hyper(name, domain=self.host[name].domain, span=self.host[name].span)
+            for name in read
+        )
+        system = self.build(_definition(expression, hypers), self.lookup)
+        return replace(
+            system,
+            hyperparameters=tuple(
+                replace(h, owner=HOST) if h.owner == _UNNAMED else h for h in system.hyperparameters
+            ),
+        )
 
     def before(self, system: System) -> System:
         """Return `system` with the schedules that it calls computed in front of its equations."""
@@ -154,8 +189,7 @@ class Schedules:
                 return self.given(self.build(definition, self.lookup), rest)
             case syntax.Sequence(first, steps, second):
                 count = step_count(steps, self.problems)
-                parts = (self.build(_definition(part), self.lookup) for part in (first, second))
-                return one_after_another(next(parts), count, next(parts))
+                return one_after_another(self._built(first), count, self._built(second))
         return None
 
     def given(self, schedule: System, arguments: Arguments) -> System:
@@ -190,7 +224,7 @@ class Schedules:
         prefix = called
         while any(name == prefix or name.startswith(f"{prefix}_") for name in taken):
             prefix += "_"
-        changes = {name: f"{prefix}_{name}" for name in names_of(system)}
+        changes = {name: f"{prefix}_{name}" for name in names_of(system) - of_host(system)}
         changes[system.outputs[0]] = prefix
         renamed = rename(system, changes)
         outputs = dict(zip(system.outputs, renamed.outputs, strict=True))
@@ -213,8 +247,18 @@ def _called(node: syntax.Expression) -> str:
     return node.function if isinstance(node, syntax.Call) else "Schedule"
 
 
-def _definition(expression: syntax.Expression) -> syntax.Definition:
-    equation = syntax.Equation((syntax.Name("eta"),), expression, span=expression.span)
+def _definition(
+    expression: syntax.Expression, hypers: tuple[syntax.Hyper, ...]
+) -> syntax.Definition:
+    """Return the schedule that an expression is, as a definition with these hyperparameters."""
+    gives = "eta"
+    while gives in {hyper.name for hyper in hypers}:
+        gives += "_"
+    equation = syntax.Equation((syntax.Name(gives),), expression, span=expression.span)
     return syntax.Definition(
-        "schedule", "Schedule", gives=("eta",), statements=(equation,), span=expression.span
+        "schedule",
+        _UNNAMED,
+        gives=(gives,),
+        statements=(*hypers, equation),
+        span=expression.span,
     )

@@ -160,6 +160,23 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Fed:
+    """A hyperparameter whose place a schedule has taken in the equations of a system.
+
+    `names` are the equations and the states of that schedule: the equation called as the
+    hyperparameter gives its value, the one called `ahead` that of the next step. `starts` are
+    the starts of states as they were before its first value was put there. `text` is the
+    schedule as its author wrote it.
+    """
+
+    hyperparameter: Hyperparameter
+    names: frozenset[str]
+    ahead: str | None = None
+    starts: tuple[tuple[str, Expression], ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """What a definition means, ready for a checker or a compiler.
 
@@ -169,7 +186,8 @@ class System:
     `states` does not list theta: it starts where the user puts it, and
     `Value("theta", ENTRY, -1)` is its value before the step, in transforms too.
     A gradient of this step is `Value(name, ENTRY)`. `evaluation` is the point at which the
-    model is evaluated where that is not theta.
+    model is evaluated where that is not theta. `fed` are the hyperparameters that schedules
+    give: here they are equations; `overriding.py` makes hyperparameters of them again.
     """
 
     name: str
@@ -183,6 +201,7 @@ class System:
     skips: tuple[Skip, ...] = ()
     handed_in: tuple[Input, ...] = ()
     evaluation: Expression | None = None
+    fed: tuple[Fed, ...] = ()
     definition: Definition | None = None
     source: str = ""
 

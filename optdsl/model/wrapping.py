@@ -9,7 +9,7 @@ from optdsl.diagnostics import Span, did_you_mean
 from optdsl.model.expressions import Expression, Kind, Step, Value, transform, values, walk
 from optdsl.model.merging import draws_behind, everywhere, in_order, names_of, rename
 from optdsl.model.problems import Problems
-from optdsl.model.system import Equation, Gradient, System
+from optdsl.model.system import Equation, Gradient, Hyperparameter, System
 
 THETA_BEFORE = Value("theta", Kind.ENTRY, -1)
 
@@ -35,6 +35,11 @@ def hand_in(
         elif _fits(system, rule, parameter, steps, span, problems):
             system = _written_out(system, parameter, rule, steps)
     return system
+
+
+def _with_fed(rule: System) -> tuple[Hyperparameter, ...]:
+    """Return the hyperparameters of a rule, and those that schedules give."""
+    return (*rule.hyperparameters, *(fed.hyperparameter for fed in rule.fed))
 
 
 def _steps(system: System, parameter: str) -> list[Step]:
@@ -71,8 +76,8 @@ def _fits(
             span,
         )
         return False
-    known = {h.local_name for h in rule.hyperparameters}
-    for name in _hyperparameters_read(system, parameter) - known:
+    known = {h.local_name for h in _with_fed(rule)}
+    for name in sorted(_hyperparameters_read(system, parameter) - known):
         problems.error(
             "unknown-hyperparameter",
             f"`{rule.name}`, handed in as `{parameter}`, has no hyperparameter `{name}`",
@@ -145,10 +150,10 @@ def _with_handed_loss(system: System, rule: System, step: Step) -> tuple[System,
 
 def _written_out(system: System, parameter: str, rule: System, steps: list[Step]) -> System:
     rule = _apart(rule, system, parameter)
-    names = {f"{parameter}.{h.local_name}": h.name for h in rule.hyperparameters}
+    names = {f"{parameter}.{h.local_name}": h.name for h in _with_fed(rule)}
     system = rename(system, names)
     if not steps:
-        return replace(system, hyperparameters=(*system.hyperparameters, *rule.hyperparameters))
+        return replace(system, hyperparameters=(*system.hyperparameters, *_with_fed(rule)))
     step = _with_names(steps[0], names)
     assert isinstance(step, Step)
     system, rule = _with_handed_loss(system, rule, step)
@@ -169,6 +174,7 @@ def _written_out(system: System, parameter: str, rule: System, steps: list[Step]
         equations=ordered,
         gradients=asked,
         evaluation=evaluation,
+        fed=(*system.fed, *rule.fed),
         source="\n\n".join(dict.fromkeys((system.source, rule.source))),
     )
 
@@ -235,12 +241,19 @@ def _stepping_from(rule: System, step: Step) -> System:
     moved = everywhere(rule, change)
     states = tuple(replace(state, start=_at_start(starts[state.name])) for state in moved.states)
     gradients = () if step.gradient is not None else moved.gradients
-    return replace(moved, states=states, gradients=gradients)
+    known = {f.hyperparameter.name: f.starts for f in rule.fed}
+    fed = tuple(
+        replace(f, starts=tuple((n, _begun(s)) for n, s in known[f.hyperparameter.name]))
+        for f in moved.fed
+    )
+    return replace(moved, states=states, gradients=gradients, fed=fed)
 
 
 def _at_start(start: Expression | None) -> Expression | None:
-    if start is None:
-        return None
+    return None if start is None else _begun(start)
+
+
+def _begun(start: Expression) -> Expression:
     return transform(start, lambda node: THETA_BEFORE if node == _FROM else None)
 
 

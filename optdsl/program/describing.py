@@ -51,6 +51,8 @@ def _of_system(system: System) -> str:
         own = (hyper.name, hyper.owner, hyper.local_name, alias, hyper.doc, hyper.part,
                hyper.begins)  # fmt: skip
         lines.append(f"hyper {own} {_maybe(hyper.default)} {hyper.domain}")
+    for fed in system.fed:
+        lines.append(f"fed {fed.hyperparameter!r} {sorted(fed.names)} {fed.ahead} {fed.starts!r}")
     for state in system.states:
         kept = (state.name, state.kind.name, state.part, state.storage)
         lines.append(f"state {kept} {_maybe(state.start)}")

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from optdsl.runtime.hyperparameters import Names, is_keyword_argument
-from optdsl.runtime.layout import HyperparameterSlot, Layout
+from optdsl.runtime.layout import Feed, HyperparameterSlot, Layout
 from optdsl.runtime.optimizer import Optimizer
 from optdsl.runtime.schedule import Schedule
 from optdsl.runtime.transform import Transform
@@ -84,6 +84,8 @@ def _default(names: Names, name: str) -> Any:
 def _default_of(slot: HyperparameterSlot) -> Any:
     if slot.default is None:
         return inspect.Parameter.empty
+    if isinstance(slot.default, Feed):
+        return slot.default
     if callable(slot.default):
         return FORMULA
     return int(slot.default) if slot.whole else slot.default

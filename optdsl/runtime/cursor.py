@@ -9,7 +9,7 @@ import numpy as np
 
 from optdsl.runtime.errors import CheckpointError, StepError
 from optdsl.runtime.inputs import checked_inputs
-from optdsl.runtime.layout import Numbers, Scalars
+from optdsl.runtime.layout import Feed, Numbers, Scalars
 from optdsl.runtime.reading import Reading
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class ScheduleCursor:
         self._handed_out = 0
         self._every = schedule.per_epoch
         self._listens = bool(schedule.inputs)
+        self._walks = any(isinstance(slot.default, Feed) for slot in layout.hyperparameters)
         self._reading = Reading(schedule.settings)
         self._states: Numbers | None = None
         self._tried: tuple[Numbers, float] | None = None
@@ -74,7 +75,8 @@ class ScheduleCursor:
             return value
         if t <= self.t:
             self.t, self._states = 0, None
-        if not self.schedule.layout.states:
+            self._reading = Reading(self.schedule.settings)
+        if not self.schedule.layout.states and not self._walks:
             self.t = t - 1
         while self.t < t:
             self._advance()

@@ -9,7 +9,8 @@ from typing import Any
 
 from optdsl.diagnostics import did_you_mean
 from optdsl.runtime.errors import HyperparameterError, HyperparameterTypeError
-from optdsl.runtime.layout import HyperparameterSlot, InputSlot, Numbers
+from optdsl.runtime.feeds import idle
+from optdsl.runtime.layout import Feed, HyperparameterSlot, InputSlot, Numbers
 from optdsl.runtime.values import Source, checked_source, shown_name
 
 
@@ -159,7 +160,7 @@ class Settings:
         """
         chosen = names.chosen(given)
         sources: list[Source | None] = []
-        missing: list[str] = []
+        missing: list[int] = []
         for index, slot in enumerate(names.slots):
             if index in chosen:
                 sources.append(chosen[index])
@@ -167,14 +168,16 @@ class Settings:
                 sources.append(base.sources[index])
             elif slot.default is None:
                 sources.append(math.nan)
-                missing.append(shown_name(slot))
-            elif callable(slot.default):
+                missing.append(index)
+            elif callable(slot.default) or isinstance(slot.default, Feed):
                 sources.append(None)
             else:
                 sources.append(float(slot.default))
+        missing = sorted(set(missing) - idle(names.slots, sources))
         if missing and not partial:
+            listed = ", ".join(shown_name(names.slots[index]) for index in missing)
             raise HyperparameterError(
-                f"{names.owner} needs a value for {', '.join(missing)}: it has no default"
+                f"{names.owner} needs a value for {listed}: it has no default"
             )
         return cls(names, sources)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from optdsl.diagnostics import did_you_mean
@@ -70,15 +70,26 @@ class Inbox:
         for index, slot in enumerate(self.slots):
             if not self._is_read(slot):
                 continue
-            if slot.needed and index not in waiting and index not in self.last:
+            if slot.needed:
+                self.require((slot.name,))
+            value = waiting.get(index, self.last.get(index, math.nan))
+            hyper[self.place + 2 * index] = value
+            hyper[self.place + 2 * index + 1] = float(index in waiting)
+
+    def require(self, names: Collection[str]) -> None:
+        """Refuse a step that reads one of these inputs, if it has never come.
+
+        Raises:
+            StepError: it says which.
+        """
+        for index, slot in enumerate(self.slots):
+            came = index in self.last or (index in self.waiting and not self.deaf)
+            if slot.name in names and not came:
                 raise StepError(
                     f"{self.owner} reads its input `{slot.known_as}`, which has not come yet: "
                     f"hand it in with this step, as in `{slot.known_as}=0.5`, "
                     f"or ask `given({slot.known_as})` in the spec first"
                 )
-            value = waiting.get(index, self.last.get(index, math.nan))
-            hyper[self.place + 2 * index] = value
-            hyper[self.place + 2 * index + 1] = float(index in waiting)
 
     def commit(self, part: int) -> None:
         """Note that a step of `part` has seen what waited."""

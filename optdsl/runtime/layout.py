@@ -59,11 +59,32 @@ class Table(Protocol):
 
 
 @dataclass(frozen=True)
+class Feed:
+    """The schedule that gives a hyperparameter where a user gives nothing: `text` in the spec.
+
+    `function(t, hyper, states)` returns the value of a step and moves `states` on, which begin
+    as `starts` say: `start(None, hyper)`. Its t is the number of the step, as float64. `needs`
+    are inputs that it reads without asking whether they ever came, `own` the hyperparameters
+    that nothing else reads.
+    """
+
+    function: Callable[[float, Numbers, Numbers], float]
+    text: str
+    states: tuple[str, ...] = ()
+    starts: tuple[Callable[[None, Numbers], float], ...] = ()
+    needs: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class HyperparameterSlot:
     """A hyperparameter as users know it.
 
-    `default` is a number, None where a value must be given, or a function
-    `(t, hyper) -> float` where the spec gives a formula. `alias_position`
+    `default` is a number, None where a value must be given, a function
+    `(t, hyper) -> float` where the spec gives a formula, or a `Feed`. `alias_position`
     counts from 1 within a tuple such as `betas`. `ahead` says that its value one
     step ahead is read too. `part` is the part whose steps a schedule of it counts,
     from 1 in the step after the first `begins`.
@@ -74,7 +95,7 @@ class HyperparameterSlot:
     local_name: str
     alias: str | None = None
     alias_position: int | None = None
-    default: float | Callable[[float, Numbers], float] | None = None
+    default: float | Callable[[float, Numbers], float] | Feed | None = None
     low: float = -np.inf
     high: float = np.inf
     low_open: bool = True

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from optdsl.runtime.errors import CheckpointError
+from optdsl.runtime.feeds import FeedWalk, idle
 from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.inputs import Inbox, Listening, inputs_of
-from optdsl.runtime.layout import HyperparameterSlot, Numbers
+from optdsl.runtime.layout import Feed, HyperparameterSlot, Numbers
 from optdsl.runtime.values import Cursor, Scheduled, checked_number
 
 
@@ -33,6 +34,11 @@ class Reading:
         self.attentive = True  # is there something to do when a step has been taken?
         self.promised: dict[int, tuple[int, float]] = {}
         self._cursors: dict[int, tuple[Scheduled, Cursor]] = {}
+        self._walks = {
+            i: FeedWalk(slot.default)
+            for i, slot in enumerate(slots)
+            if isinstance(slot.default, Feed)
+        }
         self._generation = -1
         self._dynamic: tuple[int, ...] = ()
         self._formulas: tuple[int, ...] = ()
@@ -51,8 +57,9 @@ class Reading:
 
     def _refresh(self) -> None:
         dynamic, formulas = [], []
+        unread = idle(self.slots, self.settings.sources)
         for index, source in enumerate(self.settings.sources):
-            if not self._is_read(index):
+            if index in unread or not self._is_read(index):
                 continue
             if source is None:
                 formulas.append(index)
@@ -65,7 +72,8 @@ class Reading:
         kept = {i: pair for i, pair in self._cursors.items() if i in dynamic}
         self._cursors = {i: p for i, p in kept.items() if p[0] is self.settings.sources[i]}
         self._generation = self.settings.generation
-        self.attentive = bool(self.ahead or self.inbox.slots or self._listening())
+        walking = any(index in self._walks for index in formulas)
+        self.attentive = bool(self.ahead or self.inbox.slots or walking or self._listening())
 
     def enter(self, case: int) -> None:
         """Read from now on what a step of this case needs."""
@@ -121,16 +129,27 @@ class Reading:
         for _ in self._formulas:
             before = hyper.copy()
             for index in self._formulas:
-                slot = self.slots[index]
-                assert callable(slot.default)
-                t = clocks[slot.part] + offset - slot.begins
-                hyper[index] = slot.default(float(t), hyper)
+                clock = clocks[self.slots[index].part]
+                hyper[index] = self._by_default(index, clock, offset, hyper)
             if np.array_equal(before, hyper, equal_nan=True):
                 break
         for index in self._formulas:
             slot = self.slots[index]
             t = clocks[slot.part] + offset - slot.begins
-            checked_number(slot, float(hyper[index]), f" by its default formula at step {t}")
+            fed = isinstance(slot.default, Feed)
+            origin = f"its schedule {slot.default!r}" if fed else "its default formula"
+            checked_number(slot, float(hyper[index]), f" by {origin} at step {t}")
+
+    def _by_default(self, index: int, clock: int, offset: int, hyper: Numbers) -> float:
+        """Return what the formula or the schedule of the spec gives, `offset` steps on."""
+        slot, walk = self.slots[index], self._walks.get(index)
+        if walk is None:
+            assert callable(slot.default)
+            return slot.default(float(clock + offset - slot.begins), hyper)
+        self.inbox.require(walk.feed.needs)
+        if offset == 1:
+            return walk.value(clock + 1, hyper)
+        return walk.next_value(clock + offset, hyper)
 
     def _value(self, index: int, slot: HyperparameterSlot, t: int) -> float:
         source = self.settings.sources[index]
@@ -158,6 +177,9 @@ class Reading:
         for place, index in enumerate(self.ahead):
             if self.slots[index].part == part:
                 self.promised[index] = (clock + 1, float(self.hyper[count + place]))
+        for index in self._formulas:
+            if index in self._walks and self.slots[index].part == part:
+                self._walks[index].commit()
         self.inbox.commit(part)
         for index, cursor in self._listening():
             if self.slots[index].part == part:
@@ -219,6 +241,7 @@ class Reading:
         new.promised = dict(self.promised)
         new.inbox = self.inbox.copy()
         new._cursors = {i: (s, cursor.copy()) for i, (s, cursor) in self._cursors.items()}
+        new._walks = {index: walk.copy() for index, walk in self._walks.items()}
         if self._generation == self.settings.generation:
             new._refresh()
             new.hyper[:] = self.hyper
@@ -235,7 +258,11 @@ class Reading:
                 self.slots[i].name: cursor.state_dict() for i, (_, cursor) in self._cursors.items()
             },
             **({"inputs": self.inbox.state_dict()} if self.inbox.slots else {}),
+            **({"feeds": self._places()} if self._walks else {}),
         }
+
+    def _places(self) -> dict[str, Any]:
+        return {self.slots[index].name: walk.state_dict() for index, walk in self._walks.items()}
 
     @classmethod
     def restored(cls, settings: Settings, state: dict[str, Any]) -> Reading:
@@ -255,4 +282,6 @@ class Reading:
             new._cursors[index_of[name]] = (source, source.start().moved_to(place))
         if new.inbox.slots:
             new.inbox.load(state["inputs"])
+        for index, walk in new._walks.items():
+            walk.moved_to(state["feeds"][new.slots[index].name])
         return new
