@@ -84,7 +84,14 @@ def lookup_in(file: syntax.File | None) -> Lookup:
             return None
         return next(d for d in _shipped_file(name).definitions if d.name == name)
 
-    return Lookup(lookup, lambda: (*own, *shipped()))
+    return Lookup(lookup, lambda: (*own, *shipped()), _folder_of(file))
+
+
+def _folder_of(file: syntax.File | None) -> Path | None:
+    """Return the folder of a file that was read from one; documents beside it may be cited."""
+    if file is None or file.span is None or not file.span.source.name.endswith(".opt"):
+        return None
+    return Path(file.span.source.name).parent
 
 
 def find(what: str | Path) -> tuple[syntax.Definition, Lookup]:

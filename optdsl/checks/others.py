@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from optdsl.checks.evaluation_points import with_evaluation
+from optdsl.checks.member_symbols import of_members, whole_numbers
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import format_expression, syntax
 from optdsl.latex import Reading, read_symbol, to_definition
 from optdsl.latex.declared import Declared, Function
-from optdsl.latex.documents import load_document
+from optdsl.latex.documents import SourceDocument, load_document
 from optdsl.latex.equations import SourceEquation, read_function
 from optdsl.latex.trees import names_in, rewrite
 from optdsl.model import Rule, build, build_rule
@@ -101,21 +103,25 @@ def giving(system: System, names: tuple[str, ...]) -> System:
 
 
 def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup: Lookup) -> Other:
-    document = load_document(cited.name)
+    document = load_document(cited.name, lookup.folder)
     for tag in cited.tags:
         document.display(tag)
-    said = [(_symbol(where), where) for where in claim.where]
+    said = [(symbol_of(where), where) for where in claim.where]
     symbols = {name.name: where for name, where in said if isinstance(name, syntax.Name)}
     declared: Declared = [
         *(name for name, _ in said),
         *(hyper.name for hyper in ours.hyperparameters),
     ]
     try:
-        reading = _read(claim, cited, ours, declared, symbols)
+        reading = _read(document.equations(cited.tags, declared), ours, declared, symbols)
     except DiagnosticError as error:
         raise NotUnderstood(error) from None
-    _check_functions(claim, cited, [*said])
-    symbols = {_in_their_names(name, reading): where for name, where in symbols.items()}
+    _check_functions(claim, document, [*said])
+    symbols = {
+        _in_their_names(name, reading): where
+        for name, where in of_members(symbols, reading.members).items()
+        if name not in reading.bounds
+    }
     definition = with_evaluation(reading.definition, ours, symbols)
     try:
         system = build(definition, lookup, allow_unused=True)
@@ -130,42 +136,51 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
     )
 
 
-def source_equations(claim: syntax.Claim, ours: System) -> tuple[SourceEquation, ...]:
+def source_equations(
+    claim: syntax.Claim, ours: System, folder: Path | None = None
+) -> tuple[SourceEquation, ...]:
     """Return the equations of the document that a claim cites, with the document's symbols.
 
     Raises:
         DiagnosticError: where they cannot be read.
     """
     assert isinstance(claim.other, syntax.Document)
-    said = [_symbol(where) for where in claim.where]
+    said = [symbol_of(where) for where in claim.where]
     declared: Declared = [*said, *(hyper.name for hyper in ours.hyperparameters)]
-    return load_document(claim.other.name).equations(claim.other.tags, declared)
+    return load_document(claim.other.name, folder).equations(claim.other.tags, declared)
 
 
 def _read(
-    claim: syntax.Claim,
-    cited: syntax.Document,
+    equations: tuple[SourceEquation, ...],
     ours: System,
     declared: Declared,
     symbols: Mapping[str, syntax.Where],
 ) -> Reading:
-    equations = load_document(cited.name).equations(cited.tags, declared)
-    if ours.family == "optimizer":
-        return to_definition(equations, declared, name="Source", parameter=_parameter(symbols))
-    equations, gives = _outputs(equations, ours, symbols)
-    return to_definition(equations, declared, name="Source", family=ours.family, gives=gives)
+    moves, gives = ours.family == "optimizer", tuple[str, ...]()
+    if not moves:
+        equations, gives = with_outputs(equations, ours.family, ours.outputs, symbols)
+    return to_definition(
+        equations,
+        declared,
+        name="Source",
+        family=ours.family,
+        gives=gives,
+        parameter=_parameter(symbols) if moves else None,
+        numbers=whole_numbers(symbols),
+    )
 
 
 def _check_functions(
-    claim: syntax.Claim, cited: syntax.Document, said: list[tuple[object, syntax.Where]]
+    claim: syntax.Claim, document: SourceDocument, said: list[tuple[object, syntax.Where]]
 ) -> None:
     """A function that the lines do not have is a mistake in the claim."""
+    assert isinstance(claim.other, syntax.Document)
     functions = [(one, where) for one, where in said if isinstance(one, Function)]
     for function, where in functions:
         others = [one for one, _ in said if one is not function]
         declared = [one for one in others if isinstance(one, str | syntax.Name | Function)]
         try:
-            load_document(cited.name).equations(cited.tags, declared)
+            document.equations(claim.other.tags, declared)
         except DiagnosticError:
             continue
         message = f"`{function.name}` is no function in these lines"
@@ -180,20 +195,23 @@ def _parameter(symbols: Mapping[str, syntax.Where]) -> str | None:
     return None
 
 
-def _outputs(
-    equations: tuple[SourceEquation, ...], ours: System, symbols: Mapping[str, syntax.Where]
+def with_outputs(
+    equations: tuple[SourceEquation, ...],
+    family: syntax.Family,
+    outputs: tuple[str, ...],
+    symbols: Mapping[str, syntax.Where],
 ) -> tuple[tuple[SourceEquation, ...], tuple[str, ...]]:
     """Return the equations and what they give.
 
     A lone expression is what is given. A transform may set g itself: then g is the gradient
     that it hands on, and the gradient of the loss is the one it is given.
     """
-    if len(equations) == 1 and not equations[0].targets and len(ours.outputs) == 1:
-        named = syntax.Name(ours.outputs[0], span=equations[0].span)
+    if len(equations) == 1 and not equations[0].targets and len(outputs) == 1:
+        named = syntax.Name(outputs[0], span=equations[0].span)
         equations = (replace(equations[0], targets=(named,)),)
-    gives = tuple(_their_name(output, equations, symbols) for output in ours.outputs)
-    if ours.family == "transform" and gives == ("g",):
-        return tuple(_with_handed_on(e, ours.outputs[0]) for e in equations), ours.outputs
+    gives = tuple(_their_name(output, equations, symbols) for output in outputs)
+    if family == "transform" and gives == ("g",):
+        return tuple(_with_handed_on(e, outputs[0]) for e in equations), outputs
     return equations, gives
 
 
@@ -244,7 +262,7 @@ def _without_grad(expression: syntax.Expression) -> syntax.Expression:
     return expression
 
 
-def _symbol(where: syntax.Where) -> syntax.Name | Function:
+def symbol_of(where: syntax.Where) -> syntax.Name | Function:
     """What `where` speaks of: a symbol, or a function, as in `$\\Pi(x)$ = x`."""
     if not where.latex:
         return syntax.Name(where.symbol)

@@ -14,6 +14,7 @@ from optdsl.commands.compile import compile_
 from optdsl.commands.coverage import coverage
 from optdsl.commands.door import guarded
 from optdsl.commands.fmt import fmt
+from optdsl.commands.importing import import_
 from optdsl.commands.info import info
 from optdsl.commands.list import list_
 from optdsl.commands.new import new
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "verify": verify,
     "coverage": coverage,
     "compile": compile_,
+    "import": import_,
     "show": show,
     "fmt": fmt,
     "new": new,

@@ -246,14 +246,15 @@ def _document(finding: Finding, rule: CheckedRule) -> str:
     from optdsl.model import build
 
     claim = finding.claim
+    folder = None if rule.lookup is None else rule.lookup.folder
     try:
         ours = build(rule.definition, rule.lookup) if rule.definition and rule.lookup else None
         if ours is not None and finding.verdict.kind != "not understood":
-            return _equations(e.statement for e in source_equations(claim, ours))
+            return _equations(e.statement for e in source_equations(claim, ours, folder))
     except DiagnosticError:
         pass  # then it is shown as it stands
     try:
-        document = load_document(claim.other.name)  # type: ignore[union-attr]
+        document = load_document(claim.other.name, folder)  # type: ignore[union-attr]
         displays = [document.display(tag) for tag in expand(claim.other.tags, document.tags)]  # type: ignore[union-attr]
     except DiagnosticError:
         return ""

@@ -53,8 +53,8 @@ def coverage(
 def _print(document: str, equations: list[Coverage]) -> None:
     out().print(Text(document, "bold"))
     table = Table.grid(padding=(0, 2))
-    for overflow in ("fold", "fold"):
-        table.add_column(overflow=overflow)  # type: ignore[arg-type]
+    for _ in range(2):
+        table.add_column(overflow="fold")
     for each in equations:
         table.add_row(*_row(each))
     write(table)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
 from optdsl.latex.algorithms import read_block
@@ -54,7 +55,8 @@ class Display:
     def rows(self, tags: Collection[str], declared: Declared) -> list[tuple[str, Row]]:
         """Return the rows that `tags` name, each with the tag that names it.
 
-        A row that continues the one above it (`&= ...`) comes with the left side it needs.
+        Without tags that is every row. A row that continues the one above it (`&= ...`) comes
+        with the left side it needs.
         """
         rows = tokenize(self.span, spellings(declared))
         if any(note.startswith("an assignment") for note in self.notes):
@@ -67,12 +69,12 @@ class Display:
             if not continues:
                 head = row
             named = whole or next((tag for tag in row.tags if tag in tags), None)
-            if named is None:
+            if named is None and tags:
                 continue
             if continues and whole is None and head is not None:
                 left = head.tokens[: _first_relation(head)]
                 row = Row((*left, *row.tokens), row.tags, row.span)
-            found.append((named, row))
+            found.append((named or "", row))
         return found
 
 
@@ -105,12 +107,15 @@ class SourceDocument:
     def equations(self, tags: Iterable[str], declared: Declared = ()) -> tuple[SourceEquation, ...]:
         """Return the equations with these numbers and labels, in the order of the document.
 
-        They are read together. `19-21` stands for three numbers. `declared` are
+        They are read together. `19-21` stands for three numbers. Without tags, all displays are
+        read. `declared` are
         names known to be names (see `read`). Raises DiagnosticError for a tag that is
         not there and for what cannot be read.
         """
         wanted = expand(tags, self.tags)
-        asked = {id(display): display for display in map(self.display, wanted)}
+        asked = {id(each): each for each in map(self.display, wanted)}
+        if not wanted:
+            asked = {id(each): each for each in self._some_displays()}
         parsed: list[tuple[Sides, str | None]] = []
         loop: tuple[str, int] | None = None
         rows: list[Row] = []
@@ -120,15 +125,23 @@ class SourceDocument:
             if display.algorithm:
                 block = read_block(display.span, spellings(declared))
                 parsed += [*parse_rows(tuple(rows))]
-                parsed += [(statement, display.tags[0]) for statement in block.statements]
+                name = next(iter(display.tags), None)
+                parsed += [(statement, name) for statement in block.statements]
                 rows, loop = [], loop or block.loop
                 continue
             for tag, row in display.rows(wanted, declared):
-                rows.append(Row(row.tokens, (tag,), row.span))
+                rows.append(Row(row.tokens, (tag,) if tag else (), row.span))
         if not parsed:
             return read_rows(rows, declared)
         place = next(iter(asked.values())).span
         return read_parsed([*parsed, *parse_rows(tuple(rows))], declared, place, loop)
+
+    def _some_displays(self) -> tuple[Display, ...]:
+        if self.displays:
+            return self.displays
+        message = f"{self.source.name} displays no equation"
+        hint = "put what is to be read between `\\begin{align}` and `\\end{align}`"
+        raise DiagnosticError(Diagnostic("no-equations", message, None, hint))
 
 
 def expand(tags: Iterable[str], known: Collection[str] = ()) -> tuple[str, ...]:
@@ -143,17 +156,29 @@ def expand(tags: Iterable[str], known: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(found)
 
 
-def load_document(name: str) -> SourceDocument:
-    """Return a shipped source document by its name, such as `ruder2016`.
+def load_document(name: str, folder: Path | None = None) -> SourceDocument:
+    """Return a source document by its name, such as `ruder2016`.
+
+    NAME.tex in `folder`, where the spec stands that cites it, comes before a shipped one.
+    Raises DiagnosticError where there is none, or it is no source document.
+
+    What ends in `.tex` is the path of a file instead. Raises OSError where it cannot be read.
 
     >>> load_document("ruder2016").equations(["21"])[0].targets[0].name
     'theta'
     """
+    if name.endswith(".tex"):
+        return _from_file(Path(name))
+    beside = None if folder is None else folder / f"{name}.tex"
+    if beside is not None and beside.is_file():
+        return _from_file(beside)
     for entry in _folder().iterdir():
         if entry.name == name + ".tex":
             return _load(name)
     hint = did_you_mean(name, document_names()) or "there are " + ", ".join(document_names())
     message = f"no source document is called `{name}`"
+    if beside is not None:
+        message += f", and there is no {beside}"
     raise DiagnosticError(Diagnostic("unknown-document", message, None, hint))
 
 
@@ -185,6 +210,15 @@ def parse_document(name: str, text: str, path: str | None = None) -> SourceDocum
     return document
 
 
+def _from_file(path: Path) -> SourceDocument:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"{path} is not a UTF-8 text: byte {error.start} is no part of one"
+        raise DiagnosticError(Diagnostic("not-text", message)) from None
+    return parse_document(path.stem, text, str(path))
+
+
 @cache
 def _load(name: str) -> SourceDocument:
     text = _folder().joinpath(name + ".tex").read_text(encoding="utf-8")
@@ -203,12 +237,12 @@ def _display(source: SourceText, match: re.Match[str], end: int) -> Display:
     for kind, label in _NAMED.findall(body):
         numbered = (kind == "tag" and match[1] == "equation") or match[1] == "algorithm"
         (whole if numbered else rows).append(label)
-    start = _start_of_notes(source.text, match.start())
+    start = start_of_notes(source.text, match.start())
     notes = tuple(note.strip() for note in _COMMENT.findall(source.text[start:end]))
     return Display(tuple(whole), tuple(rows), notes, Span(source, match.start(), end))
 
 
-def _start_of_notes(text: str, at: int) -> int:
+def start_of_notes(text: str, at: int) -> int:
     """Return where the comment lines directly above a display begin."""
     start = text.rfind("\n", 0, at) + 1
     while start > 0:

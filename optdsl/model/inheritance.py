@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import normalize_time, syntax
@@ -15,10 +16,14 @@ _NAMED = (syntax.Hyper, syntax.Input, syntax.Equation, syntax.Draw)
 
 @dataclass(frozen=True)
 class Lookup:
-    """How names of definitions are found, and which there are, for suggestions."""
+    """How names of definitions are found, and which there are, for suggestions.
+
+    `folder` is where the spec stands: documents that lie beside it may be cited.
+    """
 
     find: Callable[[str], syntax.Definition | None]
     names: Callable[[], Iterable[str]] = tuple
+    folder: Path | None = None
 
     def __call__(self, name: str) -> syntax.Definition | None:
         """Return the definition called `name`, or None."""
@@ -45,7 +50,7 @@ def without(definition: syntax.Definition, lookup: Lookup) -> Lookup:
             )
         return found
 
-    return Lookup(guarded, lookup.names)
+    return Lookup(guarded, lookup.names, lookup.folder)
 
 
 def flatten(definition: syntax.Definition, lookup: Lookup, problems: Problems) -> syntax.Definition:
