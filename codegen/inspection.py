@@ -44,7 +44,7 @@ def _compiled(layout: Layout, stage: Pass, runner: Any, dtype: str) -> tuple[Any
     )
     nothing = np.zeros(0, np.int64)
     fresh(
-        formats, np.zeros((0, len(formats)), np.int64), nothing,
+        np.zeros(3, np.int64), formats, np.zeros((0, len(formats)), np.int64), nothing,
         *((nothing,) if runner.by_rows else ()), nothing, nothing,
         np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), np.zeros((0, stage.reductions)),
         *((nothing,) if runner.draws else ()),

@@ -1,6 +1,8 @@
-"""The Numba target: one parallel loop over all tensors a pass, float32 and float64."""
+"""The Numba target: one loop over all tensors a pass, shared by threads, float32 and float64."""
 
 from __future__ import annotations
+
+import re
 
 from optdsl.codegen import matrices
 from optdsl.codegen.blocks import Functions, indent
@@ -14,14 +16,14 @@ from optdsl.runtime.shapes import Form
 NAME = "numba-cpu"
 BIND = "bind_chunks"
 IMPORTS = {
-    "numba": ("prange",),
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
     "optdsl.codegen.support.kernel_draws": ("standard_normal", "standard_uniform"),
     "optdsl.codegen.support.kernels": (
         "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
         "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
-        "power", "sign", "size_of", "sqrt", "square", "view", "where",
+        "power", "row_of", "sign", "size_of", "sqrt", "square", "view", "where",
     ),
+    "optdsl.codegen.support.sharing": ("flush_tiny", "next_chunks", "restore"),
     "optdsl.codegen.support.row_chunks": ("LONGEST", "as_rows", "over_rows"),
     **matrices.IMPORTS,
 }  # fmt: skip
@@ -105,10 +107,10 @@ def _vectors(loop: Loop, kind: Kind) -> list[str]:
 
 
 _GIVEN = {
-    "numbers": "scalars[cohort[row]]",
-    "tensor": "tensor[row]",
+    "numbers": "row_of(scalars, cohort[row])",
+    "tensor": "row_of(tensor, row)",
     "everything": "everything",
-    "partials": "partials[chunk]",
+    "partials": "row_of(partials, chunk)",
     "begin": "begins[chunk]",
     "identity": "row",
 }
@@ -122,12 +124,25 @@ def _kernel(loop: Loop, update: str) -> list[str]:
         for column, array in enumerate(loop.arrays.values())
     ]
     body.append(f"{update}({', '.join(arguments)})")
-    if any("[row]" in argument or argument == "row" for argument in arguments):
+    if any(re.search(r"\brow\b", argument) for argument in arguments):
         body.insert(0, "row = rows[chunk]")
-    parameters = "formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials"
+    parameters = (
+        "take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials"
+    )
     parameters += ", begins" if loop.draws else ""
-    loops = ["for chunk in prange(counts.size):", *indent(body)]
-    return ["@kernel", f"def NAME({parameters}):", *indent(loops)]
+    return ["@kernel", f"def NAME({parameters}):", *indent(_over_chunks(body))]
+
+
+def _over_chunks(body: list[str]) -> list[str]:
+    """Return the loop over all chunks that this thread takes."""
+    return [
+        "before = flush_tiny()",
+        "first, last = next_chunks(take)",
+        "while first < last:",
+        *indent(["for chunk in range(first, last):", *indent(body)]),
+        *indent(["first, last = next_chunks(take)"]),
+        "restore(before)",
+    ]
 
 
 def _kernel_by_rows(loop: Loop, update: str, forms: dict[str, Form]) -> list[str]:
@@ -144,17 +159,18 @@ def _kernel_by_rows(loop: Loop, update: str, forms: dict[str, Form]) -> list[str
         pieces.append(f"{name} = view({address}, {count}, formats[{place}])")
     pieces.append(f"{update}({', '.join(arguments)})")
     body = ["width = columns[chunk]", *_cleared(loop, list(forms))]
-    if any("[row]" in argument or argument == "row" for argument in arguments):
+    if any(re.search(r"\brow\b", argument) for argument in arguments):
         body.insert(0, "row = rows[chunk]")
     inner = ["count = min(LONGEST, width - begin)", *pieces]
     body += [
         "for line in range(counts[chunk]):",
         *indent(["for begin in range(0, width, LONGEST):", *indent(inner)]),
     ]
-    parameters = "formats, addresses, counts, columns, rows, cohort, scalars, tensor, everything"
+    parameters = (
+        "take, formats, addresses, counts, columns, rows, cohort, scalars, tensor, everything"
+    )
     parameters += ", partials, begins" if loop.draws else ", partials"
-    loops = ["for chunk in prange(counts.size):", *indent(body)]
-    return ["@kernel", f"def NAME({parameters}):", *indent(loops)]
+    return ["@kernel", f"def NAME({parameters}):", *indent(_over_chunks(body))]
 
 
 def _cleared(loop: Loop, streams: list[str]) -> list[str]:

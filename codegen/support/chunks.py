@@ -1,32 +1,26 @@
-"""Tables of addresses: tensors cut into chunks that a parallel kernel runs over."""
+"""Tables of addresses: tensors cut into chunks that a kernel runs over."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from optdsl.codegen.support.tables import Array, Indices, Table
+from optdsl.codegen.support.threads import share
 from optdsl.runtime.arrays import address
 
 #: Entries a chunk: few enough to balance threads, and that the rounding errors of a chunk's
 #: sum stay small, since they grow with the number of its terms; enough to vectorise.
 CHUNK = 4096
 
-#: Entries that one thread is done with before others would have woken up; on a busy machine
-#: waiting for them takes milliseconds.
+#: Entries that one thread is done with before others would have woken up.
 ALONE = 32768
-
-#: Numba's simplest threading layer aborts when two threads launch kernels at once.
-_LAUNCHING = Lock()
 
 
 @dataclass(frozen=True)
@@ -155,23 +149,9 @@ def _require_floats(formats: tuple[np.dtype[Any], ...]) -> None:
             raise TypeError(f"arrays must be float32 or float64, not {dtype}")
 
 
-@contextmanager
-def _few_threads(group: Chunks) -> Iterator[None]:
-    """Run kernels in this thread alone where there is little to do."""
-    if group.entries > ALONE:
-        yield
-        return
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(threads)
-
-
 @dataclass(frozen=True)
 class Runner:
-    """Runs `kernel` over every chunk of a table, one launch at a time.
+    """Runs `kernel` over every chunk of a table.
 
     One that draws random numbers (`draws`) is also told where in its tensor each chunk
     begins, one that goes by rows (`by_rows`) how many columns each has.
@@ -190,15 +170,15 @@ class Runner:
         everything: npt.NDArray[np.float64],
         partials: npt.NDArray[np.float64],
     ) -> None:
-        """Launch the kernel on the chunks of each group of formats."""
+        """Run the kernel on the chunks of each group of formats."""
         for group in table.groups:
-            with _LAUNCHING, _few_threads(group):
-                self.kernel(
-                    group.formats, group.addresses, group.counts,
-                    *((group.columns,) if self.by_rows else ()),
-                    group.rows, cohort, scalars, tensor, everything, partials[group.place],
-                    *((group.begins,) if self.draws else ()),
-                )  # fmt: skip
+            arguments = (
+                group.formats, group.addresses, group.counts,
+                *((group.columns,) if self.by_rows else ()),
+                group.rows, cohort, scalars, tensor, everything, partials[group.place],
+                *((group.begins,) if self.draws else ()),
+            )  # fmt: skip
+            share(self.kernel, len(group.counts), group.entries <= ALONE, arguments)
 
 
 def over_chunks(kernel: Callable[..., None], draws: bool = False) -> Runner:

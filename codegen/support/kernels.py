@@ -27,7 +27,7 @@ from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of, 
 __all__ = [
     "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
     "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
-    "power", "sign", "sine", "size_of", "sqrt", "square", "view", "where",
+    "power", "row_of", "sign", "sine", "size_of", "sqrt", "square", "view", "where",
 ]  # fmt: skip
 
 _FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -40,7 +40,7 @@ _Compiler: Any = compiler.Compiler
 _Build = Callable[..., Any]
 
 
-_FILES = ("kernels.py", "lanes.py", "elementary.py", "draws.py", "kernel_draws.py")
+_FILES = ("kernels.py", "lanes.py", "elementary.py", "sharing.py", "draws.py", "kernel_draws.py")
 
 
 def _fingerprint() -> str:
@@ -66,18 +66,18 @@ def entrywise(function: Callable[..., None]) -> Any:
 
 
 def kernel(function: Callable[..., None]) -> Any:
-    """Compile a loop over chunks, run by several threads and cached beside its module.
+    """Compile a loop over chunks that threads share, cached beside its module.
 
     The name under which it is cached tells this file and Numba's version: a newer
     one never takes up what an older one compiled.
     """
     function.__qualname__ = f"{function.__qualname__}_{_FINGERPRINT}"
-    return njit(parallel=True, nogil=True, cache=True, **_FLAGS)(function)
+    return njit(nogil=True, cache=True, **_FLAGS)(function)
 
 
 def compiled_again(kernel: Any) -> Any:
     """Return a kernel like this one that takes nothing from the cache."""
-    return njit(parallel=True, nogil=True, **_FLAGS)(kernel.py_func)
+    return njit(nogil=True, **_FLAGS)(kernel.py_func)
 
 
 @njit
@@ -107,6 +107,25 @@ def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
         return result._getvalue()
 
     return array(types.int64, types.int64, zero), build
+
+
+@intrinsic
+def row_of(typing: Any, array: Any, index: Any) -> Any:
+    """Return a row of a contiguous array, as one that nobody counts references to."""
+    row = types.Array(array.dtype, 1, "C")
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = _arrays.make_array(array)(context, builder, arguments[0])
+        columns = builder.extract_value(whole.shape, 1)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(whole.data.type.pointee))
+        result = _arrays.make_array(row)(context, builder)
+        data = builder.gep(whole.data, [builder.mul(arguments[1], columns)])
+        _arrays.populate_array(
+            result, data=data, shape=[columns], strides=[size], itemsize=size, meminfo=None
+        )
+        return result._getvalue()
+
+    return row(array, types.int64), build
 
 
 @intrinsic

@@ -9,11 +9,11 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 # ruff: noqa
 
 import numpy as np
-from numba import prange
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
-from optdsl.codegen.support.kernels import entrywise, kernel, view, where
+from optdsl.codegen.support.kernels import entrywise, kernel, row_of, view, where
 from optdsl.codegen.support.quiet import quiet
+from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 
@@ -45,13 +45,18 @@ def update_1(g, a, u, numbers):
 
 
 @kernel
-def kernel_1(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        g = view(addresses[chunk, 0], counts[chunk], formats[0])
-        a = view(addresses[chunk, 1], counts[chunk], formats[1])
-        u = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_1(g, a, u, scalars[cohort[row]])
+def kernel_1(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            g = view(addresses[chunk, 0], counts[chunk], formats[0])
+            a = view(addresses[chunk, 1], counts[chunk], formats[1])
+            u = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_1(g, a, u, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet

@@ -10,11 +10,10 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 """
 # ruff: noqa
 
-from numba import prange
-
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
-from optdsl.codegen.support.kernels import entrywise, kernel, sqrt, square, view
+from optdsl.codegen.support.kernels import entrywise, kernel, row_of, sqrt, square, view
 from optdsl.codegen.support.quiet import quiet
+from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 
@@ -70,14 +69,19 @@ def update_1(theta, g, m, v, numbers):
 
 
 @kernel
-def kernel_1(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        g = view(addresses[chunk, 1], counts[chunk], formats[1])
-        m = view(addresses[chunk, 2], counts[chunk], formats[2])
-        v = view(addresses[chunk, 3], counts[chunk], formats[3])
-        update_1(theta, g, m, v, scalars[cohort[row]])
+def kernel_1(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            g = view(addresses[chunk, 1], counts[chunk], formats[1])
+            m = view(addresses[chunk, 2], counts[chunk], formats[2])
+            v = view(addresses[chunk, 3], counts[chunk], formats[3])
+            update_1(theta, g, m, v, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet

@@ -10,12 +10,11 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 """
 # ruff: noqa
 
-from numba import prange
-
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.folding import over_all
-from optdsl.codegen.support.kernels import entrywise, isfinite, kernel, logical_not, view
+from optdsl.codegen.support.kernels import entrywise, isfinite, kernel, logical_not, row_of, view
 from optdsl.codegen.support.quiet import quiet
+from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 
@@ -30,10 +29,15 @@ def update_1(g, partials):
 
 
 @kernel
-def kernel_1(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        g = view(addresses[chunk, 0], counts[chunk], formats[0])
-        update_1(g, partials[chunk])
+def kernel_1(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            g = view(addresses[chunk, 0], counts[chunk], formats[0])
+            update_1(g, row_of(partials, chunk))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet
@@ -78,13 +82,18 @@ def update_2(theta, g, v, numbers):
 
 
 @kernel
-def kernel_2(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        g = view(addresses[chunk, 1], counts[chunk], formats[1])
-        v = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_2(theta, g, v, scalars[cohort[row]])
+def kernel_2(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            g = view(addresses[chunk, 1], counts[chunk], formats[1])
+            v = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_2(theta, g, v, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet
@@ -106,13 +115,18 @@ def update_3(theta, v, point_g, numbers):
 
 
 @kernel
-def kernel_3(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        v = view(addresses[chunk, 1], counts[chunk], formats[1])
-        point_g = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_3(theta, v, point_g, scalars[cohort[row]])
+def kernel_3(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            v = view(addresses[chunk, 1], counts[chunk], formats[1])
+            point_g = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_3(theta, v, point_g, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet
@@ -143,13 +157,18 @@ def update_4(theta, g, v, numbers):
 
 
 @kernel
-def kernel_4(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        g = view(addresses[chunk, 1], counts[chunk], formats[1])
-        v = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_4(theta, g, v, scalars[cohort[row]])
+def kernel_4(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            g = view(addresses[chunk, 1], counts[chunk], formats[1])
+            v = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_4(theta, g, v, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @entrywise
@@ -165,13 +184,18 @@ def update_5(theta, v, iterate, numbers):
 
 
 @kernel
-def kernel_5(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        v = view(addresses[chunk, 1], counts[chunk], formats[1])
-        iterate = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_5(theta, v, iterate, scalars[cohort[row]])
+def kernel_5(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            v = view(addresses[chunk, 1], counts[chunk], formats[1])
+            iterate = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_5(theta, v, iterate, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet

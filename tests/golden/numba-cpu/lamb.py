@@ -11,12 +11,12 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 # ruff: noqa
 
 import numpy as np
-from numba import prange
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.folding import per_tensor
-from optdsl.codegen.support.kernels import add, entrywise, float64, kernel, sqrt, square, view
+from optdsl.codegen.support.kernels import add, entrywise, float64, kernel, row_of, sqrt, square, view
 from optdsl.codegen.support.quiet import quiet
+from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 
@@ -68,14 +68,19 @@ def update_1(theta, g, m, v, numbers, partials):
 
 
 @kernel
-def kernel_1(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        g = view(addresses[chunk, 1], counts[chunk], formats[1])
-        m = view(addresses[chunk, 2], counts[chunk], formats[2])
-        v = view(addresses[chunk, 3], counts[chunk], formats[3])
-        update_1(theta, g, m, v, scalars[cohort[row]], partials[chunk])
+def kernel_1(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            g = view(addresses[chunk, 1], counts[chunk], formats[1])
+            m = view(addresses[chunk, 2], counts[chunk], formats[2])
+            v = view(addresses[chunk, 3], counts[chunk], formats[3])
+            update_1(theta, g, m, v, row_of(scalars, cohort[row]), row_of(partials, chunk))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet
@@ -111,13 +116,18 @@ def update_2(theta, m, v, numbers, tensor):
 
 
 @kernel
-def kernel_2(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        m = view(addresses[chunk, 1], counts[chunk], formats[1])
-        v = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_2(theta, m, v, scalars[cohort[row]], tensor[row])
+def kernel_2(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            m = view(addresses[chunk, 1], counts[chunk], formats[1])
+            v = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_2(theta, m, v, row_of(scalars, cohort[row]), row_of(tensor, row))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet

@@ -8,11 +8,10 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 """
 # ruff: noqa
 
-from numba import prange
-
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
-from optdsl.codegen.support.kernels import entrywise, kernel, view
+from optdsl.codegen.support.kernels import entrywise, kernel, row_of, view
 from optdsl.codegen.support.quiet import quiet
+from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 
@@ -49,13 +48,18 @@ def update_1(theta, g, v, numbers):
 
 
 @kernel
-def kernel_1(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        g = view(addresses[chunk, 1], counts[chunk], formats[1])
-        v = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_1(theta, g, v, scalars[cohort[row]])
+def kernel_1(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            g = view(addresses[chunk, 1], counts[chunk], formats[1])
+            v = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_1(theta, g, v, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet
@@ -79,13 +83,18 @@ def update_2(theta, v, point_g, numbers):
 
 
 @kernel
-def kernel_2(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        v = view(addresses[chunk, 1], counts[chunk], formats[1])
-        point_g = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_2(theta, v, point_g, scalars[cohort[row]])
+def kernel_2(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            v = view(addresses[chunk, 1], counts[chunk], formats[1])
+            point_g = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_2(theta, v, point_g, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @entrywise
@@ -106,13 +115,18 @@ def update_3(theta, g, v, numbers):
 
 
 @kernel
-def kernel_3(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        g = view(addresses[chunk, 1], counts[chunk], formats[1])
-        v = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_3(theta, g, v, scalars[cohort[row]])
+def kernel_3(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            g = view(addresses[chunk, 1], counts[chunk], formats[1])
+            v = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_3(theta, g, v, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet
@@ -134,13 +148,18 @@ def update_4(theta, v, iterate, numbers):
 
 
 @kernel
-def kernel_4(formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
-    for chunk in prange(counts.size):
-        row = rows[chunk]
-        theta = view(addresses[chunk, 0], counts[chunk], formats[0])
-        v = view(addresses[chunk, 1], counts[chunk], formats[1])
-        iterate = view(addresses[chunk, 2], counts[chunk], formats[2])
-        update_4(theta, v, iterate, scalars[cohort[row]])
+def kernel_4(take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials):
+    before = flush_tiny()
+    first, last = next_chunks(take)
+    while first < last:
+        for chunk in range(first, last):
+            row = rows[chunk]
+            theta = view(addresses[chunk, 0], counts[chunk], formats[0])
+            v = view(addresses[chunk, 1], counts[chunk], formats[1])
+            iterate = view(addresses[chunk, 2], counts[chunk], formats[2])
+            update_4(theta, v, iterate, row_of(scalars, cohort[row]))
+        first, last = next_chunks(take)
+    restore(before)
 
 
 @quiet

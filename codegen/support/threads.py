@@ -1,0 +1,116 @@
+"""Threads that share the chunks of a kernel.
+
+Each takes some chunks, works on them without the GIL, and comes for more, so that one that
+is slow or wakes up late keeps nobody waiting. The threads are Python's own: kernels may be run
+from several threads at once, within a parallel region of another library, and in a process that
+was forked. Who comes while the others are busy works alone; results are the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any
+
+import numba
+import numpy as np
+
+#: Takes of each thread: more balance better, fewer keep neighbours in memory together.
+_TAKES = 16
+#: The most chunks in one take.
+_LARGEST = 16
+
+
+class _Task:
+    """A kernel to help with: a helper or its owner claims it, whoever comes first."""
+
+    __slots__ = ("arguments", "claimed", "done", "error", "kernel")
+
+    def __init__(self, kernel: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        self.kernel = kernel
+        self.arguments = arguments
+        self.claimed = Lock()
+        self.done = Lock()
+        self.done.acquire()
+        self.error: BaseException | None = None
+
+    def help(self) -> None:
+        """Work, unless the owner needs no help any more."""
+        if not self.claimed.acquire(blocking=False):
+            return
+        try:
+            self.kernel(*self.arguments)
+        except BaseException as error:  # told to the owner
+            self.error = error
+        finally:
+            self.done.release()
+
+    def finish(self) -> None:
+        """Wait for a helper that has begun; one that has not need not begin."""
+        if self.claimed.acquire(blocking=False):
+            return
+        self.done.acquire()
+        if self.error is not None:
+            raise self.error
+
+
+def _helper(tasks: SimpleQueue[_Task]) -> None:
+    while True:
+        task = tasks.get()
+        task.help()
+        del task  # it holds on to arrays
+
+
+class _Crew:
+    """The helpers of this process, made when they are first wanted."""
+
+    def __init__(self) -> None:
+        self.busy = Lock()
+        self.queues: list[SimpleQueue[_Task]] = []
+
+    def wanted(self, count: int) -> list[SimpleQueue[_Task]]:
+        while len(self.queues) < count:
+            tasks: SimpleQueue[_Task] = SimpleQueue()
+            name = f"optdsl-{len(self.queues) + 1}"
+            Thread(target=_helper, args=(tasks,), name=name, daemon=True).start()
+            self.queues.append(tasks)
+        return self.queues[:count]
+
+    def forget(self) -> None:
+        """Begin anew: a process that was forked has none of the threads."""
+        self.__init__()  # type: ignore[misc]
+
+
+_CREW = _Crew()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_CREW.forget)
+
+
+def share(
+    kernel: Callable[..., None], chunks: int, alone: bool, arguments: tuple[Any, ...]
+) -> None:
+    """Run `kernel(take, *arguments)` so that each of so many chunks is worked on once.
+
+    `take` holds the next chunk, how many to take at once, and how many there are; kernels go
+    through it by `taken`. With `alone`, no other thread is asked to help.
+    """
+    threads = 1 if alone or chunks < 2 else min(numba.get_num_threads(), chunks)
+    if threads == 1 or not _CREW.busy.acquire(blocking=False):
+        kernel(np.array([0, chunks, chunks]), *arguments)
+        return
+    try:
+        some = min(_LARGEST, max(1, chunks // (threads * _TAKES)))
+        everything = (np.array([0, some, chunks]), *arguments)
+        tasks = []
+        for queue in _CREW.wanted(threads - 1):
+            tasks.append(_Task(kernel, everything))
+            queue.put(tasks[-1])
+        try:
+            kernel(*everything)
+        finally:
+            for task in tasks:
+                task.finish()
+    finally:
+        _CREW.busy.release()
