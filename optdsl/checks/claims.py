@@ -139,6 +139,21 @@ def _decided(claim: syntax.Claim, ours: Rule, lookup: Lookup) -> Verdict:
     return _by_case(claim, ours, theirs)
 
 
+def compare_rules(claim: syntax.Claim, ours: Rule, theirs: Rule) -> Verdict:
+    """Return the verdict on two rules, under what a claim says of them.
+
+    Raises:
+        DiagnosticError: where the claim names what is not there.
+    """
+    if isinstance(ours, Alternatives) or isinstance(theirs, Alternatives):
+        return _by_case(claim, ours, theirs)
+    us, constant, fixed = _our_side(claim, ours)
+    other = rule_side(claim, theirs)
+    mapping = _mapping(claim, other, us)
+    _check_free(claim, other, us, mapping)
+    return remembered(us, other.system, constant, mapping, fixed)
+
+
 def _by_case(claim: syntax.Claim, ours: Rule, theirs: Rule) -> Verdict:
     """Return the verdict on rules of which one chooses, or both."""
     found = pairs(ours, theirs)

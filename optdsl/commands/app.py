@@ -9,7 +9,9 @@ import typer
 
 from optdsl import __version__
 from optdsl.commands.analyze import analyze
+from optdsl.commands.audit import audit
 from optdsl.commands.check import check
+from optdsl.commands.compare import compare
 from optdsl.commands.compile import compile_
 from optdsl.commands.coverage import coverage
 from optdsl.commands.door import guarded
@@ -28,6 +30,8 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "analyze": analyze,
     "verify": verify,
     "coverage": coverage,
+    "compare": compare,
+    "audit": audit,
     "compile": compile_,
     "import": import_,
     "show": show,
