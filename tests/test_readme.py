@@ -42,7 +42,7 @@ def test_the_readme_is_true(tmp_path, monkeypatch, capsys):
             run_session(text, capsys)
         elif language == "python":
             exec(compile(text, "README.md", "exec"), namespace)
-    assert seen == {"optdsl", "console", "python", "sh"}
+    assert seen == {"optdsl", "console", "python", "sh", "latex"}
     assert namespace["resumed"].theta()[0].tolist() == namespace["given"].theta()[0].tolist()
 
 

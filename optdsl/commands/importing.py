@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from optdsl.latex.manuscripts import Manuscript
 
 
+_KEPT = "kept by optdsl import."
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What the user wants of which file, and what was said of its symbols."""
@@ -174,7 +177,7 @@ def _draft(asked: _Asked) -> _Imported:
     from optdsl.language import syntax
     from optdsl.latex import to_definition
     from optdsl.latex.drafting import draft
-    from optdsl.latex.selecting import CHOOSE, select
+    from optdsl.latex.selecting import select, setters_among
 
     said = [(symbol_of(one), one.value) for one in asked.where]
     declared: Declared = [symbol for symbol, _ in said]
@@ -204,9 +207,12 @@ def _draft(asked: _Asked) -> _Imported:
     }
     place = _whole(equations)
     left = [tag for tag in asked.manuscript.units if tag not in tags]
-    hint = "say what it is with --where"
-    if left:
-        hint += f", or {CHOOSE}: there are also {', '.join(left)}"
+
+    def hint(name: str) -> str:
+        setters = setters_among(asked.manuscript, left, name, declared)
+        also = f"{', '.join(setters)} sets it: name it with --eq, too; or " if setters else ""
+        return f"{also}say what it is with --where"
+
     made = draft(reading, mapping, place, evaluate=asked.evaluate, hint=hint)
     return _with_source(asked, made, tags, equations, declared)
 
@@ -280,9 +286,9 @@ def _with_source(
         own = re.sub(r"[^A-Za-z0-9_]+", "-", asked.output.stem).strip("-")
         own = own if own[:1].isalpha() else f"source-{own}"
         kept = folder / f"{own}.tex"
-        if kept.resolve() == file.resolve():
-            kept = folder / f"{own}-source.tex"
-        source = asked.manuscript.kept(tags, f"From {file.name}; kept by optdsl import.")
+        if kept.resolve() == file.resolve() or not _is_kept(kept):
+            kept = folder / f"{own}-source.tex"  # that file is someone's own
+        source = asked.manuscript.kept(tags, f"From {file.name}; {_KEPT}")
         if not reads_alike(source, kept.stem, tags, equations, declared):
             message = "these equations cannot be kept as a source document"
             hint = "put them into equation or align environments, with a label each"
@@ -304,6 +310,11 @@ def _speaks(where: syntax.Where, unread: tuple[str, ...]) -> bool:
     from optdsl.language import syntax
 
     return not (isinstance(where.value, syntax.Name) and where.value.name in unread)
+
+
+def _is_kept(path: Path) -> bool:
+    """Is the place free, or did an earlier import write the file there?"""
+    return not path.exists() or read_text(path).split("\n")[0].endswith(_KEPT)
 
 
 def _with_assumed(made: Draft) -> list[syntax.Statement]:
@@ -351,6 +362,8 @@ def _proved(made: _Imported, asked: _Asked) -> Finding:
 
 
 def _report(made: _Imported, asked: _Asked, finding: Finding) -> None:
+    from optdsl.checks.claims import claim_text
+
     console = out()
     definition = made.draft.definition
     console.print(f"Wrote {asked.output} ({definition.family} {definition.name})", soft_wrap=True)
@@ -358,7 +371,8 @@ def _report(made: _Imported, asked: _Asked, finding: Finding) -> None:
         console.print(f"Its source is {made.kept}", soft_wrap=True)
     else:
         console.print(f"Wrote {made.kept}, its source", soft_wrap=True)
-    console.print(f"  {finding.verdict.kind}: it says what {', '.join(made.tags)} says")
+    claim = " ".join(claim_text(finding.claim).split())
+    console.print(f"  {finding.verdict.kind}: {claim}", soft_wrap=True)
     left = [tag for tag in asked.manuscript.units if tag not in made.tags]
     if left:
         console.print(f"  left out: {', '.join(left)}", soft_wrap=True)

@@ -7,10 +7,10 @@ what is usual for their part. Nothing is computed: the equations stay the docume
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from optdsl.diagnostics import DiagnosticError, Span
+from optdsl.diagnostics import Diagnostic, DiagnosticError, Span
 from optdsl.language import parse_expression, syntax
 from optdsl.latex import trees
 from optdsl.latex.definition import Reading
@@ -45,7 +45,7 @@ def draft(
     place: Span,
     *,
     evaluate: str | None = None,
-    hint: str | None = None,
+    hint: Callable[[str], str] = lambda name: "add the equation that sets it",
 ) -> Draft:
     """Return the draft of what was read.
 
@@ -54,7 +54,7 @@ def draft(
         named: what symbols of the document are in our names, as a claim's `where` says it.
         place: where the equations stand, for what is said of them as a whole.
         evaluate: the point, in our names, at which the model is evaluated; None is theta.
-        hint: what to do where an equation is missing.
+        hint: what to do where the equation for a name of the document is missing.
 
     Raises:
         DiagnosticError: no parameter is updated, no gradient is read, or a value of a step is
@@ -158,12 +158,16 @@ def _check_update(
         raise refuse("no-gradient", "the update reads no gradient", place, hint)
 
 
-def _check_set(unset: Sequence[syntax.Name], place: Span, hint: str | None) -> None:
+def _check_set(unset: Sequence[syntax.Name], place: Span, hint: Callable[[str], str]) -> None:
     """A value of a step that nothing sets is a missing equation, unless its part is known."""
+    problems = []
     for name in unset:
         if name.indices:
             message = f"`{printed(name)}` is read, and no equation sets it"
-            raise refuse("undefined-symbol", message, name.span or place, hint)
+            where, help_ = name.span or place, hint(name.name)
+            problems.append(Diagnostic("undefined-symbol", message, where, help_))
+    if problems:
+        raise DiagnosticError(problems)
 
 
 # ------------------------------------------------------------------- pruning

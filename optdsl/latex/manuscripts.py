@@ -79,7 +79,9 @@ def parse_manuscript(name: str, text: str, path: str) -> Manuscript:
     source = SourceText(path, text)
     found = list(_displays(source)) or list(_bare(source))
     if not found:
-        raise refuse("latex-no-equation", "no equation stands here", Span(source, 0, len(text)))
+        hint = "put what is to be read between `\\begin{align}` and `\\end{align}`"
+        whole = Span(source, 0, len(text))
+        raise refuse("latex-no-equation", "no displayed equation stands here", whole, hint)
     seen: set[str] = set()
     displays = tuple(_named(span, number, seen) for number, span in enumerate(found, start=1))
     return Manuscript(SourceDocument(name, "", source, displays))
@@ -120,12 +122,20 @@ def _displays(source: SourceText) -> Iterator[Span]:
 def _bare(source: SourceText) -> Iterator[Span]:
     """Equations outside of any display: the whole text, or each line that is one."""
     plain = _COMMENT.sub(lambda match: " " * len(match[0]), source.text)
+    if _is_prose(plain):
+        return
     lines = [(match.start(), match[0]) for match in re.finditer(r"[^\n]+", plain)]
     lines = [(start, line) for start, line in lines if line.strip()]
     if lines and "\\\\" not in plain and all(_RELATION.search(line) for _, line in lines):
         yield from (_trimmed(source, start, line) for start, line in lines)
     elif plain.strip():
         yield _trimmed(source, 0, plain)
+
+
+def _is_prose(text: str) -> bool:
+    """Are there words around formulas between dollars?"""
+    outside = re.sub(r"\$[^$]*\$", " ", text)
+    return outside != text and re.search(r"(?<![\\A-Za-z])[A-Za-z]{3,}", outside) is not None
 
 
 def _trimmed(source: SourceText, start: int, text: str) -> Span:

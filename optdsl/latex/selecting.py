@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError
@@ -65,6 +66,19 @@ def select(
                 for read, _ in trees.names_in(one.value)
             ]
     return tuple(tag for tag in units if tag in needed)
+
+
+def setters_among(
+    manuscript: Manuscript, tags: Iterable[str], name: str, declared: Declared = ()
+) -> list[str]:
+    """Return which of these displays set a name; those that cannot be read alone do not count."""
+    found = []
+    for tag in tags:
+        with suppress(DiagnosticError):
+            equations = manuscript.equations([tag], declared)
+            if any(target.name == name for one in equations for target in one.targets):
+                found.append(tag)
+    return found
 
 
 def _read(manuscript: Manuscript, declared: Declared) -> list[SourceEquation]:

@@ -219,7 +219,8 @@ def test_of_several_rules_one_is_chosen(optdsl, tmp_path):
         (r"\theta_{t+1} = \theta_t - \eta \hat{m}_t g_t", "undefined-symbol", "no equation sets"),
         (r"\theta_{t+1} = \theta_t - \eta \foo{g_t}", "latex-command", r"`\foo` is not understood"),
         (r"\begin{align} \theta_{t+1} = \theta_t", "latex-unbalanced", "is missing"),
-        ("% nothing", "latex-no-equation", "no equation"),
+        ("% nothing", "latex-no-equation", "no displayed equation"),
+        (r"We take $m_t = g_t$ here.", "latex-no-equation", "no displayed equation"),
         (r"\theta_{t+1} = \theta_t - f(g_t)", "latex-", "f"),
     ],
 )
@@ -231,6 +232,21 @@ def test_what_cannot_be_read_writes_nothing(optdsl, tmp_path, latex, code, said)
     assert "^" in refused.err
     assert draft is None
     assert [path.name for path in tmp_path.iterdir() if path.suffix] == ["paper.tex"]
+
+
+def test_all_that_is_missing_is_told_and_who_has_it(optdsl, tmp_path):
+    step = r"\[ \theta_{t+1} = \theta_t - \eta \hat{m}_t \bar{v}_t g_t \]"
+    refused, _ = imported(optdsl, tmp_path, step + r"\[ \hat{m}_t = 2 g_t \]", "--eq", "display-1")
+    assert refused.err.count("error[undefined-symbol]") == 2
+    assert "display-2 sets it: name it with --eq, too" in refused.err
+
+
+def test_force_leaves_files_alone_that_are_someones_own(optdsl, tmp_path):
+    (tmp_path / "mine.tex").write_text("my thesis")
+    done, draft = imported(optdsl, tmp_path, ADAM, "--force")
+    assert done.status == 0, done.text
+    assert (tmp_path / "mine.tex").read_text() == "my thesis"
+    assert "source mine-source eq" in draft
 
 
 def test_nothing_is_overwritten_without_force(optdsl, tmp_path):
