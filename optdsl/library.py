@@ -12,6 +12,7 @@ from pathlib import Path
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
 from optdsl.language import parse, parse_expression, syntax
+from optdsl.language.trees import walk
 from optdsl.model import Rule, System, build, build_rule
 from optdsl.model.inheritance import Lookup
 
@@ -43,6 +44,26 @@ def shipped() -> dict[str, Shipped]:
 
 def _shipped_file(name: str) -> syntax.File:
     return _parsed(shipped()[name].family, shipped()[name].file.name)
+
+
+def single_rules() -> tuple[str, ...]:
+    """Return the names of the shipped rules that do not choose between others.
+
+    >>> "Adam" in single_rules(), "MuonWithAdamW" in single_rules()
+    (True, False)
+    """
+    return tuple(name for name in shipped() if not _chooses(name))
+
+
+def _chooses(name: str) -> bool:
+    definition = next(each for each in _shipped_file(name).definitions if each.name == name)
+    if definition.value is None or definition.family == "schedule":
+        return False
+    nodes = list(walk(definition.value))
+    if any(isinstance(node, syntax.Conditional | syntax.Sequence) for node in nodes):
+        return True
+    parts = {node.name for node in nodes if isinstance(node, syntax.Name)} & set(shipped())
+    return any(_chooses(part) for part in parts)
 
 
 @cache

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from optdsl.checks.claims import claim_text, question_of
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Race
+from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.kernel_inputs import Run, Unfit, random_runs
 from optdsl.checks.others import NotUnderstood
 from optdsl.diagnostics import DiagnosticError
@@ -201,19 +202,28 @@ def _kernel(ours: System) -> Any:
     return from_layout(compile_system(ours, "numba-cpu"))
 
 
-def _arrays(entries: Iterable[Any], format_: str) -> list[Any]:
-    """Return entries as tensors: the last one alone, so that there are two."""
+def _arrays(entries: Iterable[Any], trial: Trial, format_: str) -> list[Any]:
+    """Return entries as the tensors of a trial."""
     import numpy as np
 
-    array = np.array([float(x) for x in entries], format_)
-    return [array[:-1].copy(), array[-1:].copy()]
+    values = np.array([float(x) for x in entries], format_)
+    arrays, begin = [], 0
+    for shape in trial.shapes:
+        end = begin + (shape if isinstance(shape, int) else shape[0] * shape[1])
+        arrays.append(values[begin:end].copy().reshape(shape))
+        begin = end
+    return arrays
+
+
+def _flat(arrays: Iterable[Any]) -> Any:
+    import numpy as np
+
+    return np.concatenate([array.reshape(-1) for array in arrays])
 
 
 def _optimizer(ours: System, run: Run, format_: str) -> Iterator[dict[str, Any]]:
-    import numpy as np
-
     trial = run.trial
-    arrays = _arrays(trial.theta, format_)
+    arrays = _arrays(trial.theta, trial, format_)
     optimizer = _kernel(ours)(arrays, **run.hypers)
     series = dict(trial.hypers)
     for t, (answers, losses) in enumerate(zip(trial.gradients, trial.losses, strict=True)):
@@ -221,7 +231,7 @@ def _optimizer(ours: System, run: Run, format_: str) -> Iterator[dict[str, Any]]
 
         def answer(points: Any, turn: Iterator[Any] = turn) -> tuple[float, list[Any]]:
             gradient, loss = next(turn)
-            return float(loss), _arrays(gradient, format_)
+            return float(loss), _arrays(gradient, trial, format_)
 
         inputs = {
             given.known_as: float(series[given.name][t + 1])
@@ -229,18 +239,16 @@ def _optimizer(ours: System, run: Run, format_: str) -> Iterator[dict[str, Any]]
             if series[given.flag][t + 1]
         }
         optimizer.step(answer, **inputs)
-        yield {"theta": np.concatenate(optimizer.theta())}
+        yield {"theta": _flat(optimizer.theta())}
 
 
 def _transform(ours: System, run: Run, format_: str) -> Iterator[dict[str, Any]]:
-    import numpy as np
-
     transform = _kernel(ours)(**run.hypers)
-    theta = _arrays(run.trial.theta, format_)
+    theta = _arrays(run.trial.theta, run.trial, format_)
     for answers, losses in zip(run.trial.gradients, run.trial.losses, strict=True):
         loss = {"loss": float(losses[0])} if ours.losses else {}
-        given = transform.update(_arrays(answers[0], format_), theta, **loss)
-        whole = None if given[0] is None else np.concatenate(given)
+        given = transform.update(_arrays(answers[0], run.trial, format_), theta, **loss)
+        whole = None if given[0] is None else _flat(given)
         yield {ours.outputs[0]: whole}
 
 

@@ -8,8 +8,14 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from optdsl.checks.equivalence.question import Question
-from optdsl.checks.equivalence.trials import Trial, choices_for, entries_needed, facts_read
+from optdsl.checks.equivalence.question import Question, speaks_of_rows
+from optdsl.checks.equivalence.trials import (
+    Trial,
+    choices_for,
+    entries_in,
+    facts_read,
+    tensors_needed,
+)
 from optdsl.model.expressions import Apply, Expression, Number, Value, values
 from optdsl.model.system import Domain, Hyperparameter, System
 
@@ -54,9 +60,11 @@ def _run(question: Question, steps: int, random: Random, number: int) -> Run:
         came = (True, *(random.random() < 0.7 for _ in range(steps + 1)))
         series[given.flag] = (False, *came[: steps + 1])
         series[given.name] = tuple(_float(random.uniform(0, 2)) for _ in range(steps + 2))
-    several = entries_needed(question.ours, question.theirs) > 1
+    tensors = tensors_needed(number, question.ours, question.theirs)
     asks = max(1, len(question.ours.gradients))
-    width = _WIDTH if several else _WIDTH - 1
+    width = _WIDTH if entries_in(tensors) > 1 else _WIDTH - 1
+    shaped = speaks_of_rows(question.ours) or speaks_of_rows(question.theirs)
+    width = entries_in(tensors) if shaped else width
     trial = Trial(
         tuple(series.items()),
         tuple(_single(random, 0) for _ in range(width)),
@@ -65,6 +73,7 @@ def _run(question: Question, steps: int, random: Random, number: int) -> Run:
             for _ in range(steps)
         ),
         tuple(tuple(abs(_single(random, 0)) for _ in range(asks)) for _ in range(steps)),
+        tensors if shaped else (),
     )
     return Run(trial, hypers)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from optdsl.checks.evaluation_points import with_evaluation
 from optdsl.checks.member_symbols import of_members, whole_numbers
+from optdsl.checks.shapes import with_shapes
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import format_expression, syntax
 from optdsl.latex import Reading, read_symbol, to_definition
@@ -122,7 +123,8 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
         for name, where in of_members(symbols, reading.members).items()
         if name not in reading.bounds
     }
-    definition = with_evaluation(reading.definition, ours, symbols)
+    definition, symbols = with_shapes(reading.definition, symbols)
+    definition = with_evaluation(definition, ours, symbols)
     try:
         system = build(definition, lookup, allow_unused=True)
     except DiagnosticError as error:

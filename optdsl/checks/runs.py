@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import cycle, islice
 
-from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.question import Question, speaks_of_rows
 from optdsl.checks.equivalence.trials import (
     Trial,
     choices_for,
-    entries_needed,
+    entries_in,
     facts_read,
-    tensors_of,
+    tensors_needed,
     trials,
 )
 from optdsl.checks.equivalence.words import number_text
@@ -50,7 +51,8 @@ _OTHERS = (_F(2), _F(-1))
 def plain_trials(system: System, patterns: Sequence[Pattern] = _PATTERNS) -> Iterator[Trial]:
     """Yield inputs of simple numbers: hyperparameters that keep their value, few gradients."""
     question = Question(system, system)
-    width = entries_needed(system)
+    tensors = tensors_needed(0, system)
+    width = entries_in(tensors) if speaks_of_rows(system) else min(3, entries_in(tensors))
     asks = max(1, len(system.gradients))
     names = [*question.our_hypers, *system.inputs, *system.flags, *sorted(facts_read(system))]
     for pattern in patterns:
@@ -58,13 +60,13 @@ def plain_trials(system: System, patterns: Sequence[Pattern] = _PATTERNS) -> Ite
             chosen = {name: _simple_value(question, name, pool) for name in names}
             yield Trial(
                 tuple((name, (value,) * (len(pattern) + 2)) for name, value in chosen.items()),
-                (_F(1), _F(2), _F(-1))[:width],
+                tuple(islice(cycle((_F(1), _F(2), _F(-1))), width)),
                 tuple(
-                    tuple((g, *_OTHERS)[:width] if k == 0 else (g / (k + 1), *_OTHERS)[:width]
-                          for k in range(asks))
+                    tuple(tuple(islice(cycle((g / (k + 1), *_OTHERS)), width)) for k in range(asks))
                     for g in pattern
                 ),
                 ((_F(1),) * asks,) * len(pattern) if system.losses else (),
+                tensors if speaks_of_rows(system) else (),
             )  # fmt: skip
 
 
@@ -101,8 +103,7 @@ def run(system: System, trial: Trial, hook: Hook | None = None) -> list[Step] | 
     def hyper(name: str, t: int) -> Scalar:
         return given[name][min(max(t, 0), len(given[name]) - 1)]
 
-    width = len(trial.theta)
-    machine = Machine(system, hyper, ARITHMETIC, tensors_of(width, system))
+    machine = Machine(system, hyper, ARITHMETIC, trial.shapes)
     steps = []
     try:
         machine.start(tuple(real(x) for x in trial.theta))

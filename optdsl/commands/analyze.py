@@ -32,9 +32,9 @@ def analyze(
     json: Annotated[bool, typer.Option("--json", help="Print JSON; see docs/json.md.")] = False,
 ) -> None:
     """Tell units, what may go wrong in arithmetic, and whether zeros and scale matter."""
-    from optdsl.library import shipped
+    from optdsl.library import single_rules
 
-    names = rules or list(shipped())
+    names = rules or list(single_rules())
     found = (_analysis(name) for name in names)
     if json:
         print_json(as_json(found))

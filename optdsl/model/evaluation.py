@@ -185,7 +185,9 @@ class Machine:
         if fact.name == "named" or not any(isinstance(each, tuple) for each in self.tensors):
             return self.hyper(str(fact), 0)
         known = [
-            {"rows": rows, "columns": columns, "size": rows * columns, "ndim": 2}[fact.name]
+            {"rows": rows, "columns": columns, "size": rows * columns, "ndim": 1 + (rows > 1)}[
+                fact.name
+            ]
             for rows, columns in self.shapes
         ]
         entries = zip(known, self.shapes, strict=True)

@@ -14,7 +14,7 @@ from optdsl.checks.equivalence.induction import Proof
 from optdsl.checks.equivalence.maps import find_maps, observed_ranges
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.refute import first_look, refute
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, single_rules
 from optdsl.model.expressions import Value
 from optdsl.model.system import System
 from tests.checks.long_runs import STEPS, Outcome, long_runs
@@ -57,7 +57,7 @@ class Counts:
 
 def group(number: int) -> list[str]:
     """Return the names of one group of shipped rules."""
-    return list(shipped())[number::GROUPS]
+    return list(single_rules())[number::GROUPS]
 
 
 def sampled_mutants(name: str, system: System, count: int) -> list[tuple[str, System]]:
@@ -131,7 +131,7 @@ if __name__ == "__main__":
     from time import process_time
 
     total = Counts()
-    names = sys.argv[1:] or list(shipped())
+    names = sys.argv[1:] or list(single_rules())
     for name in names:
         started = process_time()
         counts = judge_mutants(name)

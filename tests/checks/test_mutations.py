@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from optdsl.checks.equivalence import compare
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, single_rules
 from tests.checks.long_runs import long_runs
 from tests.checks.mutants import mutants
 from tests.checks.rewrites import renamed
@@ -65,7 +65,7 @@ def test_rewrites(name):
 @pytest.mark.slow
 def test_rewrites_of_all_that_is_shipped(record_property):
     """No rewriting is refuted, and at least nine of ten are proved."""
-    counts = counts_of(judge_rewrites, shipped())
+    counts = counts_of(judge_rewrites, single_rules())
     record_property("counts", str(counts))
     assert not counts.wrongly_refuted, counts.wrongly_refuted
     assert counts.proved >= 0.9 * counts.rewrites, counts.unproved
@@ -73,7 +73,7 @@ def test_rewrites_of_all_that_is_shipped(record_property):
 
 @pytest.mark.slow
 def test_there_are_enough_of_both():
-    systems = {name: load_system(name) for name in shipped()}
+    systems = {name: load_system(name) for name in single_rules()}
     changed = sum(len(sampled_mutants(n, s, MUTANTS_A_RULE)) for n, s in systems.items())
     same = sum(len(sampled_rewrites(n, s, REWRITES_A_RULE)) for n, s in systems.items())
     assert changed >= 1000

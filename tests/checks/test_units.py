@@ -3,7 +3,7 @@
 import pytest
 
 from optdsl.checks.units import infer_units, unit_text
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, single_rules
 from tests.checks.systems import system
 
 THETA2_PER_LOSS = "[theta]^2/[loss]"
@@ -91,7 +91,7 @@ def test_what_is_given_to_exp_has_no_unit():
     assert misfit.message == "g[t] has [loss]/[theta], and may have no unit"
 
 
-@pytest.mark.parametrize("rule", shipped())
+@pytest.mark.parametrize("rule", single_rules())
 def test_units_of_all_that_is_shipped_follow_from_its_equations(rule):
     found = infer_units(load_system(rule))
     assert found.reason is None

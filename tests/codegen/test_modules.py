@@ -10,7 +10,7 @@ import pytest
 
 from optdsl.codegen import TARGETS, emit
 from optdsl.diagnostics import DiagnosticError
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, single_rules
 from optdsl.model.expressions import Kind, Value, apply, number
 from optdsl.model.system import Equation, Hyperparameter, State
 from tests.codegen.driving import Driver
@@ -29,7 +29,7 @@ def test_modules_read_well(name, target, golden, golden_folder, monkeypatch):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", [*NAMES, *shipped()])
+@pytest.mark.parametrize("name", [*NAMES, *single_rules()])
 def test_modules_parse_and_define_what_they_use(name, target):
     text = emit(system(name) if name in NAMES else load_system(name), target)
     tree = ast.parse(text)

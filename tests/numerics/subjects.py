@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import optdsl
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, shipped, single_rules
 from optdsl.model.expressions import Apply, Kind, Number, Value, walk
 from optdsl.model.system import Hyperparameter, System
 
@@ -38,7 +38,7 @@ QUICK = (
 
 def rules() -> tuple[str, ...]:
     """Return the rules that are measured; one that is newly shipped is among them."""
-    families = {name: item.family for name, item in shipped().items()}
+    families = {name: shipped()[name].family for name in single_rules()}
     optimizers = [name for name, family in families.items() if family == "optimizer"]
     transforms = [name for name, family in families.items() if family == "transform"]
     return (*optimizers, *(f"{name} | Adam" for name in transforms), "WeightDecay | Momentum")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, single_rules
 from optdsl.model.expressions import Kind, Reduce, Value, apply, number, transform
 from optdsl.model.system import Equation, Hyperparameter
 from optdsl.program.hoisting import name_numbers
@@ -33,7 +33,7 @@ def same_meaning(named, of):
     return all(found[name] == value for name, value in written_out(of).items())
 
 
-@pytest.mark.parametrize("name", [*NAMES, *shipped()])
+@pytest.mark.parametrize("name", [*NAMES, *single_rules()])
 def test_the_authors_order_of_operations_is_kept(name):
     of = name_output(name_points(system(name) if name in NAMES else load_system(name)))
     assert same_meaning(name_numbers(of).system, of)

@@ -3,7 +3,7 @@
 import pytest
 
 from optdsl.diagnostics import DiagnosticError
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, single_rules
 from optdsl.model.expressions import Kind, Value, number
 from optdsl.model.system import Equation, State
 from optdsl.program import (
@@ -30,7 +30,7 @@ def streams(stage):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", [*NAMES, *shipped()])
+@pytest.mark.parametrize("name", [*NAMES, *single_rules()])
 def test_every_program_is_sound_and_can_be_shown(name, mode):
     of = system(name) if name in NAMES else load_system(name)
     program = lower(of, mode)

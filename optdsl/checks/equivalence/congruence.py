@@ -2,7 +2,7 @@
 
 Every value is given a number; values that are made in the same way of the same
 values have the same number, whichever side they are on. This decides nothing
-about arithmetic but that sums and products commute, so it needs no domains, and
+about arithmetic but what grouping and order do to sums and products, so it needs no domains, and
 it holds for whatever operators a rule uses.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from optdsl.checks.equivalence.question import Question, shifted
+from optdsl.checks.equivalence.terms import Terms
 from optdsl.model.expressions import (
     Apply,
     Clock,
@@ -27,17 +28,7 @@ from optdsl.model.expressions import (
 )
 from optdsl.model.system import System
 
-_COMMUTE = frozenset({"add", "mul", "max", "min", "eq", "ne"})
-
-
-@dataclass
-class _Terms:
-    """The numbers of all terms that were met."""
-
-    known: dict[tuple[object, ...], int] = field(default_factory=dict)
-
-    def of(self, *parts: object) -> int:
-        return self.known.setdefault(parts, len(self.known))
+_COMMUTE = frozenset({"max", "min", "eq", "ne"})
 
 
 @dataclass
@@ -45,7 +36,7 @@ class _Side:
     """One system's values as terms; `before` are its states before the step."""
 
     system: System
-    terms: _Terms
+    terms: Terms
     before: Mapping[str, int]
     fixed: Mapping[str, Expression]
     constant: frozenset[str]
@@ -81,17 +72,17 @@ class _Side:
             return self.other._hyper(name, offset)
         if name in self.fixed:
             return self.term(shifted(self.fixed[name], offset))
-        return self.terms.of("hyper", name, 0 if name in self.constant else offset)
+        return self.terms.as_number("hyper", name, 0 if name in self.constant else offset)
 
     def term(self, expression: Expression) -> int:
         terms = self.terms
         match expression:
             case Number(value):
-                return terms.of("number", value)
+                return terms.number(value)
             case Constant(name):
-                return terms.of("constant", name)
+                return terms.as_number("constant", name)
             case Clock(part, offset):
-                return terms.of("clock", part, offset)
+                return terms.as_number("clock", part, offset)
             case Value(name, _, 0):
                 return self.named(name)
             case Value(name, _, -1) if name in self.before:
@@ -100,19 +91,43 @@ class _Side:
                 return self._hyper(name, offset)
             case Value(name, _, offset):
                 return terms.of("elsewhere", self.system.name, id(self), name, offset)
-            case Reduce(operator, argument, kind, other):
-                second = None if other is None else self.term(other)
-                return terms.of(operator, kind, self.term(argument), second)
+            case Reduce():
+                return self._reduced(expression)
             case Fact(name, pattern):
-                return terms.of("fact", name, pattern)
+                return terms.as_number("fact", name, pattern)
             case Draw(distribution, number, step):
                 return terms.of("draw", distribution, number, self.term(step))
+            case Apply("mul" | "div" as operator, (left, right)):
+                return terms.times(self.term(left), self.term(right), operator == "div")
+            case Apply("pow", (base, Number(exponent))) if exponent == 2:
+                return terms.times(self.term(base), self.term(base))
+            case Apply("neg", (inner,)):
+                return terms.negated(self.term(inner))
+            case Apply("add", (left, right)):
+                return terms.plus(self.term(left), self.term(right))
+            case Apply("sub", (left, right)):
+                return terms.plus(self.term(left), terms.negated(self.term(right)))
+            case Matrix("product", (left, right), kind):
+                return terms.chained(self.term(left), self.term(right), kind)
             case Matrix(operator, arguments, kind):
                 return terms.of(operator, kind, *(self.term(argument) for argument in arguments))
             case Apply(operator, arguments):
-                inner = [self.term(argument) for argument in arguments]
-                return terms.of(operator, *(sorted(inner) if operator in _COMMUTE else inner))
+                numbers = [self.term(argument) for argument in arguments]
+                of_terms = terms.as_number if terms.numbers.issuperset(numbers) else terms.of
+                return of_terms(operator, *(sorted(numbers) if operator in _COMMUTE else numbers))
         raise TypeError(expression)
+
+    def _reduced(self, reduce: Reduce) -> int:
+        """Return a reduction; norms and products are told by sums."""
+        kind, argument = reduce.kind, self.term(reduce.argument)
+        made = self.terms.as_number if kind.is_number else self.terms.of
+        if reduce.operator == "dot":
+            assert reduce.other is not None
+            return made("sum", kind, self.terms.times(argument, self.term(reduce.other)))
+        if reduce.operator in ("norm", "rms"):
+            total = "sum" if reduce.operator == "norm" else "mean"
+            return made("sqrt", made(total, kind, self.terms.times(argument, argument)))
+        return made(reduce.operator, kind, argument)
 
 
 def congruent(question: Question, maps: Mapping[str, Expression]) -> bool:
@@ -123,7 +138,7 @@ def congruent(question: Question, maps: Mapping[str, Expression]) -> bool:
     pairs = _pairs(question, maps)
     if pairs is None:
         return False
-    terms = _Terms()
+    terms = Terms()
     ours = _side(question, terms)
     before = {theirs: ours.before[mine] for theirs, mine in pairs.items()}
     theirs = _Side(
@@ -133,13 +148,18 @@ def congruent(question: Question, maps: Mapping[str, Expression]) -> bool:
         _same_gradients(ours, theirs)
         and _same_outputs(question, ours, theirs)
         and all(_same_state(ours, theirs, mine, name) for name, mine in pairs.items())
+        and all(
+            name in pairs or ours.term(value) == theirs.named(name)
+            for name, value in question.hints().items()
+        )
         and _same_skips(ours, theirs)
     )
 
 
-def _side(question: Question, terms: _Terms) -> _Side:
+def _side(question: Question, terms: Terms) -> _Side:
     names = [state.name for state in question.ours.states]
     before = {name: terms.of("before", name) for name in (*names, "theta")}
+    terms.numbers |= {before[each.name] for each in question.ours.states if each.kind.is_number}
     return _Side(question.ours, terms, before, question.fixed, question.constant)
 
 
@@ -147,7 +167,7 @@ def _pairs(question: Question, maps: Mapping[str, Expression]) -> dict[str, str]
     """Return which state of ours each state of theirs is; None where one is anything else."""
     ours = {state.name for state in question.ours.states} | {"theta"}
     pairs = {"theta": "theta"}
-    for name in (*(state.name for state in question.theirs.states), *question.hints()):
+    for name in ("theta", *(state.name for state in question.theirs.states)):
         match maps.get(name, Value(name, Kind.ENTRY)):
             case Value(mine, _, 0) if mine in ours:
                 pairs[name] = mine

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from optdsl.checks.equivalence.question import Question
-from optdsl.checks.equivalence.trials import Trial, tensors_of
+from optdsl.checks.equivalence.trials import Trial
 from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Scalar, Undecided, real
 from optdsl.model.evaluation import LOSS, Entries, Machine, Step
 from optdsl.model.system import System
@@ -62,9 +62,8 @@ class Race:
             for name, series in self.trial.hypers
         }
         self._series = {**self._series, **_kept(self.question.ours, self._series)}
-        entries = len(self.trial.theta)
         ours, theirs = self.question.ours, self.question.theirs
-        tensors = tensors_of(entries, ours, theirs)
+        tensors = self.trial.shapes
         self._left = Machine(ours, self._our_hyper, self.arithmetic, tensors)
         self._right = Machine(theirs, self._their_hyper, self.arithmetic, tensors)
 

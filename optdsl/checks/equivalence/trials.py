@@ -18,8 +18,8 @@ from optdsl.model.system import Domain, System
 
 F = Fraction
 
-#: The rows and columns of the tensors that stand for all, where rules speak of them.
-SHAPES = ((2, 3), (1, 1))
+#: Tensors that stand for all, where rules speak of their shapes: rows and columns of each.
+_MATRICES = (((2, 3), (1, 1)), ((3, 2), (1, 1)), ((1, 5), (2, 1)))
 
 _SHARES = [F(1, 2), F(9, 10), F(0), F(1, 3), F(1, 10), F(3, 4), F(999, 1000)]
 _SIZES = [F(1), F(1, 2), F(0), F(1, 10), F(3), F(1, 1000), F(1, 10**8), F(7, 3)]
@@ -37,13 +37,21 @@ class Trial:
     `hypers` gives each hyperparameter a value for every step, the first of them
     at step 0; so it does for inputs, and for the conditions that tell when these
     come. `gradients` has one for every step, request and entry, `losses` one for every
-    step and request, if a side reads any; `theta` is the start.
+    step and request, if a side reads any; `theta` is the start. `tensors` are what the
+    entries are cut into, by length or by rows and columns.
     """
 
     hypers: tuple[tuple[str, tuple[Fraction | bool, ...]], ...]
     theta: tuple[Fraction, ...]
     gradients: tuple[tuple[tuple[Fraction, ...], ...], ...]
     losses: tuple[tuple[Fraction, ...], ...] = ()
+    tensors: tuple[int | tuple[int, int], ...] = ()
+
+    @property
+    def shapes(self) -> tuple[int | tuple[int, int], ...]:
+        """The tensors, where nothing says what they are: the last entry is one of its own."""
+        entries = len(self.theta)
+        return self.tensors or ((entries - 1, 1) if entries > 1 else (1,))
 
     @property
     def steps(self) -> int:
@@ -57,29 +65,39 @@ class Trial:
         return replace(self, hypers=hypers, gradients=gradients, losses=losses)
 
 
-def entries_needed(*systems: System) -> int:
-    """Return how many entries show what reductions do, and that one entry moves others' gradients.
+def tensors_needed(number: int, *systems: System) -> tuple[int | tuple[int, int], ...]:
+    """Return the tensors of trial `number`.
 
-    With reductions the last is a tensor of its own.
+    They show what reductions do, where the last is a tensor of its own, that one entry moves
+    the gradients of others, and what shapes do.
     """
-    if any(speaks_of_rows(system) for system in systems):
-        return sum(rows * columns for rows, columns in SHAPES)
-    if any(reductions(system) for system in systems):
-        return 4
-    return 2 if any(len(system.gradients) > 1 for system in systems) else 1
+    reduces = any(reductions(system) for system in systems)
+    shaped = any(speaks_of_rows(system) or reads_shape(system) for system in systems)
+    if (shaped and reduces) or any(speaks_of_rows(system) for system in systems):
+        return _MATRICES[number % len(_MATRICES)]
+    if reduces:
+        return (3, 1)
+    return (1, 1) if any(len(system.gradients) > 1 for system in systems) else (1,)
 
 
-def tensors_of(entries: int, *systems: System) -> tuple[int | tuple[int, int], ...]:
-    """Return the tensors that so many entries are, for a machine that runs one of `systems`."""
-    if any(speaks_of_rows(system) for system in systems):
-        return SHAPES
-    return (entries - 1, 1) if entries > 1 else (1,)
+def entries_needed(*systems: System) -> int:
+    """Return how many entries the first trial has."""
+    return entries_in(tensors_needed(0, *systems))
+
+
+def entries_in(tensors: tuple[int | tuple[int, int], ...]) -> int:
+    """Return how many entries some tensors have together."""
+    return sum(each if isinstance(each, int) else each[0] * each[1] for each in tensors)
+
+
+def reads_shape(system: System) -> bool:
+    """Does a system read the rows, the columns or the size of a tensor?"""
+    return any(name in ("rows", "columns", "size") for name in facts_read(system))
 
 
 def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterator[Trial]:
     """Yield trials; simple ones first."""
     random = Random(seed)
-    entries = entries_needed(question.ours, question.theirs)
     asks = max(1, len(question.ours.gradients), len(question.theirs.gradients))
     facts = facts_read(question.ours) | facts_read(question.theirs)
     shapes = list(_SHAPES)
@@ -88,6 +106,8 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
     still = {name for name in names if name in facts or question.is_constant(name)}
     for number in range(count):
         shape = shapes[number % len(shapes)]
+        tensors = tensors_needed(number, question.ours, question.theirs)
+        entries = entries_in(tensors)
         yield Trial(
             hypers=tuple(
                 (name, _series(choices[name], name in still, steps, random, number))
@@ -99,6 +119,7 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
                 for t in range(1, steps + 1)
             ),
             losses=_losses(question, steps, asks, random),
+            tensors=tensors,
         )
 
 
