@@ -42,9 +42,9 @@ def info(
 
 
 def _all_costs(json: bool) -> None:
-    from optdsl.library import shipped
+    from optdsl.library import shipped, single_rules
 
-    names = [name for name, found in shipped().items() if found.family == "optimizer"]
+    names = [name for name in single_rules() if shipped()[name].family == "optimizer"]
     rules = [_cost(find_system(name)) for name in names]
     if json:
         print_json({"optimizers": rules})

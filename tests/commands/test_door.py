@@ -69,7 +69,6 @@ def test_markup_in_messages_is_text(capsys):
 def test_misuse_of_the_command_line(optdsl):
     assert optdsl("nonsense").status == 2
     assert optdsl("list", "--nonsense").status == 2
-    assert optdsl("info").status == 2
     assert optdsl("compile", "Adam").status == 2
 
 
