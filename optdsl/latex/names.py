@@ -89,6 +89,7 @@ class Evidence:
     targets: set[str] = field(default_factory=set)
     raised: set[str] = field(default_factory=set)  # names with a time above the line
     layers: set[str] = field(default_factory=set)  # letters that number layers
+    blocks: set[str] = field(default_factory=set)  # others that number layers: `\\|x^{(i)}\\|`
     members: set[str] = field(default_factory=set)  # letters that run over a range
     families: set[str] = field(default_factory=set)  # names that have such a letter
     summed: set[str] = field(default_factory=set)  # letters that run over entries

@@ -152,8 +152,8 @@ class Reader:
             self.letters[entries] = named.span
 
     def _entries_of(self, named: Named) -> set[str]:
-        """The components that no sum runs over."""
-        return set(named.components) - self.evidence.summed
+        """The components that no sum runs over; a layer's part of a vector is none."""
+        return set(named.components) - self.evidence.summed - self.evidence.blocks
 
     def _symbol(self, raw: Raw) -> syntax.Expression:
         if shapes.is_euler(raw) and "e" not in self.evidence.declared:

@@ -69,6 +69,7 @@ def survey(
             _note_transposed(node, evidence)
         elif isinstance(node, Operator) and node.name in ("matpow", "eye", "transpose"):
             evidence.linear = True
+    evidence.blocks -= evidence.indices | evidence.members
     evidence.lone_symbol = False
     return evidence
 
@@ -78,6 +79,7 @@ def _note_letters(node: object, evidence: Evidence) -> None:
     match node:
         case Bars(True, value):
             evidence.layers.update(shapes.letters_on(value) & _LAYERS)
+            evidence.blocks.update(shapes.layer_letters(value)[0] & shapes.COMPONENTS)
         case Big():
             try:
                 found = sums.bounds(node)

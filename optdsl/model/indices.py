@@ -91,7 +91,8 @@ def _place_of_tuple(
 
 
 def _taken(definition: syntax.Definition) -> frozenset[str]:
-    return frozenset(n.name for n in nodes(definition.statements) if isinstance(n, syntax.Name))
+    said = tuple(s for s in definition.statements if not isinstance(s, syntax.Claim))
+    return frozenset(n.name for n in nodes(said) if isinstance(n, syntax.Name))
 
 
 def _ranges(definition: syntax.Definition, problems: Problems) -> dict[str, range]:
@@ -171,6 +172,8 @@ class _Writer:
             case syntax.Draw(target=target):
                 for values in self._bindings((target,)):
                     yield self._bound(statement, values)
+            case syntax.Claim():  # it names members, or leaves them to the document it speaks of
+                yield statement
             case _:
                 yield self._bound(statement, {})
 

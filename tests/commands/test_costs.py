@@ -33,6 +33,7 @@ KNOWN = {
     "PowerSign": (1, 4),  # step size, base, decay of the average, f(t)
     "AddSign": (1, 4),
     "LARS": (1, 4),  # step size, trust, weight decay, momentum
+    "LARSGuarded": (1, 4),
     "NovoGrad": (1, 5),  # its second moment is one number a tensor
     "AggMo": (3, 4),  # three velocities, three decays
     "Adagrad": (1, 2),
@@ -71,6 +72,7 @@ KNOWN = {
     "YogiCorrected": (2, 5),  # a first value of v
     "QHAdam": (2, 6),
     "LAMB": (2, 5),
+    "LAMBUnguarded": (2, 5),
     "Adan": (4, 6),  # three averages, the last gradient
     "AdanCorrected": (4, 6),
     "AdEMAMix": (3, 7),
@@ -83,7 +85,7 @@ KNOWN = {
     "Prodigy": (4, 5),  # two moments, a sum, the start
     "DAdaptAdam": (3, 5),  # two moments, a sum
     "DAdaptAdamLagged": (3, 5),
-    "DAdaptSGD": (2, 3),  # a sum, the start
+    "DAdaptSGD": (2, 3),  # a sum, the start less that sum
     "ScheduleFreeSGD": (1, 2),
     "ScheduleFreeAdamW": (2, 5),  # as AdamW
     "ScheduleFreeAdamWCorrected": (2, 5),
@@ -93,6 +95,7 @@ KNOWN = {
     "Lookahead": (1, 3),
     "SAM": (0, 2),
     "SharpnessAwareSGD": (0, 2),
+    "SharpnessAwareSGDUnguarded": (0, 2),
     "DecoupledWeightDecay": (0, 2),
     "MaskedDecoupledWeightDecay": (0, 3),
 }

@@ -12,6 +12,7 @@ UNREADABLE = {
     ("ruder2017-highlights", "adam-restarts"): (")", "closes nothing"),
     ("ruder2017-highlights", "addsign"): (")", "closes nothing"),
     ("welling2011", "4"): ("|", "is never closed"),
+    ("you2020", "update"): (r"\phi(\|x_t^{(i)}\|)", "or a product"),
     ("raschka2021-l12", "gain"): (r"\text{If gradient is consistent}", "words"),
     ("raschka2021-l12", "adabelief-adam"): (r"\Pi", "nothing says what the function"),
     ("raschka2021-l12", "adabelief"): (r"\Pi", "nothing says what the function"),

@@ -50,7 +50,7 @@ class Proof:
 
     def holds(self) -> bool:
         """Is it proved? If not, `reason` says what was in the way."""
-        if not self.goals and congruent(self.question, self.maps):
+        if self._maps_reach_goals() and congruent(self.question, self.maps):
             return True
         obstacle = _obstacle(self.question)
         if obstacle is not None:
@@ -66,6 +66,11 @@ class Proof:
             return False
         find_invariants(self._frames, deadline, self.observed)
         return any(self._later(splits, account, deadline) for splits, account in begun.items())
+
+    def _maps_reach_goals(self) -> bool:
+        """Is all that is claimed of theirs what the map says of their states anyway?"""
+        states = {state.name for state in self.question.theirs.states} | {"theta"}
+        return all(n in states and self.maps.get(n) == value for n, value in self.goals.items())
 
     def _later(self, splits: bool, account: Account, deadline: float) -> bool:
         if not self._step(False, splits, account, deadline):
