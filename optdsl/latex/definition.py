@@ -161,7 +161,8 @@ def _is_clock(equation: SourceEquation) -> bool:
 def parameter_of(equations: Sequence[SourceEquation]) -> str:
     """What the document calls the parameter: theta, or what its gradients are taken at.
 
-    That is a name which the equations set, or one which they read nowhere else.
+    That is a name which the equations set, or one which they read nowhere else. Of several, as in
+    `grad(x[k] + mu*v[k])`, it is the one to which its equation adds.
     """
     names = [pair for equation in equations for pair in trees.names_in(equation.value)]
     targets = {target.name for equation in equations for target in equation.targets}
@@ -169,7 +170,24 @@ def parameter_of(equations: Sequence[SourceEquation]) -> str:
         return "theta"
     inside = {name.name for name, in_gradient in names if in_gradient}
     points = inside & targets or inside - {name.name for name, within in names if not within}
+    if len(points) > 1:
+        points = {
+            target.name
+            for equation in equations
+            for target in equation.targets
+            if target.name in points and _adds_to(target.name, equation.value)
+        }
     return points.pop() if len(points) == 1 else "theta"
+
+
+def _adds_to(name: str, value: syntax.Expression) -> bool:
+    """Is the name by itself a term of the sum?"""
+    match value:
+        case syntax.Binary("+", left, right):
+            return _adds_to(name, left) or _adds_to(name, right)
+        case syntax.Binary("-", left, _):
+            return _adds_to(name, left)
+    return isinstance(value, syntax.Name) and value.name == name
 
 
 def _rename(

@@ -125,6 +125,11 @@ def test_roles_give_defaults_domains_and_aliases(optdsl, tmp_path):
     ("latex", "hyper"),
     [
         (r"\theta_{t+1} = \theta_t - \gamma g_t", "gamma as lr = 0.01"),
+        (
+            r"\begin{eqnarray} v_{k+1} &=& \mu v_k - \varepsilon \nabla f(x_k + \mu v_k) \\"
+            r"x_{k+1} &=& x_k + v_{k+1} \end{eqnarray}",
+            "mu as momentum = 0.9",
+        ),
         (r"\theta_{t+1} = \theta_t - a g_t", "a as lr = 0.01"),
         (r"v_t = \gamma v_{t-1} + g_t \\ \theta_{t+1} = \theta_t - v_t", "gamma as momentum = 0.9"),
         (
