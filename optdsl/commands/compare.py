@@ -88,8 +88,7 @@ def _walks(first: str, second: str, terms: Terms, json: bool) -> int:
     from optdsl.checks.implementations.naming import names_implementation
     from optdsl.checks.implementations.nearest import find_nearest, fitted
     from optdsl.checks.implementations.subject import NotRun
-    from optdsl.checks.implementations.trajectories import compare as beside
-    from optdsl.checks.implementations.trajectories import simply
+    from optdsl.checks.implementations.trajectories import beside_each_other, simply
 
     turned = names_implementation(first) and not names_implementation(second)
     if turned:
@@ -97,7 +96,7 @@ def _walks(first: str, second: str, terms: Terms, json: bool) -> int:
     try:
         ours, theirs = _subject(first, terms), fitted(_subject(second, terms))
         matching = match(ours, theirs, _names(terms))
-        found = simply(beside(ours, theirs, matching))
+        found = simply(beside_each_other(ours, theirs, matching))
         nearest = find_nearest(theirs)
     except NotRun as error:
         return _not_run(first, second, str(error), json)

@@ -65,7 +65,9 @@ def about_walks(found: Compared, nearest: Nearest) -> list[Line]:
     if found.parting is not None:
         lines += _about_parting(found.parting, ours, theirs)
     else:
-        lines.append(Line(f"{found.steps} steps in float64, to 1e-9 of the way", "dim", 1))
+        lines.append(
+            Line(f"{found.steps} steps in float64, to {found.bound:g} of the way", "dim", 1)
+        )
     if found.displacement:
         share = percent(found.displacement)
         lines.append(Line(f"after ten usual steps at its defaults they are {share} apart", "", 1))
@@ -91,7 +93,7 @@ def about_nearest(theirs: Subject, nearest: Nearest) -> list[Line]:
         ]
     lines = [Line(f"{theirs.name} walks as {best.ours.name} does", "good")]
     lines += [Line(text, "", 1) for text in filter(None, [doc_of(best.ours.name)])]
-    lines.append(Line(f"{best.steps} steps in float64, to 1e-9 of the way", "dim", 1))
+    lines.append(Line(f"{best.steps} steps in float64, to {best.bound:g} of the way", "dim", 1))
     lines += _about_matching(best.matching, best.ours.name, theirs.name)
     for other in nearest.further:
         if other.ours.name in _worth_telling(nearest):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from optdsl.checks.implementations.courses import MATRICES, VECTORS
 from optdsl.checks.implementations.libraries import Asked, Library
 from optdsl.checks.implementations.matching import match
 from optdsl.checks.implementations.naming import find_implementation
 from optdsl.checks.implementations.nearest import find_nearest, fitted, shipped_subject
 from optdsl.checks.implementations.papers import Paper, doc_of, paper_of, source_of, why_not
-from optdsl.checks.implementations.subject import NotRun
-from optdsl.checks.implementations.trajectories import Compared, compare
+from optdsl.checks.implementations.subject import NotRun, Subject
+from optdsl.checks.implementations.trajectories import BOUND, Compared, beside_each_other
 from optdsl.diagnostics import DiagnosticError
 
 _KEEPS = "agrees while the step size keeps"
@@ -83,20 +84,45 @@ def _found(library: str, name: str, paper: Paper) -> Row:
     if ours is None:
         raise NotRun(f"{paper.rule} takes a rule, or reads what no implementation is handed")
     row: Callable[..., Row] = lambda *found: Row(library, name, paper, *found)  # noqa: E731
-    beside = compare(ours, theirs, match(ours, theirs))
+    beside = beside_each_other(ours, theirs, match(ours, theirs))
     if beside.outcome == "agrees":
-        return row("same", paper.rule, (0.0, 0.0), _defaults(beside))
+        return row("same", paper.rule, (0.0, 0.0), _remarks(beside))
     apart = (beside.displacement, beside.elsewhere)
     nearest = find_nearest(theirs)
-    best, partly = nearest.best, nearest.partly
+    best = next((each for each in nearest.matches if _as_wide(each, beside)), None)
     if best is not None:
-        rule = best.ours.name
-        return row("variant", rule, apart, why_not(rule, paper.rule) or doc_of(rule))
+        return row("variant", best.ours.name, apart, _why(best, paper))
     if beside.outcome != "differs":
         return row("same in part", paper.rule, apart, _where_same(beside))
-    if partly is not None and partly.outcome == _KEEPS:
-        return row("variant", partly.ours.name, apart, _where_same(partly))
+    if nearest.partly is not None and nearest.partly.outcome == _KEEPS:
+        return row("variant", nearest.partly.ours.name, apart, _where_same(nearest.partly))
+    for shapes, which in ((MATRICES, "matrices"), (VECTORS, "vectors")):
+        if _agree(ours, replace(theirs, shapes=shapes)):
+            return row("same in part", paper.rule, apart, f"the same for {which} only")
     return row("differs", None, apart, _where_apart(beside))
+
+
+def _why(best: Compared, paper: Paper) -> str | None:
+    rule = best.ours.name
+    why = why_not(rule, paper.rule) or doc_of(rule)
+    return "; ".join(filter(None, (why, _digits(best)))) or None
+
+
+def _digits(found: Compared) -> str | None:
+    return f"to {found.bound:g} of the way, not to {BOUND:g}" if found.bound > BOUND else None
+
+
+def _agree(ours: Subject, theirs: Subject) -> bool:
+    try:
+        return beside_each_other(ours, theirs, match(ours, theirs)).outcome == "agrees"
+    except NotRun:
+        return False
+
+
+def _as_wide(found: Compared, paper: Compared) -> bool:
+    """Has a rule all hyperparameters of the implementation that the paper's rule has?"""
+    named = {other.name for _, other in found.matching.pairs}
+    return named >= {other.name for _, other in paper.matching.pairs}
 
 
 def _where_same(beside: Compared) -> str:
@@ -114,11 +140,14 @@ def _where_apart(beside: Compared) -> str | None:
     return f"from step {parting.step}, {parting.course} gradients{alone}"
 
 
-def _defaults(beside: Compared) -> str | None:
-    """Return which of its defaults are not those of the rule."""
+def _remarks(beside: Compared) -> str | None:
+    """Return which of its defaults are not those of the rule, and whether it rounds."""
     other = [
         f"{theirs.name} = {theirs.default:g} ({ours.default:g})"
         for ours, theirs in beside.matching.pairs
-        if None not in (ours.default, theirs.default) and ours.default != theirs.default
+        if ours.default is not None
+        and theirs.default is not None
+        and ours.default != theirs.default
     ]
-    return f"other defaults: {', '.join(other)}" if other else None
+    defaults = f"other defaults: {', '.join(other)}" if other else None
+    return "; ".join(filter(None, (_digits(beside), defaults))) or None

@@ -18,8 +18,9 @@ Gradient = Callable[[Arrays], Arrays]
 
 #: Three tensors: a vector, a matrix, and one of three dimensions.
 SHAPES: tuple[tuple[int, ...], ...] = ((4,), (3, 5), (2, 3, 2))
-#: For those who step nothing but matrices.
+#: For those who step matrices alone, or otherwise than vectors.
 MATRICES: tuple[tuple[int, ...], ...] = ((3, 5), (4, 2))
+VECTORS: tuple[tuple[int, ...], ...] = ((4,), (7,))
 STEPS = 20
 
 

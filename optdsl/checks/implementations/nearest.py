@@ -11,7 +11,12 @@ from optdsl.checks.implementations.courses import MATRICES, courses
 from optdsl.checks.implementations.matching import Matching, match, points
 from optdsl.checks.implementations.of_rules import of_rule
 from optdsl.checks.implementations.subject import NotRun, Subject
-from optdsl.checks.implementations.trajectories import Compared, compare, displacement, may_agree
+from optdsl.checks.implementations.trajectories import (
+    Compared,
+    beside_each_other,
+    displacement,
+    may_agree,
+)
 from optdsl.diagnostics import DiagnosticError
 
 _RANK = {"agrees": 0, "agrees while the step size keeps": 1, "agrees at its defaults": 2}
@@ -75,7 +80,7 @@ def find_nearest(theirs: Subject, among: Iterable[str] | None = None) -> Nearest
         matching = match(ours, theirs)
         try:
             if may_agree(ours, theirs, matching):
-                found.append(compare(ours, theirs, matching))
+                found.append(beside_each_other(ours, theirs, matching))
             else:
                 parted.append((displacement(ours, theirs, points(matching)[0]), name))
             ran = True
@@ -125,10 +130,11 @@ def extras(matching: Matching) -> int:
     return sum(other.off for _, other in matching.pairs)
 
 
-def _order(each: Compared) -> tuple[int, int, int, int, int]:
+def _order(each: Compared) -> tuple[float, ...]:
     matching = each.matching
     return (
         _RANK[each.outcome],
+        each.bound,
         extras(matching),
         len(matching.ours),
         -len(matching.pairs),

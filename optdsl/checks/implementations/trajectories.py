@@ -14,6 +14,8 @@ from optdsl.checks.implementations.subject import NotRun, Setting, Subject
 
 #: What two walks may part by, as a share of the way; beside it, a few roundings of theta.
 BOUND = 1e-9
+#: What those may part by who keep numbers beside their tensors in float32.
+ROUNDED = 1e-6
 _ROUNDINGS = 8
 _EPSILON = 2.0**-52
 
@@ -52,8 +54,9 @@ class Compared:
     """What was found of two subjects.
 
     `displacement` is the relative difference of what was covered in ten usual steps at
-    theirs' defaults, `elsewhere` the largest at settings where they part, `steps` how many steps
-    were run in all. `partings` holds one for each point of settings where they part.
+    theirs' defaults, `elsewhere` the largest of all that was tried, `steps` how many steps
+    were run in all. `partings` holds one for each point of settings where they part by more than
+    `bound`.
     """
 
     ours: Subject
@@ -64,6 +67,7 @@ class Compared:
     steps: int
     partings: tuple[Parting, ...] = ()
     elsewhere: float = 0.0
+    bound: float = BOUND
 
     @property
     def parting(self) -> Parting | None:
@@ -71,8 +75,13 @@ class Compared:
         return self.partings[0] if self.partings else None
 
 
-def compare(ours: Subject, theirs: Subject, matching: Matching) -> Compared:
+def compare(ours: Subject, theirs: Subject, matching: Matching, bound: float = BOUND) -> Compared:
     """Run two subjects beside each other, over all courses and settings.
+
+    Args:
+        ours, theirs: the two.
+        matching: which hyperparameters of theirs are which of ours.
+        bound: what they may part by, as a share of the way.
 
     Raises:
         NotRun: one of them cannot be run.
@@ -84,7 +93,7 @@ def compare(ours: Subject, theirs: Subject, matching: Matching) -> Compared:
     def same(point: Point) -> bool:
         nonlocal steps
         for course in courses(theirs.shapes):
-            parting, ran = _race(ours, theirs, point, course)
+            parting, ran = _race(ours, theirs, point, course, bound)
             steps += ran
             if parting is not None:
                 partings.append(parting)
@@ -101,8 +110,23 @@ def compare(ours: Subject, theirs: Subject, matching: Matching) -> Compared:
         outcome = "agrees while the step size keeps" if kept else "agrees at its defaults"
     elsewhere = [] if outcome == "agrees" else [each for each in (others, moving) if each]
     usually = displacement(ours, theirs, usual) if outcome == "differs" else 0.0
-    most = max([usually, *(displacement(ours, theirs, point) for point in elsewhere)])
-    return Compared(ours, theirs, matching, outcome, usually, steps, tuple(partings), most)
+    shares = [displacement(ours, theirs, point) for point in elsewhere]
+    shares += [displacement(ours, theirs, each.point, each.course) for each in partings]
+    most = max([usually, *(share for share in shares if math.isfinite(share))])
+    return Compared(ours, theirs, matching, outcome, usually, steps, tuple(partings), most, bound)
+
+
+def beside_each_other(ours: Subject, theirs: Subject, matching: Matching) -> Compared:
+    """Compare two, and to fewer digits where that makes them the same at all settings.
+
+    Raises:
+        NotRun: one of them cannot be run.
+    """
+    found = compare(ours, theirs, matching)
+    if found.outcome == "agrees":
+        return found
+    rounded = compare(ours, theirs, matching, ROUNDED)
+    return rounded if rounded.outcome == "agrees" else found
 
 
 def _runs(theirs: Subject, point: Point) -> bool:
@@ -118,31 +142,31 @@ def simply(compared: Compared) -> Compared:
     """Return a comparison with partings a person can follow, where one entry shows them."""
     found = []
     for parting in compared.partings:
-        again, _ = _race(compared.ours, compared.theirs, parting.point, simple())
+        again, _ = _race(compared.ours, compared.theirs, parting.point, simple(), compared.bound)
         found.append(again or parting)
     return replace(compared, partings=tuple(found))
 
 
 def may_agree(ours: Subject, theirs: Subject, matching: Matching, steps: int = 6) -> bool:
-    """Do the first usual steps agree, at theirs' defaults?
+    """Do the first usual steps agree at theirs' defaults, but for rounding?
 
     Raises:
         NotRun: one of them cannot be run.
     """
     usual = points(matching)[0]
-    parting, _ = _race(ours, theirs, usual, courses(theirs.shapes)[0], steps)
+    parting, _ = _race(ours, theirs, usual, courses(theirs.shapes)[0], ROUNDED, steps)
     return parting is None
 
 
-def displacement(ours: Subject, theirs: Subject, point: Point) -> float:
-    """Return the relative difference of what two cover in ten usual steps.
+def displacement(ours: Subject, theirs: Subject, point: Point, named: str = "usual") -> float:
+    """Return the relative difference of what two cover in ten steps of a course.
 
     Raises:
         NotRun: one of them cannot be run.
     """
     import numpy as np
 
-    course = courses(theirs.shapes)[0]
+    course = next(each for each in courses(theirs.shapes) if each.name == named)
     last = [
         list(islice(walk, DISPLACED))[-1]
         for walk in (ours.walk(point.ours, course), theirs.walk(point.theirs, course))
@@ -162,7 +186,12 @@ def _flat(arrays: Iterable[Any]) -> Any:
 
 
 def _race(
-    ours: Subject, theirs: Subject, point: Point, course: Course, steps: int | None = None
+    ours: Subject,
+    theirs: Subject,
+    point: Point,
+    course: Course,
+    bound: float,
+    steps: int | None = None,
 ) -> tuple[Parting | None, int]:
     """Walk until the two part; return where, and how many steps were run."""
     import numpy as np
@@ -176,14 +205,15 @@ def _race(
         for mine, other in islice(pairs, steps):
             ran += 1
             for number, (x, y) in enumerate(zip(mine, other, strict=True)):
-                place = _apart(x, y, course.start[number], reach, number, ran)
+                way = (bound, reach, number, ran)
+                place = _apart(x, y, course.start[number], *way)
                 if place is not None:
                     return _parting(ours, point, course, ran, number, place, (x, y)), ran
     return None, ran
 
 
 def _apart(
-    x: Any, y: Any, start: Any, reach: list[float], number: int, step: int
+    x: Any, y: Any, start: Any, bound: float, reach: list[float], number: int, step: int
 ) -> tuple[int, ...] | None:
     """Return the entry that is furthest apart, if any is further than rounding explains."""
     import numpy as np
@@ -198,7 +228,7 @@ def _apart(
     reach[number] = max(reach[number], float(finite.max()) if finite.size else 0.0)
     size = np.maximum(np.abs(x), np.abs(start))
     size = np.where(np.isfinite(size), size, 0.0)
-    far = gap > BOUND * reach[number] + _ROUNDINGS * step * _EPSILON * size
+    far = gap > bound * reach[number] + _ROUNDINGS * step * _EPSILON * size
     if not far.any():
         return None
     worst = np.unravel_index(int(np.argmax(np.where(far, gap, -1.0))), gap.shape)
