@@ -61,6 +61,21 @@ def call(head: Operator, rest: list[Raw], reader: Reads) -> syntax.Expression:
     return reader.raised(value, scripts, head.span.to(argument.span))
 
 
+def clipped(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression | None:
+    """Read `\\operatorname{clip}_{[a, b]}(x)`: the interval stands below; None where none does."""
+    match head:
+        case Scripted(
+            Operator("clip") as function, (Script(False, (Group("[", (low, high), (",",)),)),)
+        ):
+            pass
+        case _:
+            return None
+    match rest[0] if rest else None:
+        case Group("(" | "[" | "\\{" as bracket, (value,)) as group:
+            rest[0] = Group(bracket, (value, low, high), (",", ","), group.span)
+    return call(function, rest, reader)
+
+
 def _applied(
     head: Operator, values: list[Argument], items: tuple[Raw, ...], span: Span
 ) -> syntax.Expression:

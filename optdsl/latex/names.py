@@ -11,6 +11,7 @@ The rules, once for all:
 - a superscript is a power, but `i` or `j` belongs to the name where that letter is an index of
   the same equations (`\\eta_{min}^i` beside `T_i`); where it is not, it is refused;
 - a layer's letter, `w^l` within a norm, and a letter that a sum runs over are indices, too;
+- `x_{t+1/2}`, in the middle of the step that ends at t+1, is x_half[t+1];
 - a lone sign or prime in a script belongs to the name: `\\eta^+` is eta_plus;
 - marks stand behind the letter: `\\hat{m}_t` is mhat[t]; a Delta before it: `\\Delta\\theta_t`
   is Delta_theta[t].
@@ -203,6 +204,8 @@ def _add_index(named: Named, item: Raw, script: Script, evidence: Evidence) -> N
         return replace(named, members=(*named.members, member))
     if letter in evidence.layers | evidence.summed:
         return replace(named, components=(*named.components, letter))
+    if (step := shapes.half_step_of(item)) is not None:
+        named, time = replace(named, words=(*named.words, "half")), step
     if time is not None:
         if named.time is not None:
             raise refuse("latex-script", "a second time on one symbol", script.span)

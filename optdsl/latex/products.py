@@ -117,6 +117,8 @@ def _special(reader: Reads, head: Raw, rest: list[Raw]) -> list[syntax.Expressio
     known = functions.declared(head, rest, reader)
     if known is not None:
         return [known]
+    if (interval := functions.clipped(head, rest, reader)) is not None:
+        return [interval]
     if shapes.is_function(head):
         return [functions.call(cast(Operator, head), rest, reader)]
     if shapes.is_nabla(head):

@@ -15,6 +15,7 @@ from optdsl.latex.notation import (
     Change,
     Comparison,
     Digits,
+    Fraction,
     Group,
     Infix,
     Logic,
@@ -54,6 +55,26 @@ def time_of(raw: Raw) -> int | None:
             if text.isdigit():
                 return int(text) if sign == "+" else -int(text)
     return None
+
+
+def half_step_of(raw: Raw) -> int | None:
+    """Return the step that ends behind `raw` where it is in the middle of one: 1 for `t + 1/2`."""
+    match raw:
+        case Braces(value):
+            return half_step_of(value)
+        case Infix(first, ((("+" | "-") as sign, half),)) if _is_half(half):
+            time = time_of(first)
+            return None if time is None else time + (1 if sign == "+" else 0)
+    return None
+
+
+def _is_half(raw: Raw) -> bool:
+    match raw:
+        case Infix(Digits("1"), (("/", Digits("2")),)) | Fraction(Digits("1"), Digits("2")):
+            return True
+        case Braces(value):
+            return _is_half(value)
+    return isinstance(raw, Digits) and raw.text in ("0.5", ".5")
 
 
 def components_of(raw: Raw) -> tuple[str, ...]:

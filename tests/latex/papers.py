@@ -218,6 +218,19 @@ EQUATIONS: dict[str, list[str] | None] = {
     r"\alpha_t = \frac{f(x_t) - f^*}{\|\nabla f(x_t)\|^2}": None,
     r"g \leftarrow \min\left(1, \frac{c}{\|g\|}\right) g": ["g = min(1, c/norm(g, all))*g"],
     r"\hat{g}_t = \operatorname{clip}(g_t, -c, c)": ["ghat[t] = min(max(g[t], -c), c)"],
+    r"u_t = \mathrm{clip}_{[-c, c]}(g_t)": ["u[t] = min(max(g[t], -c), c)"],
+    r"u_t = \operatorname{clip}_{[\gamma, 1]} \left( a_t b_t \right)": ["u[t] = min(max(a[t]*b[t], gamma), 1)"],
+    r"u_t = \operatorname{clip}_{c}(g_t)": None,
+    # two steps in one: extragradient, leapfrog
+    r"w_{t+1/2} = w_t - \eta \nabla f(w_t) \\ w_{t+1} = w_t - \eta \nabla f(w_{t+\frac{1}{2}})": [
+        "w_half[t+1] = w[t] - eta*grad(w[t])",
+        "w[t+1] = w[t] - eta*grad(w_half[t+1])",
+    ],
+    r"v_{k+1/2} = v_{k-1/2} - \eta \nabla f(x_k) \\ x_{k+1} = x_k + v_{k+1/2}": [
+        "v_half[t+1] = v_half[t] - eta*grad(x[t])",
+        "x[t+1] = x[t] + v_half[t+1]",
+    ],
+    r"w_{t+1/3} = w_t": None,
     r"n_t = \sqrt{\sum_i g_{t,i}^2}": ["n[t] = sqrt(sum(g[t]^2, all))"],
     r"n_t = \sqrt{\sum_{i=1}^{d} g_{t,i}^2}": ["n[t] = sqrt(sum(g[t]^2, all))"],
     r"s = \|x\|_\infty": ["s = max(abs(x), all)"],
