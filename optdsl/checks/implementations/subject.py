@@ -95,11 +95,12 @@ class Subject:
 
 
 class _Remembered:
-    """A walk that may be gone again without taking its steps again."""
+    """A walk that may be gone again without taking its steps again; where it failed, it fails."""
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
         self._known: list[Arrays] = []
+        self._failure: NotRun | None = None
 
     def __iter__(self) -> Walk:
         step = 0
@@ -108,7 +109,13 @@ class _Remembered:
             step += 1
 
     def _go_on(self) -> bool:
-        arrays = next(self._walk, None)
+        if self._failure is not None:
+            raise NotRun(str(self._failure))
+        try:
+            arrays = next(self._walk, None)
+        except NotRun as failure:
+            self._failure = failure
+            raise
         if arrays is not None:
             self._known.append([array.copy() for array in arrays])
         return arrays is not None

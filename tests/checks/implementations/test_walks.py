@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from optdsl.checks.implementations.courses import courses
 from optdsl.checks.implementations.matching import match
 from optdsl.checks.implementations.nearest import find_nearest, shipped_subject
 from optdsl.checks.implementations.of_functions import is_step, of_function
@@ -119,3 +120,19 @@ def test_a_number_that_is_none_on_one_side_only_parts_them():
     found = beside("SGD", poisoned)
     assert found.outcome == "differs"
     assert found.parting.course in ("sparse", "quiet start")
+
+
+def test_a_walk_that_failed_fails_again():
+    def late(theta, g, state, lr=0.1):
+        t = 1 if state is None else state + 1
+        if t == 3:
+            raise ValueError("enough")
+        return theta - lr * g, t
+
+    theirs = of_function("late", late, {})
+    for _ in range(2):
+        walk = theirs.walk({}, courses()[0])
+        next(walk)
+        next(walk)
+        with pytest.raises(NotRun, match="enough"):
+            next(walk)
