@@ -1,6 +1,7 @@
 # make demo       check all shipped specs, then race eight optimizers on handwritten digits
 # make test       lint, types and the quick tests
 # make test-slow  the tests that take longer
+# make bench      measure speed beside peers that are installed; writes build/benchmarks.{json,md,png}
 # make clean      remove what the targets above made
 
 PYTHON ?= python3
@@ -8,8 +9,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint .ci/constraints.txt
 # pytest runs two processes; each then keeps its numerical libraries to one thread where it may.
 WORKERS ?= 2
+# Where the measurements are written: names that end in .json, .md and .png.
+OUT ?= build/benchmarks
 
-.PHONY: demo test test-slow lint types clean
+.PHONY: demo test test-slow bench lint types clean
 
 demo: .venv/.demo
 	$(BIN)/python examples/digits.py
@@ -19,6 +22,9 @@ test: lint types
 
 test-slow: .venv/.test
 	$(BIN)/python -m pytest -m slow -n $(WORKERS)
+
+bench: .venv/.test
+	$(BIN)/python -m benchmarks --out $(OUT)
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -172,7 +172,19 @@ def _power(x: Lane, y: Lane) -> Lane:
 
 
 def _single_power(size: Lane, y: Lane) -> Lane:
-    return _exp(_is_one(size, y * _log(size)))
+    """Return the power in float64, to the 32 digits or so that float32 needs."""
+    f, k = _split(size)
+    s = f / (f + 2.0)
+    z = s * s
+    series = [2 / (2 * i + 1) for i in range(1, 7)]
+    logarithm = k.fused(float(_LOG_2), (s * z).fused(polynomial(z, series), s * 2.0))
+    x = _is_one(size, y * _of_bounds(size, logarithm))
+    x = (x > 200.0).choose(x.like(200.0), x)
+    x = (x < -200.0).choose(x.like(-200.0), x)
+    shifted = x.fused(float(1 / _LOG_2), DOUBLE.magic)
+    r = (shifted - DOUBLE.magic).fused(-float(_LOG_2), x)
+    result = polynomial(r, [1 / factorial(i) for i in range(10)])
+    return result * whole_power_of_two(shifted.bits() - DOUBLE.bits(DOUBLE.magic))
 
 
 def _double_power(size: Lane, y: Lane) -> Lane:

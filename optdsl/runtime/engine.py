@@ -50,6 +50,7 @@ class Engine:
         self.cohorts = Cohorts(layout)
         self.moving = 0
         self._selections: dict[tuple[int, ...], Selection] = {}
+        self._latest: Selection | None = None
         self._changes = any(case.windows for case in layout.cases)
         self._remembered = 8 * (1 + len(layout.cases))
         self._uniform = tuple(
@@ -75,6 +76,7 @@ class Engine:
     def forget_tables(self) -> None:
         """Drop every table, because arrays have been replaced."""
         self._selections.clear()
+        self._latest = None
 
     def drop_moving_tables(self) -> None:
         """Drop the tables of arrays from outside, but not those that can be moved to others."""
@@ -86,15 +88,23 @@ class Engine:
 
     def select(self, identities: tuple[int, ...]) -> Selection:
         """Return the selection of these tensors, with cohorts that hold them and no others."""
+        selection = self._latest
+        if (
+            selection is None or selection.identities is not identities
+        ):  # to hash a thousand numbers takes longer
+            selection = self._latest = self._remembered_or_new(identities)
+        if selection.version != self.cohorts.version:
+            selection.cohorts = self.cohorts.apart(identities)
+            selection.version = self.cohorts.version
+            selection.by_case = self._by_case(selection)
+        return selection
+
+    def _remembered_or_new(self, identities: tuple[int, ...]) -> Selection:
         selection = self._selections.get(identities)
         if selection is None:
             if len(self._selections) >= self._remembered:
                 self._selections.clear()
             selection = self._selections[identities] = Selection(identities)
-        if selection.version != self.cohorts.version:
-            selection.cohorts = self.cohorts.apart(identities)
-            selection.version = self.cohorts.version
-            selection.by_case = self._by_case(selection)
         return selection
 
     def _by_case(self, selection: Selection) -> list[Selection]:

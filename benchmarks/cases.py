@@ -1,0 +1,197 @@
+"""What is measured, one function a table; each row is a ratio beside its bar."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+import optdsl
+from benchmarks.peers import Step, missing, optax_step, ours, torch_step
+from benchmarks.race import Times, race
+from benchmarks.roofline import mover
+from optdsl.library import shipped
+
+LARGE = 16_000_000
+#: Entries that stay in the caches of two cores, to see what arithmetic alone takes.
+CACHED = 60_000
+OURS, PLAIN = "optdsl", "the same arrays merely moved"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A comparison: `ratio` is how many times as fast as the other we are, by medians.
+
+    `least` is the same of the fastest rounds, which other work on the machine disturbs less.
+    """
+
+    table: str
+    what: str
+    other: str
+    milliseconds: float
+    other_milliseconds: float
+    ratio: float
+    least: float
+    bar: float | None
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Is the bar met? None where there is none."""
+        return None if self.bar is None else self.ratio >= self.bar
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as plain data."""
+        return {**asdict(self), "met": self.met}
+
+
+def _row(
+    table: str, what: str, other: str, times: dict[str, Times], bar: float | None, note: str = ""
+) -> Row:
+    mine, theirs = times[OURS], times[other]
+    return Row(
+        table, what, other, 1e3 * mine.median, 1e3 * theirs.median,
+        theirs.median / mine.median, theirs.least / mine.least, bar, note,
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------- Adam
+
+
+def adam(rounds: int, size: int = LARGE) -> Iterator[Row]:
+    """Adam beside a plain kernel and its peers: one large tensor, then a thousand small ones."""
+    bars = {"PyTorch fused": 2.2, "PyTorch foreach": 2.2, "Optax under jit": 1.6}
+    yield from _adam(f"one tensor of {size:,}", [size], {PLAIN: 0.92, **bars}, rounds)
+    bars = {"PyTorch fused": 15, "PyTorch foreach": 15, "Optax under jit": 12}
+    yield from _adam("1,000 tensors of 1,000", [1000] * 1000, bars, rounds)
+
+
+def _adam(what: str, sizes: list[int], bars: dict[str, float], rounds: int) -> Iterator[Row]:
+    step, optimizer = ours("Adam", sizes)
+    contenders: dict[str, Step] = {OURS: step}
+    if PLAIN in bars:
+        contenders[PLAIN] = mover(optimizer)
+    absent = missing()
+    if "PyTorch" not in absent:
+        contenders["PyTorch fused"] = torch_step("Adam", sizes, fused=True)
+        contenders["PyTorch foreach"] = torch_step("Adam", sizes, foreach=True)
+    if "Optax" not in absent:
+        contenders["Optax under jit"] = optax_step("adam", sizes)
+    times = race(contenders, rounds)
+    for other, bar in bars.items():
+        if other in times:
+            yield _row("Adam", what, other, times, bar)
+
+
+def without_fused(rounds: int, size: int = LARGE) -> Iterator[Row]:
+    """One-pass rules for which PyTorch has no fused kernel, beside the best that it has."""
+    if "PyTorch" in missing():
+        return
+    for rule in ("RMSprop", "NAdam", "Rprop", "Adadelta", "RAdam", "Adamax"):
+        if rule not in shipped():
+            continue
+        step, _ = ours(rule, [size])
+        theirs = {
+            f"PyTorch, foreach={each}": torch_step(rule, [size], foreach=each)
+            for each in (True, False)
+        }
+        times = race({OURS: step, **theirs}, max(3, rounds // 3))
+        best = min(theirs, key=lambda name: times[name].median)
+        times["PyTorch's best"] = times[best]
+        yield _row("without a fused PyTorch kernel", rule, "PyTorch's best", times, 5)
+        del step, theirs
+        gc.collect()
+
+
+# ------------------------------------------------------------------------ rules
+
+
+def _rules(passes: int) -> list[str]:
+    found = []
+    for name, item in shipped().items():
+        if item.family != "optimizer":
+            continue
+        stages = optdsl.load(name).layout.ready or ()
+        kinds = [type(stage).__name__ for stage in stages]
+        if kinds.count("Pass") == passes and not {"Matrices", "Together"} & set(kinds):
+            found.append(name)
+    return found
+
+
+def one_pass(rounds: int, size: int = LARGE) -> Iterator[Row]:
+    """Every shipped rule of one pass beside a plain kernel that moves its arrays."""
+    for rule in _rules(1):
+        yield from _beside_plain("one pass", rule, 0.92, rounds, size)
+
+
+def two_passes(rounds: int, size: int = LARGE) -> Iterator[Row]:
+    """Rules that need a norm first, beside a plain kernel that moves the arrays of both passes."""
+    for rule in ("ClipByGlobalNorm | Adam", "ClipByGlobalNorm | SGD", "LARS", "LAMB"):
+        yield from _beside_plain("two passes", rule, 0.85, rounds, size)
+
+
+def _beside_plain(table: str, rule: str, bar: float, rounds: int, size: int) -> Iterator[Row]:
+    try:
+        step, optimizer = ours(rule, [size], **_needed(rule))
+        times = race({OURS: step, PLAIN: mover(optimizer)}, rounds)
+    except ValueError as error:  # it needs more than gradients and a loss
+        nothing = float("nan")
+        first = str(error).splitlines()[0]
+        yield Row(table, rule, PLAIN, nothing, nothing, nothing, nothing, None, first)
+        return
+    row = _row(table, rule, PLAIN, times, bar)
+    del step, optimizer
+    gc.collect()
+    if row.met:
+        yield row
+        return
+    step, _ = ours(rule, [CACHED], **_needed(rule))
+    alone = race({OURS: step}, 5)[OURS].least * size / CACHED * 1e3
+    share = alone / row.milliseconds
+    note = f"arithmetic alone takes {alone:.1f} ms, {share:.0%} of it"
+    yield Row(**{**asdict(row), "note": note})
+
+
+def _needed(rule: str) -> dict[str, float]:
+    """Return a value for each hyperparameter that has no default."""
+    slots = optdsl.load(rule).layout.hyperparameters
+    return {s.alias if s.alias and s.alias_position is None else s.name: 0.5
+            for s in slots if s.default is None}  # fmt: skip
+
+
+# ------------------------------------------------------------------------ sizes
+
+
+def mixed(rounds: int) -> Iterator[Row]:
+    """Ten thousand tensors of one to four million entries beside one of the same total."""
+    sizes = [4_000_000] * 4 + [1_000_000] * 8 + [65_536] * 60 + [1024] * 3000
+    sizes += [128] * (10_000 - len(sizes) - 1000) + [1] * 1000
+    random = np.random.default_rng(0)
+    step, _ = ours("Adam", [int(size) for size in random.permutation(sizes)])
+    flat, _ = ours("Adam", [sum(sizes)])
+    times = race({OURS: step, "one flat tensor": flat}, rounds)
+    yield _row("many sizes", f"Adam, 10,000 tensors, {sum(sizes):,}", "one flat tensor", times, 0.9)
+
+
+def sweep(rounds: int) -> list[dict[str, float]]:
+    """Return the seconds of Adam and of its plain kernel from a thousand entries on."""
+    found = []
+    for power in range(12, 33):
+        size = round(10 ** (power / 4))
+        step, optimizer = ours("Adam", [size])
+        times = race({OURS: step, PLAIN: mover(optimizer)}, max(3, rounds // 3))
+        found.append({"size": size, "step": times[OURS].median, "moved": times[PLAIN].median})
+    return found
+
+
+def overhead(rounds: int) -> Iterator[Row]:
+    """A call of `step` with next to nothing to do, beside the time it may take."""
+    for sizes, limit in (([1], 15e-6), ([1] * 1000, 60e-6)):
+        step, _ = ours("Adam", sizes)
+        times = race({OURS: step}, rounds)
+        times["limit"] = Times((limit,))
+        what = f"Adam, {len(sizes):,} tensor{'s' * (len(sizes) > 1)} of one entry"
+        yield _row("a call of step", what, "limit", times, 1)

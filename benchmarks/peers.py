@@ -1,0 +1,78 @@
+"""Steps of this package and of its peers, ready to be called. Peers are optional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+import optdsl
+
+Step = Callable[[], object]
+
+#: What is compared with, and the package that has it.
+PEERS = {"PyTorch": "torch", "Optax": "optax", "DeepSpeed": "deepspeed"}
+
+
+def missing() -> list[str]:
+    """Return the peers that are not installed."""
+    return [peer for peer, package in PEERS.items() if find_spec(package) is None]
+
+
+def arrays(sizes: Sequence[int], seed: int) -> list[Any]:
+    """Return float32 arrays of ordinary numbers."""
+    random = np.random.default_rng(seed)
+    return [random.standard_normal(size, np.float32) * np.float32(0.1) for size in sizes]
+
+
+def ours(rule: str, sizes: Sequence[int], **hyperparameters: Any) -> tuple[Step, Any]:
+    """Return a step of a compiled rule, and its optimizer, which has taken one."""
+    gradients = arrays(sizes, 1)
+    optimizer = optdsl.load(rule)(arrays(sizes, 0), **hyperparameters)
+
+    def step() -> object:
+        return optimizer.step(gradients, loss=1.0)
+
+    step()
+    return step, optimizer
+
+
+def torch_step(name: str, sizes: Sequence[int], **settings: Any) -> Step:
+    """Return a step of an optimizer of PyTorch on the CPU, with as many threads."""
+    import numba
+    import torch
+
+    torch.set_num_threads(numba.get_num_threads())
+    parameters = [torch.from_numpy(array).requires_grad_() for array in arrays(sizes, 0)]
+    for parameter, gradient in zip(parameters, arrays(sizes, 1), strict=True):
+        parameter.grad = torch.from_numpy(gradient)
+    optimizer = getattr(torch.optim, name)(parameters, lr=1e-3, **settings)
+    optimizer.step()
+    step: Step = optimizer.step
+    return step
+
+
+def optax_step(name: str, sizes: Sequence[int]) -> Step:
+    """Return a step of Optax under `jit`, which overwrites its parameters and states."""
+    import jax
+    import optax  # type: ignore[import-untyped]
+
+    transform = getattr(optax, name)(1e-3)
+    parameters = [jax.numpy.asarray(array) for array in arrays(sizes, 0)]
+    gradients = [jax.numpy.asarray(array) for array in arrays(sizes, 1)]
+    kept = [parameters, transform.init(parameters)]
+
+    def update(parameters: Any, state: Any, gradients: Any) -> Any:
+        updates, state = transform.update(gradients, state, parameters)
+        return optax.apply_updates(parameters, updates), state
+
+    compiled = jax.jit(update, donate_argnums=(0, 1))
+
+    def step() -> object:
+        kept[:] = compiled(*kept, gradients)
+        return jax.block_until_ready(kept)  # type: ignore[no-untyped-call]
+
+    step()
+    return step

@@ -1,0 +1,59 @@
+"""The measurements measure: what they run, what they write; no times are asserted."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import optdsl
+from benchmarks import __main__, cases, roofline
+from benchmarks.race import Times, race
+
+
+def test_a_race_times_everybody_in_every_round():
+    called = []
+    times = race({name: lambda n=name: called.append(n) for name in "ab"}, rounds=3, seconds=0)
+    assert set(times) == {"a", "b"}
+    assert all(len(each.rounds) == 3 for each in times.values())
+    assert called.count("a") == called.count("b") > 3
+
+
+def test_a_ratio_is_that_of_the_medians():
+    times = {cases.OURS: Times((1.0, 2.0, 9.0)), "peer": Times((4.0, 3.0, 6.0))}
+    row = cases._row("table", "what", "peer", times, bar=2)
+    assert (row.ratio, row.least, row.met) == (2.0, 3.0, True)
+    assert cases._row("table", "what", "peer", times, bar=2.1).met is False
+
+
+@pytest.mark.parametrize("rule", ["Adam", "LAMB", "SGD"])
+def test_the_plain_kernel_moves_the_arrays_and_leaves_them_as_they_are(rule):
+    w, g = np.linspace(0, 1, 9000, dtype=np.float32), np.ones(9000, np.float32)
+    optimizer = optdsl.load(rule)([w])
+    optimizer.step([g])
+    before = w.copy(), optimizer.state_dict()["entries"]
+    roofline.mover(optimizer)()
+    np.testing.assert_array_equal(w, before[0])
+    after = optimizer.state_dict()["entries"]
+    for name, arrays in before[1].items():
+        np.testing.assert_array_equal(arrays["0"], after[name]["0"])
+
+
+def test_what_was_found_is_written(tmp_path, monkeypatch, capsys):
+    row = cases.Row("t", "Adam", "peer", 1.0, 2.0, 2.0, 2.0, 1.5)
+    monkeypatch.setattr(__main__, "TABLES", {"adam": lambda rounds: iter([row])})
+    monkeypatch.setattr(
+        cases, "sweep", lambda rounds: [{"size": 10, "step": 2.0, "moved": 1.0}] * 2
+    )
+    monkeypatch.setattr(__main__, "missing", lambda: ["DeepSpeed"])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--out", str(tmp_path / "found")])
+    __main__.main()
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert found["missing"] == ["DeepSpeed"]
+    assert found["rows"][0]["met"] is True
+    assert {"date", "processor", "threads", "versions"} <= set(found["machine"])
+    assert "| Adam | 1 | peer | 2 | 2.00 | 1.5 ✓ |" in (tmp_path / "found.md").read_text("utf-8")
+    assert (tmp_path / "found.png").stat().st_size > 1000
+    shown = capsys.readouterr().out
+    assert "DeepSpeed" in shown
+    assert "bar 1.5 met" in shown
