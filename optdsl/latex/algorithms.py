@@ -17,19 +17,13 @@ from optdsl.diagnostics import Span
 from optdsl.latex import shapes
 from optdsl.latex import vocabulary as words
 from optdsl.latex.branches import Branch, joined
+from optdsl.latex.lines import Line, lines
 from optdsl.latex.notation import Digits, Raw, Run, Scripted, Sides, Symbol
 from optdsl.latex.parsing import parse_condition, parse_row
 from optdsl.latex.problems import refuse
-from optdsl.latex.scanning import take_argument
 from optdsl.latex.tokens import tokenize
 
-_BLOCK = re.compile(r"\\begin\{(algorithmic|algorithm)(\*?)\}")
-_LINE = re.compile(
-    r"\\(?P<word>statex?|forall|for|while|if|els(?:e?)if|else|endif|endfor|endwhile|return"
-    r"|require|ensure|input|output|comment|loop|endloop|repeat|until|procedure|function"
-    r"|endprocedure|endfunction|begin|end|caption|label|kwin|kwout)(?![a-z])",
-    re.IGNORECASE,
-)
+_BLOCK = re.compile(r"\\begin\{(algorithmic|algorithm|algorithm2e)(\*?)\}")
 _MATH = re.compile(r"\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\)", re.DOTALL)
 _COUNT = re.compile(
     r"\$?\s*(?P<letter>[a-zA-Z])\s*(?:=|\\gets|\\leftarrow|\\in\s*\\\{)\s*(?P<first>\d+)\s*\$?"
@@ -38,7 +32,7 @@ _COUNT = re.compile(
 )
 _RETURN = re.compile(r"\s*(?:\\textbf\{)?return\b", re.IGNORECASE)
 _FIXED = re.compile(
-    r"[\s$,]*(?:\d+\s*,)?\s*(?:\\[lc]?dots|\\to|\\text(?:bf)?\{ ?to ?\}|to)\s*,?\s*\$?\s*"
+    r"[\s$,]*(?:\d+\s*,)?\s*(?:\\[lc]?dots|\\to|\\KwTo|\\text(?:bf)?\{ ?to ?\}|to)\s*,?\s*\$?\s*"
     r"(?P<last>\d+|[A-Za-z])\s*\$?\s*(?:\\textbf\{do\}|do|steps|rounds)?[\s:]*"
 )
 _DATA = re.compile(
@@ -48,8 +42,7 @@ _DATA = re.compile(
 )
 _SETS = re.compile(r"=|\\gets|\\leftarrow|\\sim")
 _LIMITS = re.compile(r"\b(?:if|when|unless|only|except|every|until|while|for|not)\b", re.IGNORECASE)
-_REMARKS = frozenset(("comment", "caption", "label"))
-_WITH_ARGUMENT = _REMARKS | {"for", "forall", "while", "if", "elsif", "elseif"}
+_LAYOUT = words.LAYOUT | words.GAPS | {"textbf", "textit", "emph", "text", "Comment"}
 _BRANCHES = ("elsif", "elseif", "else")
 
 
@@ -61,19 +54,9 @@ class Block:
     loop: tuple[str, int] | None
 
 
-@dataclass(frozen=True)
-class _Line:
-    """One line: its word, the argument in braces that follows it, and the rest of its text."""
-
-    word: str
-    argument: Span | None
-    text: Span
-    span: Span
-
-
 @dataclass
 class _Reader:
-    lines: list[_Line]
+    lines: list[Line]
     declared: frozenset[str]
     at: int = 0
     loop: tuple[str, int] | None = None
@@ -108,12 +91,12 @@ class _Reader:
                 return before
         raise refuse("latex-algorithm", f"`{line.span.text}` is not understood here", line.span)
 
-    def _close(self, line: _Line, end: str) -> None:
+    def _close(self, line: Line, end: str) -> None:
         if self.at >= len(self.lines) or self.lines[self.at].word != end:
             raise refuse("latex-unbalanced", f"`{line.span.text}` is never closed", line.span)
         self.at += 1
 
-    def _loop(self, line: _Line, before: list[Sides]) -> list[Sides]:
+    def _loop(self, line: Line, before: list[Sides]) -> list[Sides]:
         end = {"while": "endwhile", "loop": "endloop"}.get(line.word, "endfor")
         index = self._header(line)
         counting = index is None and self.looping
@@ -125,7 +108,7 @@ class _Reader:
             return [*before, *inside]
         return [*(replace(one, initial=True) for one in before), *inside]
 
-    def _header(self, line: _Line) -> Sides | None:
+    def _header(self, line: Line) -> Sides | None:
         """Read what a loop runs over: steps, layers, or an index with a fixed range."""
         text = "" if line.argument is None else line.argument.text
         if re.search(r"\blayers?\b|\bparameters?\b|\btensors?\b", text):
@@ -147,7 +130,7 @@ class _Reader:
         hint = "a loop runs over the steps, `$t = 1$ to $T$`, over layers, or has a fixed length"
         raise refuse("latex-algorithm", "this loop is not understood", place, hint)
 
-    def _branches(self, line: _Line) -> list[Branch]:
+    def _branches(self, line: Line) -> list[Branch]:
         ends = (*_BRANCHES, "endif")
         found = [Branch(self._condition(line), tuple(self.body(ends)))]
         while self.at < len(self.lines) and self.lines[self.at].word in _BRANCHES:
@@ -158,7 +141,7 @@ class _Reader:
         self._close(line, "endif")
         return found
 
-    def _condition(self, line: _Line) -> Raw:
+    def _condition(self, line: Line) -> Raw:
         if line.argument is None:
             raise refuse("latex-algorithm", "expected a condition in braces", line.span)
         inside = line.argument
@@ -187,7 +170,7 @@ class _Reader:
             found.append((inside, tuple(said)))
         return found
 
-    def _statements(self, line: _Line) -> Iterator[Sides]:
+    def _statements(self, line: Line) -> Iterator[Sides]:
         text = line.text.text
         if not text.strip():
             return
@@ -207,7 +190,13 @@ class _Reader:
                 raise refuse("latex-unexpected", "expected `=`", one.span, hint)
             yield _assigning(one)
 
-    def _check_words(self, line: _Line) -> None:
+    def _check_words(self, line: Line) -> None:
+        outside = _MATH.sub(" ", line.text.text)
+        commands = [one for one in re.findall(r"\\([A-Za-z]+)", outside) if one not in _LAYOUT]
+        if commands:
+            at = line.text.text.index("\\" + commands[0]) + line.text.start
+            place = Span(line.text.source, at, at + len(commands[0]) + 1)
+            raise refuse("latex-algorithm", f"`{place.text}` is not understood here", place)
         said = re.findall(r"[A-Za-z][A-Za-z-]*", _MATH.sub(" ", _without_remarks(line.text.text)))
         strange = [word for word in said if word.lower() not in words.ALGORITHM]
         if strange:
@@ -216,7 +205,7 @@ class _Reader:
             hint = "a line of an algorithm holds formulas; write remarks as `\\Comment{}`"
             raise refuse("latex-text", "these words are not understood", place, hint)
 
-    def _declarations(self, line: _Line) -> Iterator[Sides]:
+    def _declarations(self, line: Line) -> Iterator[Sides]:
         """What is required may start states, `$m_0 = 0$`; the rest describes symbols."""
         for match in _MATH.finditer(line.text.text):
             low, high = match.span("math" if match["math"] is not None else "other")
@@ -228,7 +217,7 @@ class _Reader:
                     if one.relations and _is_start(one.sides[0]):
                         yield _assigning(one)
 
-    def _return(self, line: _Line, before: list[Sides]) -> list[Sides]:
+    def _return(self, line: Line, before: list[Sides]) -> list[Sides]:
         """What is returned must be something that the lines set."""
         set_here = {_letter(one.sides[0]) for one in before}
         for place, statements in self._formulas(line.text):
@@ -295,37 +284,8 @@ def read_block(span: Span, declared: Collection[str] = ()) -> Block:
 
     Raises DiagnosticError at the first line that is not understood.
     """
-    lines = list(_lines(span))
-    reader = _Reader(lines, frozenset(declared))
+    reader = _Reader(list(lines(span)), frozenset(declared))
     found = reader.body([])
     if not found:
         raise refuse("latex-algorithm", "this algorithm sets nothing", span)
     return Block(tuple(found), reader.loop)
-
-
-def _lines(span: Span) -> Iterator[_Line]:
-    """Cut a block into lines, each begun by a word of its own."""
-    source, text = span.source, span.source.text
-    plain = re.sub(r"(?<!\\)%[^\n]*", lambda m: " " * len(m[0]), text)
-    matches = _LINE.finditer(plain, span.start, span.end)
-    heads = [m for m in matches if not _within_math(plain, span.start, m.start())]
-    for number, match in enumerate(heads):
-        end = heads[number + 1].start() if number + 1 < len(heads) else span.end
-        word, at = match["word"].lower(), match.end()
-        if word in ("begin", "end"):
-            continue
-        place = Span(source, match.start(), match.end())
-        argument: Span | None = None
-        while at < end and plain[at].isspace():
-            at += 1
-        if word in _WITH_ARGUMENT and plain[at : at + 1] == "{":
-            _, after = take_argument(source, at, end, place.text)
-            argument, at = Span(source, at + 1, after - 1), after
-        behind = Span(source, at, end)
-        yield _Line(word, argument, behind, place)
-        if argument is not None and word not in _REMARKS and behind.text.strip():
-            yield _Line("", None, behind, behind)
-
-
-def _within_math(text: str, start: int, at: int) -> bool:
-    return text.count("$", start, at) % 2 == 1

@@ -27,7 +27,9 @@ from optdsl.latex.notation import Sides
 from optdsl.latex.rows import Row
 from optdsl.latex.tokens import tokenize
 
-_BEGIN = re.compile(r"\\begin\{(equation|align|gather|algorithm)(\*?)\}((?:\s*\\label\{[^{}]*\})*)")
+_BEGIN = re.compile(
+    r"\\begin\{(equation|align|gather|algorithm2e|algorithm)(\*?)\}((?:\s*\\label\{[^{}]*\})*)"
+)
 _NAMED = re.compile(r"\\(tag|label)\{([^{}]*)\}")
 _COMMENT = re.compile(r"(?<!\\)%[ \t]*([^\n]*)")
 _RANGE = re.compile(r"(\d+)-(\d+)")

@@ -155,6 +155,61 @@ def test_a_loop_of_fixed_length_is_an_index() -> None:
     assert read(latex)[1].indices[0].range.high == syntax.Number("5")
 
 
+BRACES = r"""
+\begin{algorithm2e}[t]
+\DontPrintSemicolon
+\caption{Clipped momentum}
+\KwIn{$\eta$, $\beta \in [0, 1)$}
+Initialize $m_0 \gets 0$ \tcp*{the velocity}
+\For{$t = 1$ \KwTo $T$}{
+  $g_t \gets \nabla_\theta f(\theta_{t-1})$ \;  % a remark
+  \uIf{$\|g_t\| > c$}{ $s_t \gets c/\|g_t\|$\; }
+  \Else{ $s_t \gets 1$ }
+  Compute $m_t \gets \beta m_{t-1} + s_t \; g_t$\;
+  $\theta_t \gets \theta_{t-1} - \eta m_t$\;
+}
+\Return{$\theta_T$}
+\end{algorithm2e}
+"""
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        BRACES,
+        BRACES.replace("algorithm2e", "algorithm"),
+        BRACES.replace(r"\uIf", r"\eIf").replace(r"\Else{", "{"),
+    ],
+)
+def test_lines_that_end_with_a_semicolon(latex: str) -> None:
+    assert rule(latex) == [
+        "m[0] = 0",
+        "g[t] = grad(theta[t-1])",
+        "s[t] = c/norm(g[t], all) if norm(g[t], all) > c else 1",
+        "m[t] = beta*m[t-1] + s[t]*g[t]",
+        "theta[t] = theta[t-1] - eta*m[t]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("Compute", "Frobnicate", "Frobnicate"),
+        (r"\uIf", r"\Repeat", r"\Else"),
+        (r"\Else{ $s_t \gets 1$ }", r"\Repeat{ $s_t \gets 1$ }", r"s_t \gets c/\|g_t\|"),
+        (r"Compute $m_t", r"\Procedure $m_t", r"\Procedure"),
+        ("\n}\n\\Return", "\n\\Return", "{"),
+    ],
+)
+def test_semicolons_with_what_is_not_understood(old: str, new: str, place: str) -> None:
+    assert BRACES.count(old) == 1
+    with pytest.raises(DiagnosticError) as caught:
+        to_definition(read(BRACES.replace(old, new)))
+    (found,) = caught.value.diagnostics
+    assert found.span is not None
+    assert found.span.text == place
+
+
 def test_what_is_required_may_start_a_state() -> None:
     latex = block(
         r"\Require $\gamma = 0.9$, $\beta \in [0, 1)$, $\theta_0 \in \mathbb{R}^d$",
