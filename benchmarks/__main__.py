@@ -84,8 +84,9 @@ def _markdown(rows: list[Row]) -> list[str]:
     for row in rows:
         bar = "" if row.bar is None else f"{row.bar:g}"
         bar += {True: " ✓", False: " ✗", None: ""}[row.met]
+        what = row.what.replace("|", "\\|")
         lines.append(
-            f"| {row.what} | {row.milliseconds:.3g} | {row.other} | {row.other_milliseconds:.3g} "
+            f"| {what} | {row.milliseconds:.3g} | {row.other} | {row.other_milliseconds:.3g} "
             f"| {row.ratio:.2f} | {bar} |"
         )
     return lines
