@@ -10,7 +10,7 @@ import pytest
 from optdsl.codegen import assembly, compile_system
 from optdsl.codegen.inspection import is_vectorized, llvm_text, runs_on_vectors
 from optdsl.language import parse
-from optdsl.library import load_system, lookup_in, shipped
+from optdsl.library import load_rule, load_system, lookup_in, shipped
 from optdsl.model import build
 from tests.codegen.driving import Driver
 from tests.codegen.test_rules import wavy
@@ -65,7 +65,7 @@ def test_where_an_array_begins_does_not_matter(dtype):
 
 @cache
 def loops(name, dtype="float32"):
-    of = system(name) if name in NAMES else load_system(name)
+    of = system(name) if name in NAMES else load_rule(name)
     return llvm_text(compile_system(of), dtype)
 
 
