@@ -23,6 +23,7 @@ from optdsl.model.expressions import (
     Expression,
     Fact,
     Kind,
+    Matrix,
     Number,
     Reduce,
     Value,
@@ -146,6 +147,14 @@ class Reading:
                 return self._named(expression, beside)
             case Reduce():
                 return self._reduced(expression)
+            case Matrix("product", (left, right)):
+                return self._product([self.form(left), self.form(right)], Fraction(1))
+            case Matrix("transpose", (inner,)):
+                return self.form(inner, beside)
+            case Matrix("power", (base, exponent)):
+                return self._power(expression, base, exponent)
+            case Matrix():
+                return NONE
             case Apply("select", (condition, value, otherwise)):
                 self.form(condition)
                 branches = [value, otherwise]
@@ -202,7 +211,7 @@ class Reading:
         left, right = found
         return None if left is None or right is None else left.times(right, sign)
 
-    def _power(self, place: Apply, base: Expression, exponent: Expression) -> Found:
+    def _power(self, place: Expression, base: Expression, exponent: Expression) -> Found:
         n = exact(exponent)
         if n is not None:
             found = self.form(base)

@@ -66,7 +66,7 @@ def about_walks(found: Compared, nearest: Nearest) -> list[Line]:
         lines += _about_parting(found.parting, ours, theirs)
     else:
         lines.append(
-            Line(f"{found.steps} steps in float64, to {found.bound:g} of the way", "dim", 1)
+            Line(f"{found.steps} steps in float64, to {_short(found.bound)} of the way", "dim", 1)
         )
     if found.displacement:
         share = percent(found.displacement)
@@ -93,7 +93,9 @@ def about_nearest(theirs: Subject, nearest: Nearest) -> list[Line]:
         ]
     lines = [Line(f"{theirs.name} walks as {best.ours.name} does", "good")]
     lines += [Line(text, "", 1) for text in filter(None, [doc_of(best.ours.name)])]
-    lines.append(Line(f"{best.steps} steps in float64, to {best.bound:g} of the way", "dim", 1))
+    lines.append(
+        Line(f"{best.steps} steps in float64, to {_short(best.bound)} of the way", "dim", 1)
+    )
     lines += _about_matching(best.matching, best.ours.name, theirs.name)
     for other in nearest.further:
         if other.ours.name in _worth_telling(nearest):
@@ -194,3 +196,7 @@ def percent(share: float) -> str:
 def listed(names: Iterable[str]) -> str:
     """Return names with commas, or a dash."""
     return ", ".join(names) or "-"
+
+
+def _short(value: float) -> str:
+    return f"{value:g}".replace("e-0", "e-")

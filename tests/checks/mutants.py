@@ -13,6 +13,7 @@ from optdsl.model.expressions import (
     Draw,
     Expression,
     Kind,
+    Matrix,
     Number,
     Value,
     apply,
@@ -39,6 +40,8 @@ def mutants(system: System) -> Iterator[tuple[str, System]]:
     states = {state.name: state.kind for state in system.states}
     for index, equation in enumerate(system.equations):
         for words, value in _changes(equation.value, names, states, equation.name):
+            if equation.kind.is_matrix and value.kind is not equation.kind:
+                continue
             equations = list(system.equations)
             equations[index] = replace(equation, value=value)
             changed = replace(system, equations=tuple(equations))
@@ -64,8 +67,10 @@ def _changes(
 ) -> Iterator[tuple[str, Expression]]:
     yield from _here(expression, names, states, own)
     for index, child in enumerate(children(expression)):
+        shaped = isinstance(expression, Matrix) or child.kind.is_matrix
         for words, new in _changes(child, names, states, own):
-            yield words, _with_child(expression, index, new)
+            if not shaped or new.kind is child.kind:
+                yield words, _with_child(expression, index, new)
 
 
 def _with_child(expression: Expression, index: int, new: Expression) -> Expression:
@@ -73,6 +78,10 @@ def _with_child(expression: Expression, index: int, new: Expression) -> Expressi
         arguments = list(expression.arguments)
         arguments[index] = new
         return apply(expression.operator, *arguments)
+    if isinstance(expression, Matrix):
+        arguments = list(expression.arguments)
+        arguments[index] = new
+        return replace(expression, arguments=tuple(arguments))
     if isinstance(expression, Draw):
         return replace(expression, step=new)
     return replace(expression, **{("argument", "other")[index]: new})  # type: ignore[arg-type]

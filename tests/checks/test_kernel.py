@@ -12,7 +12,7 @@ from optdsl.library import find
     "rule", ["SGD", "Adam", "Nesterov", "ClipByGlobalNorm", "Exponential", "WarmRestarts"]
 )
 def test_kernels_follow_their_sources(rule):
-    found = [each for each in kernel.verify(*find(rule), runs=3) if each.source is not None]
+    found = [each for each in kernel.verify(*find(rule), runs=3) if each.source and each.errors]
     assert found
     for each in found:
         assert each.good
@@ -22,7 +22,7 @@ def test_kernels_follow_their_sources(rule):
 
 
 def test_a_rule_without_a_source_is_compared_with_itself():
-    (own,) = kernel.verify(*find("AggMo"), runs=1)
+    (own,) = kernel.verify(*find("YogiCorrected"), runs=1)
     assert own.source is None
     assert own.good
     assert len(own.errors) == 2

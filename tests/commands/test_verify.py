@@ -15,7 +15,7 @@ def test_errors_are_told_for_each_source(optdsl):
 
 
 def test_a_rule_without_a_source_is_told_so(optdsl):
-    told = optdsl("verify", "AggMo", "--runs", "1", "--steps", "5")
+    told = optdsl("verify", "YogiCorrected", "--runs", "1", "--steps", "5")
     assert told.status == 0
     assert "it claims no source: its own equations stand in" in told.out
 
