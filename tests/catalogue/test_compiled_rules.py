@@ -6,18 +6,13 @@ import pytest
 
 from optdsl.codegen import compile_system
 from optdsl.codegen.inspection import llvm_text, runs_on_vectors
-from optdsl.library import load_system, shipped
+from optdsl.library import load_system, single_rules
 from tests.catalogue.cases import all_cases
 from tests.catalogue.compare import BOUNDS, check
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-#: What the compiler does entry by entry, and why.
-ENTRY_BY_ENTRY = {
-    "PowerSign": "a power whose exponent is an entry",
-    "MADGRAD": "a cube root",
-}
-RULES = sorted({case.rule for case in all_cases()} & set(shipped()))
+RULES = sorted({case.rule for case in all_cases()} & set(single_rules()))
 QUICK = {"AggMo", "LARS", "NAdam", "Rprop", "SWATS"}
 
 
@@ -25,7 +20,7 @@ QUICK = {"AggMo", "LARS", "NAdam", "Rprop", "SWATS"}
 @pytest.mark.parametrize("name", RULES)
 def test_loops_run_on_vectors(name):
     texts = llvm_text(compile_system(load_system(name)), "float32")
-    assert all(runs_on_vectors(text) for text in texts) == (name not in ENTRY_BY_ENTRY)
+    assert all(runs_on_vectors(text) for text in texts)
 
 
 @pytest.mark.parametrize("case", [c for c in all_cases() if c.rule in QUICK], ids=str)
