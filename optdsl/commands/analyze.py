@@ -72,7 +72,7 @@ def _print_table(found: Iterable[Analysis]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     titles = ("rule", "units are carried by", "zero gradients", "scale of the loss", "numerics")
     for heading in titles:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "rule")
     for analysis in found:
         if analysis.system.family != "schedule":
             table.add_row(Text(analysis.system.name, "bold"), *map(_cell, in_short(analysis)))
