@@ -87,11 +87,12 @@ def _print_finding(finding: Finding) -> None:
 
 
 def _in_short(finding: Finding) -> str:
-    """Return the counterexample that was claimed to exist, in a line or two."""
+    """Return the counterexample that was claimed to exist, in a few lines."""
     found = finding.verdict.counterexample
     assert found is not None
-    where = f"at t = {found.step}, {found.what}: {found.ours} against {found.theirs}"
-    return where if found.cause is None else f"{where}\n{found.cause}"
+    lines = [f"at t = {found.step}, {found.what}: {found.ours} against {found.theirs}"]
+    lines.append("with " + ", ".join(f"{name} = {value}" for name, value in found.inputs.items()))
+    return "\n".join(lines if found.cause is None else [*lines, found.cause])
 
 
 def _print_assumptions(rule: CheckedRule) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optdsl.diagnostics import DiagnosticError
@@ -13,7 +13,7 @@ SPECS = [
     path.read_text(encoding="utf-8")
     for path in sorted((Path(__file__).parent / "examples").glob("*.opt"))
 ]
-quick = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=200)
 FRAGMENTS = [
     "optimizer", "schedule", "transform", "hyper", "index", "input", "state", "skip when",
     "evaluate", "source", "equals", "differs", "unreadable", "in", "as", "for", "then", "if",

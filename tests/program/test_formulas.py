@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optdsl.language import parse_expression, syntax
@@ -100,7 +100,6 @@ def grow(inner):
     )
 
 
-@settings(deadline=None)
 @given(st.recursive(LEAVES, grow, max_leaves=15))
 def test_a_formula_reads_back_as_the_same_expression(expression):
     assert read(parse_expression(formula(expression), "formula")) == shape(expression)

@@ -1,7 +1,7 @@
 """Numbers that get names: shared, readable, and the author's order kept."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optdsl.library import load_system, single_rules
@@ -54,7 +54,6 @@ def numbers_of(kind):
     return st.recursive(leaves, grow, max_leaves=12)
 
 
-@settings(deadline=None)
 @given(numbers_of(Kind.ENTRY))
 def test_any_expression_is_kept_and_only_entries_stay_in_loops(expression):
     hypers = [Hyperparameter(each.name, "Any", each.name) for each in STEP]

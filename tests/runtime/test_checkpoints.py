@@ -64,7 +64,7 @@ PATTERN = st.tuples(*[st.sampled_from(["good", "good", "none", "bad"])] * 4)
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(before=st.lists(PATTERN, max_size=6), after=st.lists(PATTERN, min_size=1, max_size=4))
 def test_a_resumed_run_is_bit_equal(tmp_path_factory, rule, dtype, before, after):
     make = RULES[rule]

@@ -26,7 +26,7 @@ def settings_of(name):
 
 @pytest.mark.parametrize("name", ["number", "schedule", "function"])
 @pytest.mark.parametrize("Rule", [Adam, Nesterov])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(patterns=PATTERNS)
 def test_each_tensor_walks_as_if_it_were_alone(Rule, name, patterns):
     start = [np.array([1.0, 2.0]), np.array([3.0]), np.array(4.0)]

@@ -29,6 +29,8 @@ def likely_cause(question: Question, trial: Trial) -> str | None:
         return None
     effort = Effort(_EFFORT)
     for words, changed in _changes(question):
+        if _tells_nothing(question, changed, trial):
+            continue
         same = changed.constant == question.constant and changed.fixed == question.fixed
         if same and not _agree_at(changed, trial, effort):
             continue
@@ -59,6 +61,18 @@ def _changes(question: Question) -> Iterator[tuple[str, Question]]:
         if question.domain(name).__contains__(Fraction(0)):
             fixed = {**question.fixed, name: number(0)}
             yield f"they agree at {name} = 0", replace(question, fixed=fixed)
+
+
+def _tells_nothing(question: Question, changed: Question, trial: Trial) -> bool:
+    """Do the inputs of the counterexample meet the condition of a change, which thus fails?"""
+    series = dict(trial.hypers)
+    constant = changed.constant - question.constant
+    fixed = changed.fixed.keys() - question.fixed.keys()
+    if not (constant or fixed):
+        return False
+    return all(len(set(series[name])) == 1 for name in constant) and all(
+        set(series[name]) == {0} for name in fixed
+    )
 
 
 def _part_often(question: Question, points: Sequence[Trial]) -> bool:

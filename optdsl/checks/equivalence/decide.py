@@ -14,12 +14,12 @@ from optdsl.checks.equivalence.refute import (
     DIGITS,
     Refutation,
     first_look,
-    in_simple_inputs,
     refute,
     second_look,
 )
 from optdsl.checks.equivalence.reverse import reversed_question
 from optdsl.checks.equivalence.signs import REALS, Range
+from optdsl.checks.equivalence.simplest import in_simple_inputs
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.equivalence.verdict import Counterexample, Verdict
 from optdsl.checks.equivalence.words import number_text, text, value_text

@@ -1,23 +1,19 @@
-"""The search for a counterexample, and its reduction to a simple one."""
+"""The search for a counterexample."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from optdsl.checks.equivalence.effort import Effort
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
-from optdsl.checks.equivalence.trials import Trial, choices_for, entries_needed, trials
+from optdsl.checks.equivalence.trials import Trial, entries_needed, trials
 from optdsl.model.arithmetic import arithmetic
 
 DIGITS = 50
 _CONFIRMING_DIGITS = 120
 _SHORT, _LONG = 5, 24  # steps of a trial
-_EFFORT = 12_000  # for simpler inputs
 _KEPT = 14  # races that suggest maps between states
-_SIMPLE = [Fraction(x) for x in ("0", "1", "-1", "1/2", "2", "-1/2", "-2", "3")]
 
 
 @dataclass(frozen=True)
@@ -79,95 +75,8 @@ def refute(
     return Refutation(steps, points, trial, difference, races)
 
 
-def in_simple_inputs(question: Question, found: Refutation) -> Refutation:
-    """Return a refutation with inputs made simpler."""
-    assert found.trial is not None
-    trial, difference = simplified(question, found.trial)
-    return replace(found, steps=trial.steps, trial=trial, difference=difference)
-
-
 def confirmed(race: Race) -> bool:
     """Do the systems part at the same step when computed to more digits?"""
     assert race.difference is not None
     again = Race(race.question, race.trial, arithmetic(_CONFIRMING_DIGITS)).run()
     return again.difference is not None and again.difference.t == race.difference.t
-
-
-def simplified(question: Question, trial: Trial) -> tuple[Trial, Difference]:
-    """Make the inputs of a counterexample simpler, as long as it remains one."""
-    effort = Effort(_EFFORT)
-    current, difference = _parted(question, trial)
-    assert difference is not None
-    improved = True
-    while improved:
-        improved = False
-        for candidate in _simpler(question, current):
-            if not effort.allows(question, candidate):
-                return current, difference
-            shorter, found = _parted(question, candidate)
-            if found is not None and found.t <= difference.t:
-                current, difference, improved = shorter, found, True
-                break
-    return current, difference
-
-
-def _parted(question: Question, trial: Trial) -> tuple[Trial, Difference | None]:
-    race = Race(question, trial, arithmetic(DIGITS)).run()
-    if race.difference is None or not confirmed(race):
-        return trial, None
-    return trial.shortened(max(1, race.difference.t)), race.difference
-
-
-def _simpler(question: Question, trial: Trial) -> Iterator[Trial]:
-    """Yield trials that differ in one input, which is simpler."""
-    yield from _simpler_hypers(question, trial)
-    for index, value in enumerate(trial.theta):
-        for simple in _below(value, _SIMPLE):
-            theta = (*trial.theta[:index], simple, *trial.theta[index + 1 :])
-            yield replace(trial, theta=theta)
-    for t, asks in enumerate(trial.gradients):
-        for k, entries in enumerate(asks):
-            for index, value in enumerate(entries):
-                for simple in _below(value, [Fraction(1), *_SIMPLE]):
-                    changed = (*entries[:index], simple, *entries[index + 1 :])
-                    new = (*asks[:k], changed, *asks[k + 1 :])
-                    gradients = (*trial.gradients[:t], new, *trial.gradients[t + 1 :])
-                    yield replace(trial, gradients=gradients)
-    for t, losses in enumerate(trial.losses):
-        for k, value in enumerate(losses):
-            for simple in _below(value, _SIMPLE):
-                changed = (*losses[:k], simple, *losses[k + 1 :])
-                yield replace(trial, losses=(*trial.losses[:t], changed, *trial.losses[t + 1 :]))
-
-
-def _simpler_hypers(question: Question, trial: Trial) -> Iterator[Trial]:
-    for index, (name, series) in enumerate(trial.hypers):
-        choices = [c for c in choices_for(question, name) if not isinstance(c, bool)]
-        for candidate in _simpler_series(series, choices, question.is_constant(name)):
-            hypers = (*trial.hypers[:index], (name, candidate), *trial.hypers[index + 1 :])
-            yield replace(trial, hypers=hypers)
-
-
-def _simpler_series(
-    series: tuple[Fraction | bool, ...], choices: list[Fraction], constant: bool
-) -> Iterator[tuple[Fraction | bool, ...]]:
-    ordered = sorted(choices, key=_weight)
-    if len(set(series)) == 1:
-        yield from ((c,) * len(series) for c in _below(series[0], ordered))
-        return
-    yield from ((c,) * len(series) for c in ordered)
-    if not constant:
-        for t, value in enumerate(series):
-            for c in _below(value, ordered):
-                yield (*series[:t], c, *series[t + 1 :])
-
-
-def _weight(value: Fraction) -> tuple[bool, int, bool]:
-    """Simple numbers first; zero hides most, so it comes last."""
-    return value == 0, abs(value.numerator) + value.denominator, value < 0
-
-
-def _below(value: Fraction | bool, candidates: list[Fraction]) -> list[Fraction]:
-    if isinstance(value, bool):
-        return []
-    return [c for c in candidates if _weight(c) < _weight(value)]
