@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -79,11 +79,10 @@ def _smaller(trial: Trial) -> Iterator[Trial]:
         before, after = trial.tensors[:index], trial.tensors[index + 1 :]
         size = entries_in((shape,))
         if before or after:
-            yield _without(trial, (*before, *after), lambda k, b=begin, s=size: b <= k < b + s)
+            yield _without(trial, (*before, *after), range(begin, begin + size))
         if isinstance(shape, int):
             if shape > 1:
-                last = begin + shape - 1
-                yield _without(trial, (*before, shape - 1, *after), lambda k, i=last: k == i)
+                yield _without(trial, (*before, shape - 1, *after), {begin + shape - 1})
         else:
             yield from _smaller_matrix(trial, index, begin, shape)
         begin += size
@@ -97,21 +96,19 @@ def _smaller_matrix(
     end = begin + rows * columns
     if rows > 1:
         tensors = (*before, (rows - 1, columns), *after)
-        yield _without(trial, tensors, lambda k: end - columns <= k < end)
+        yield _without(trial, tensors, range(end - columns, end))
     if columns > 1:
         tensors = (*before, (rows, columns - 1), *after)
-        yield _without(
-            trial, tensors, lambda k: begin <= k < end and (k - begin) % columns == columns - 1
-        )
+        yield _without(trial, tensors, range(begin + columns - 1, end, columns))
 
 
 def _without(
-    trial: Trial, tensors: tuple[int | tuple[int, int], ...], left_out: Callable[[int], bool]
+    trial: Trial, tensors: tuple[int | tuple[int, int], ...], left_out: Container[int]
 ) -> Trial:
     """Return the trial of fewer entries that are cut into `tensors`."""
 
     def kept(entries: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
-        return tuple(entry for k, entry in enumerate(entries) if not left_out(k))
+        return tuple(entry for k, entry in enumerate(entries) if k not in left_out)
 
     gradients = tuple(tuple(map(kept, asks)) for asks in trial.gradients)
     return replace(trial, theta=kept(trial.theta), gradients=gradients, tensors=tensors)
