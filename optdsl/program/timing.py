@@ -1,0 +1,73 @@
+"""How long a step takes: predicted from bytes moved, launches, and what a machine can do.
+
+A step of these rules waits for memory, so its time is that of moving its bytes, plus a fixed time
+a launch. Memory gives its full bandwidth only while enough bytes are under way (Little's law:
+bytes under way = bandwidth x latency), which is where occupancy comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What moves the bytes.
+
+    Args:
+        name: what a report calls it.
+        bandwidth: bytes a second that plain copying moves, read and written together.
+        launch: seconds a launch takes besides moving bytes.
+        latency: seconds from asking memory for a number to having it, under load; 0 for a
+            processor that reads ahead by itself, and is never short of bytes under way.
+        processors: how many multiprocessors a card has; unused where latency is 0.
+    """
+
+    name: str
+    bandwidth: float
+    launch: float
+    latency: float = 0.0
+    processors: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One launch: bytes a parameter that it reads and writes.
+
+    `resident` is how many parameters one multiprocessor works on at a time: resident threads
+    times entries a thread; None where that is no limit.
+    """
+
+    read: int
+    written: int
+    resident: int | None = None
+
+
+def predicted_seconds(launches: Iterable[Launch], parameters: int, machine: Machine) -> float:
+    """Return the seconds that a step of so many parameters takes.
+
+        seconds = sum over launches of (launch + parameters*(read + written)/rate)
+        rate    = min(bandwidth, under way/latency)
+        under way = read*min(parameters, processors*resident)
+
+    >>> card = Machine("a card", bandwidth=1e12, launch=3e-6)
+    >>> adam = Launch(read=16, written=12)
+    >>> f"{predicted_seconds([adam], 100_000_000, card)*1e3:.3f} ms"
+    '2.803 ms'
+    """
+    return sum(_seconds(each, parameters, machine) for each in launches)
+
+
+def _seconds(launch: Launch, parameters: int, machine: Machine) -> float:
+    moved = parameters * (launch.read + launch.written)
+    if not moved:
+        return machine.launch
+    return machine.launch + moved / _rate(launch, parameters, machine)
+
+
+def _rate(launch: Launch, parameters: int, machine: Machine) -> float:
+    if machine.latency == 0 or launch.resident is None or not launch.read:
+        return machine.bandwidth
+    under_way = launch.read * min(parameters, machine.processors * launch.resident)
+    return min(machine.bandwidth, under_way / machine.latency)
