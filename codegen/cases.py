@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.module import Writer, fingerprint, header_text, page, stages_text, tuple_text
+from optdsl.codegen.module import (
+    Writer,
+    fingerprint,
+    header_text,
+    page,
+    parameters_text,
+    stages_text,
+    tuple_text,
+)
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import assign_slots_by_case, read_ahead, uniform_hyperparameters
@@ -15,6 +23,7 @@ from optdsl.model.choosing import each_system
 from optdsl.model.evaluated import keep_numbers
 from optdsl.model.expressions import Apply, Constant, Expression, Fact, Number
 from optdsl.model.overriding import with_settings
+from optdsl.model.storing import with_rest
 from optdsl.model.system import Hyperparameter, Input, State, System
 from optdsl.program.cases import AskTogether, CasesProgram, InCase, Together, Turn, lower_cases
 from optdsl.program.describing import cases_equations_text
@@ -49,7 +58,15 @@ def prepare_cases(rule: Alternatives) -> CasesUnit:
             None if each is None else each.programs[number] for each in programs.values()
         )
         assert function is not None
-        units.append(Unit(system, ready, function, iterate, evaluate, feeds=feeds[number]))
+        units.append(
+            Unit(with_rest(system), ready, function, iterate, evaluate, feeds=feeds[number])
+        )
+    rule = replace(
+        rule,
+        cases=tuple(
+            replace(case, system=unit.system) for case, unit in zip(rule.cases, units, strict=True)
+        ),
+    )
     slots = assign_slots_by_case(rule, [unit.programs for unit in units])
     placed = (replace(unit, placed=own) for unit, own in zip(units, slots, strict=True))
     return CasesUnit(rule, programs, tuple(placed))
@@ -109,6 +126,7 @@ class _CasesWriter:
             *tuple_text("inputs", [self._input(each) for each in rule.handed_in]),
             f"uniform={tuple(h.name for h in rule.hyperparameters if h.name in uniform)!r},",
             *([f"losses={tuple(losses)!r},"] if losses else []),
+            *parameters_text(*rule.systems),
             *([] if seed is None else [f"seed={seed},"]),
             f"fingerprint={fingerprint(rule)!r},",
             f"target={self.target.NAME!r},",

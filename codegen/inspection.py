@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from optdsl.runtime.formats import dtype_named, stored_dtype
 from optdsl.runtime.layout import Layout, Pass
+from optdsl.storage import known_storage
 
 _FUNCTION = re.compile(r"^define .*?^}", re.MULTILINE | re.DOTALL)
 _COMPUTES = re.compile(r"= (?:f(?:add|sub|mul|div|cmp)|select)\b[^\n]*(?:float|double)")
@@ -38,10 +40,7 @@ def _compiled(layout: Layout, stage: Pass, runner: Any, dtype: str) -> tuple[Any
     from optdsl.codegen.support.kernels import compiled_again
 
     fresh = compiled_again(runner.kernel)
-    shaped = {name for name, _ in layout.shaped}
-    formats = tuple(
-        np.float64(0) if name in shaped else np.dtype(dtype).type(0) for name in stage.streams
-    )
+    formats = tuple(_zero(layout, name, dtype) for name in stage.streams)
     nothing = np.zeros(0, np.int64)
     fresh(
         np.zeros(3, np.int64), formats, np.zeros((0, len(formats)), np.int64), nothing,
@@ -50,6 +49,20 @@ def _compiled(layout: Layout, stage: Pass, runner: Any, dtype: str) -> tuple[Any
         *((nothing,) if runner.draws else ()),
     )  # fmt: skip
     return fresh, fresh.signatures[0]
+
+
+def _zero(layout: Layout, stream: str, dtype: str) -> Any:
+    """Return the zero that tells a kernel of what dtype a stream is, for tensors of `dtype`."""
+    from optdsl.codegen.support.formats import zero_of
+
+    if stream in {name for name, _ in layout.shaped}:
+        return np.float64(0)
+    states = {state.name: state.storage for state in layout.states}
+    storage = states.get(stream)
+    if storage is not None:
+        return zero_of(stored_dtype(known_storage(storage)))
+    narrow = stream in states and dtype == "bfloat16"
+    return zero_of(dtype_named("float32" if narrow else dtype))
 
 
 def assembly_text(layout: Layout, dtype: str) -> str:

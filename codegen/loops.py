@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from optdsl.codegen.forms import partial_form
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, condition, python
+from optdsl.codegen.storing import Target, stored
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value
+from optdsl.model.storing import REST
 from optdsl.program.program import Accumulate, Assignment, Pass
 from optdsl.runtime.shapes import Form
 
@@ -33,6 +36,7 @@ class Loop:
         self.stage = stage
         self.real = real
         self.names = Identifiers(unit.indexed | set(unit.buffers))
+        self.kept = stored(unit.system)
         self.streams = pass_streams(unit, stage)
         self.arrays = {stream: self.names.stream(stream) for stream in self.streams}
         self.place = self.arrays[self.streams[0]] if place is None else place
@@ -57,18 +61,26 @@ class Loop:
         return [*read, "partials"] if len(self.partials) < len(self.stage.reductions) else read
 
     @property
+    def block(self) -> int:
+        """The entries that are worked on at once, because they share a scale; 0 if none do."""
+        return max((self.kept.block(stream) or 0 for stream in self.streams), default=0)
+
+    @property
     def head(self) -> list[str]:
         """One line for each number that the entries share."""
         return [f"{name} = {place}" for name, place in self._heads.items()]
 
-    def loaded(self, load: Callable[[str], str]) -> list[str]:
-        """Return the lines that read each stream; `load` gives the text for one."""
+    def loaded(self, target: Target) -> list[str]:
+        """Return the lines that read each stream."""
         lines = []
-        narrow = {state.name for state in self.unit.system.states if state.storage == "float32"}
         for each in self.stage.loads:
-            text = load(self.arrays[each.stream])
-            if each.stream in narrow:
+            storage = self.kept.formats.get(each.stream)
+            text = target.load(self.arrays[each.stream], storage)
+            narrow = storage is not None and storage.format != "float64"
+            if narrow and each.stream != "theta":
                 text = self.real(text)
+            if each.stream == "theta" and self.kept.compensated:
+                text += f" + {self.real(target.load(self.arrays[REST], self.kept.formats[REST]))}"
             if each.value.name in self.unit.predicates:
                 text = f"{text} != {self.real('0.0')}"
             lines.append(f"{self.names.value(each.value)} = {text}")
@@ -88,12 +100,42 @@ class Loop:
             lines += [f"# {comment(described(each))}", f"{name} = {text}"]
         return lines
 
-    def stored(self, place: Callable[[str], str]) -> list[str]:
-        """Return the lines that write each stream; `place` gives the text for one."""
-        return [
-            f"{place(self.arrays[each.stream])} = {self.names.value(each.value)}"
-            for each in self.stage.stores
-        ]
+    def stored(self, target: Target) -> list[str]:
+        """Return the lines that write each stream."""
+        lines = []
+        for each in self.stage.stores:
+            array, storage = self.arrays[each.stream], self.kept.formats.get(each.stream)
+            by_chance = storage is not None and storage.stochastic
+            words = partial(self._words, target, each.stream) if by_chance else None
+            name = self.names.value(each.value)
+            lines.append(target.store(array, storage, name, words))
+            if each.stream == "theta" and self.kept.compensated:
+                lost = target.lost(name, array)
+                lines.append(target.store(self.arrays[REST], self.kept.formats[REST], lost, None))
+        return lines
+
+    @property
+    def rounding_step(self) -> int:
+        """The place in `scalars` of the step that roundings by chance depend on."""
+        return self.unit.slots.scalars[Clock(self.stage.part)]
+
+    def _words(self, target: Target, stream: str) -> str:
+        """Return the text of the random words of a rounding."""
+        step = self._exactly(Clock(self.stage.part))
+        code = self.kept.code(stream)
+        return target.words(f"begin, identity, {step}, {code}, seed_low, seed_high")
+
+    def _exactly(self, step: Value | Clock) -> str:
+        """Return the name of a number that is never rounded; note the seed, which goes with it."""
+        seed = self.unit.slots.seed
+        assert seed is not None
+        self.draws = True
+        called = step.name if isinstance(step, Value) else "t"
+        name = self.names.value(Value(f"{called} exactly", Kind.STEP))
+        self._heads[name] = f"numbers[{self.unit.slots.scalars[step]}]"
+        self._heads["seed_low"] = f"everything[{seed}]"
+        self._heads["seed_high"] = f"everything[{seed + 1}]"
+        return name
 
     def write(self, expression: Expression) -> str:
         """Return the text of an expression of this pass."""
@@ -128,14 +170,8 @@ class Loop:
 
     def _draw(self, draw: Draw) -> str:
         """Return the text of a random number; the counter of its entry is exact, never rounded."""
-        seed = self.unit.slots.seed
-        assert seed is not None
         assert isinstance(draw.step, Value)
-        self.draws = True
-        name = self.names.value(Value(f"{draw.step.name} exactly", Kind.STEP))
-        self._heads[name] = f"numbers[{self.unit.slots.scalars[draw.step]}]"
-        self._heads["seed_low"] = f"everything[{seed}]"
-        self._heads["seed_high"] = f"everything[{seed + 1}]"
+        name = self._exactly(draw.step)
         counter = f"begin, identity, {name}, {draw.number}, seed_low, seed_high"
         return f"standard_{draw.distribution}({self.place}, {counter})"
 
@@ -160,7 +196,8 @@ def pass_streams(unit: Unit, stage: Pass) -> tuple[str, ...]:
     """Return the streams of a value an entry: what it loads, then what it only stores."""
     streams = [load.stream for load in stage.loads]
     streams += [store.stream for store in stage.stores if store.stream not in streams]
+    gradients = [gradient.name for gradient in unit.system.gradients]
+    first = "theta" if unit.system.family == "optimizer" else gradients[0]
     if not streams:  # a reduction of what no entry tells apart still counts the entries
-        gradients = [gradient.name for gradient in unit.system.gradients]
-        streams = ["theta" if unit.system.family == "optimizer" else gradients[0]]
-    return tuple(dict.fromkeys(streams))
+        streams = [first]
+    return tuple(dict.fromkeys(stored(unit.system).in_order(streams, first)))

@@ -17,7 +17,7 @@ from optdsl.runtime.shapes import Form
 IMPORTS = {
     "optdsl.codegen.support.matrices": (
         "as_matrices", "column_totals", "in_first_block", "number_of", "over_axis", "reduced",
-        "normal_entries", "row_totals", "symmetric_power", "uniform_entries",
+        "normal_entries", "row_totals", "symmetric_power", "uniform_entries", "widened",
     ),
 }  # fmt: skip
 
@@ -97,7 +97,7 @@ class _Writer:
             self.given.append("shape")
         if "dtype=real" in text:
             first = next(iter(self.arrays.values()))
-            lines.insert(0, "real = np.float64" if self.wide else f"real = {first}.dtype")
+            lines.insert(0, "real = np.float64" if self.wide else f"real = widened({first}).dtype")
         return lines
 
     def shared(self) -> list[str]:
@@ -125,7 +125,7 @@ class _Writer:
     def _loaded(self, stream: str, value: Value) -> str:
         array = self.arrays[stream]
         wide = self.wide or value.kind in (Kind.ROW, Kind.COLUMN)
-        text = f"{array}.astype(np.float64)" if wide else array
+        text = f"{array}.astype(np.float64)" if wide else f"widened({array})"
         if value.name in self.unit.predicates:
             text = f"{array} != 0.0"
         return f"{self.names.value(value)} = {text}"

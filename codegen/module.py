@@ -23,10 +23,11 @@ from optdsl.codegen.unit import Unit
 from optdsl.model.alternatives import Rule, systems_of
 from optdsl.model.expressions import Constant, Kind, Number, Value
 from optdsl.model.guards import unguarded_inputs
-from optdsl.model.system import Domain, Hyperparameter, Input, State
+from optdsl.model.system import Domain, Hyperparameter, Input, State, System
 from optdsl.program.describing import equations_text
 from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars
 from optdsl.program.streams import output_buffer
+from optdsl.storage import known_storage
 
 _STATE_KINDS = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor", **FORMS}
 
@@ -155,6 +156,7 @@ class Writer:
             *self._results(),
             f"uniform={tuple(uniform_hyperparameters(unit.programs))!r},",
             *self._losses(),
+            *parameters_text(system),
             *([] if unit.slots.seed is None else [f"seed={unit.slots.seed},"]),
             f"fingerprint={fingerprint(system)!r},",
             f"target={self.target.NAME!r},",
@@ -337,6 +339,12 @@ def _plain(value: object) -> str:
     if isinstance(value, float) and value in (float("inf"), -float("inf")):
         return "np.inf" if value > 0 else "-np.inf"
     return repr(value)
+
+
+def parameters_text(*systems: System) -> list[str]:
+    """Return what the layout says of the dtype of parameters, where a rule says one."""
+    said = [system.parameters for system in systems if system.parameters is not None]
+    return [f"parameters={known_storage(text).format!r}," for text in said[:1]]
 
 
 def tuple_text(name: str, items: list[str]) -> list[str]:

@@ -23,7 +23,9 @@ _CALLED = (
     "normal_entries", "np", "number_of", "over_all", "over_axis", "over_chunks", "over_rows",
     "partial", "per_tensor", "pi", "prange", "quiet", "range", "reduced", "row_totals", "sign",
     "size_of", "sqrt", "square", "standard_normal", "standard_uniform", "symmetric_power",
-    "uniform_entries", "view", "where", "zip",
+    "uniform_entries", "view", "where", "widened", "zip", "load", "store", "lost", "room",
+    "entry_words", "open_blocks", "close_blocks", "close_blocks_by_chance", "bfloat16_by_chance",
+    "float16_by_chance", "min",
 )  # fmt: skip
 RESERVED = frozenset(_LOCAL + _CALLED)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from optdsl.codegen import matrices
+from optdsl.codegen import matrices, numba_storing
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
+from optdsl.codegen.numba_storing import STORED, by_blocks
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Accumulate, Matrices, Pass
@@ -23,6 +24,7 @@ IMPORTS = {
         "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
         "power", "row_of", "sign", "size_of", "sqrt", "square", "view", "where",
     ),
+    **numba_storing.IMPORTS,
     "optdsl.codegen.support.sharing": ("flush_tiny", "next_chunks", "restore"),
     "optdsl.codegen.support.row_chunks": ("LONGEST", "as_rows", "over_rows"),
     **matrices.IMPORTS,
@@ -61,12 +63,12 @@ def _update(loop: Loop, stage: Pass) -> list[str]:
     totals = [_total(loop, each) for each in stage.reductions]
     columns = [each.kind is Kind.COLUMN for each in stage.reductions]
     entries = [
-        *loop.loaded(lambda array: f"{array}[i]"),
+        *loop.loaded(STORED),
         *_vectors(loop, Kind.COLUMN),
         *loop.computed(),
         *(line for each, total, column in zip(stage.reductions, totals, columns, strict=True)
           for line in _accumulated(loop, each, f"{total}[i]" if column else total)),
-        *loop.stored(lambda array: f"{array}[i]"),
+        *loop.stored(STORED),
     ]  # fmt: skip
     first = loop.arrays[loop.streams[0]]
     starts, ends = [], []
@@ -77,7 +79,7 @@ def _update(loop: Loop, stage: Pass) -> list[str]:
         place = f"partials[{numbers}]" if each.kind.is_number else f"{loop.partials[each.name]}[0]"
         numbers += each.kind.is_number
         begun = f"{place} != 0.0" if each.operator == "any" else place
-        start = begun if stage.by_rows else _STARTS.get(each.operator, "0.0")
+        start = begun if stage.by_rows or loop.block else _STARTS.get(each.operator, "0.0")
         starts.append(f"{total} = {start}")
         ends.append(f"{place} = {total}")
     head = [*loop.head, *_vectors(loop, Kind.ROW), *starts]
@@ -119,11 +121,14 @@ _GIVEN = {
 def _kernel(loop: Loop, update: str) -> list[str]:
     """Return the function that runs `update` over every chunk."""
     arguments = [*loop.arrays.values(), *(_GIVEN[name] for name in loop.shared)]
-    body = [
-        f"{array} = view(addresses[chunk, {column}], counts[chunk], formats[{column}])"
-        for column, array in enumerate(loop.arrays.values())
-    ]
-    body.append(f"{update}({', '.join(arguments)})")
+    if loop.block:
+        body = [*_cleared(loop, list(loop.streams)), *by_blocks(loop, update, arguments)]
+    else:
+        body = [
+            f"{array} = view(addresses[chunk, {column}], counts[chunk], formats[{column}])"
+            for column, array in enumerate(loop.arrays.values())
+        ]
+        body.append(f"{update}({', '.join(arguments)})")
     if any(re.search(r"\brow\b", argument) for argument in arguments):
         body.insert(0, "row = rows[chunk]")
     parameters = (

@@ -6,17 +6,20 @@ from optdsl.codegen import matrices
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
+from optdsl.codegen.storing import Target, Words
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Expression, Kind
 from optdsl.program.program import Accumulate, Matrices, Pass
 from optdsl.runtime.shapes import Form
+from optdsl.storage import Storage
 
 NAME = "reference"
 BIND = "bind_whole"
 IMPORTS = {
-    "optdsl.codegen.support.draws": ("standard_normal", "standard_uniform"),
+    "optdsl.codegen.support.draws": ("entry_words", "standard_normal", "standard_uniform"),
     "optdsl.codegen.support.folding": ("over_all", "partial", "per_tensor"),
     "optdsl.codegen.support.tables": ("bind_whole",),
+    "optdsl.runtime.formats": ("load", "lost", "store"),
     **matrices.IMPORTS,
 }
 
@@ -26,7 +29,8 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     loop = Loop(unit, stage, real=str, prefix="np.")
     names = [*loop.arrays.values(), *loop.vectors.values(), *loop.partials.values()]
     arrays = ", ".join(names)
-    work = loop.loaded(lambda array: f"{array}.astype(np.float64)")
+    target = _target(loop)
+    work = loop.loaded(target)
     work += loop.read_vectors(lambda array, kind: f"{array}.astype(np.float64)")
     work += loop.computed()
     numbers = 0
@@ -36,7 +40,7 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
             numbers += 1
         else:
             work += _kept_apart(loop, reduction)
-    work += loop.stored(lambda array: f"{array}[...]")
+    work += loop.stored(target)
     header = f"def NAME({', '.join([arrays, *loop.shared])}):"
     given = {"numbers": "scalars[cohort[row]]", "tensor": "tensor[row]",
              "everything": "everything", "partials": "partials[chunk]",
@@ -54,6 +58,28 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
         ),
     ]
     return functions.add("pass", run)
+
+
+def _target(loop: Loop) -> Target:
+    """Return how NumPy loads and stores: states in blocks and of 16 bits by functions."""
+    first = loop.arrays[loop.streams[0]]
+
+    def load(array: str, storage: Storage | None) -> str:
+        if storage is not None and storage.block is not None:
+            return f'load("{storage}", {array}, {first}.shape)'
+        return f"{array}.astype(np.float64)"
+
+    def store(array: str, storage: Storage | None, value: str, words: Words | None) -> str:
+        if storage is None:
+            return f"{array}[...] = {value}"
+        return f'store("{storage}", {array}, {value}{"" if words is None else f", {words()}"})'
+
+    return Target(
+        load,
+        store,
+        words=lambda counter: f"entry_words({first}, {counter})",
+        lost=lambda value, array: f"lost({value}, {array})",
+    )
 
 
 def bind_pass(unit: Unit, stage: Pass) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from optdsl.codegen.storing import rounding_clocks
 from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import Apply, Clock, Draw, Expression, Kind, Value, is_predicate, walk
 from optdsl.model.system import System
@@ -98,6 +99,8 @@ def _exported(program: Program, slots: Slots) -> None:
 
 
 def _draws(program: Program) -> bool:
+    if rounding_clocks(program.system, list(program.passes)):
+        return True
     trees = (tree for stage in program.stages for tree in expressions(stage))
     return any(isinstance(node, Draw) for tree in trees for node in walk(tree))
 
@@ -141,6 +144,8 @@ def exported(program: Program, part: int) -> list[Number]:
                     found[number] = None
             elif not isinstance(stage, Scalars) and stage.part == part:
                 found[number] = None
+    passes = [s for s in program.stages if isinstance(s, Pass) and s.part == part]
+    found |= dict.fromkeys(rounding_clocks(program.system, passes))
     if program.system.family == "schedule":
         found |= dict.fromkeys(Value(name, Kind.STEP) for name in program.system.outputs)
     return list(found)

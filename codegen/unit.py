@@ -10,6 +10,7 @@ from optdsl.codegen.naming import identifier
 from optdsl.codegen.slots import Slots, assign_slots, predicate_names
 from optdsl.model.evaluated import keep_numbers
 from optdsl.model.overriding import Feed, with_settings
+from optdsl.model.storing import with_rest
 from optdsl.model.system import System
 from optdsl.program import Program, lower
 from optdsl.program.formulas import indexed_names
@@ -83,4 +84,4 @@ def prepare(system: System) -> Unit:
     function = lower(system, "function")
     assert function is not None
     iterate, evaluate = lower(system, "iterate"), lower(system, "evaluate")
-    return Unit(system, lower(system, "ready"), function, iterate, evaluate, feeds=feeds)
+    return Unit(with_rest(system), lower(system, "ready"), function, iterate, evaluate, feeds=feeds)

@@ -6,6 +6,7 @@ imported before it is called.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,17 @@ __all__ = ["Diagnostic", "DiagnosticError", "__version__", "load"]
 __version__ = "0.1.0"
 
 
-def load(what: str | Path, target: str = "numba-cpu") -> Any:
+def load(
+    what: str | Path, target: str = "numba-cpu", *, storage: Mapping[str, str] | None = None
+) -> Any:
     """Compile a rule and return the class that runs it.
 
     `what` is the name of a shipped rule ("Adam"), the path of a file of specs
     ("mine.opt": its last definition; "mine.opt:Mine": the one of that name), or a
     composition of rules ("ClipByGlobalNorm(c=1) | Adam"). `target` is
-    "numba-cpu" (float32 and float64, all cores) or "reference" (plain NumPy in float64).
+    "numba-cpu" (float32, float64 and bfloat16, all cores) or "reference" (plain NumPy in
+    float64). `storage` says how states are kept, as `state m : bfloat16` in a spec does:
+    `storage={"m": "bfloat16", "v": "int8 blockwise(256)"}`.
 
     Returns a subclass of `optdsl.runtime.Optimizer`, `Schedule` or `Transform`.
     Raises `DiagnosticError` with every error of the spec, `OSError` where a file cannot be read.
@@ -35,6 +40,8 @@ def load(what: str | Path, target: str = "numba-cpu") -> Any:
     """
     from optdsl.codegen import compile_system
     from optdsl.library import load_rule
+    from optdsl.model.storing import with_storage
     from optdsl.runtime import from_layout
 
-    return from_layout(compile_system(load_rule(str(what)), target))
+    rule = load_rule(str(what))
+    return from_layout(compile_system(with_storage(rule, storage) if storage else rule, target))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optdsl.codegen.support.formats import byte_offsets, zero_of
 from optdsl.codegen.support.tables import Array, Indices, Table
 from optdsl.codegen.support.threads import share
 from optdsl.runtime.arrays import address
@@ -99,15 +100,13 @@ def chunked(
     groups: list[Chunks] = []
     owners = [np.zeros(0, np.int64)]
     for formats, members in by_format.items():
-        _require_floats(formats)
         start = sum(len(each.counts) for each in groups)
         pieces = cut([tensors[index][0].shape for index in members], len(formats))
         owner = np.asarray(members, np.int64)[pieces.owner]
-        widths = np.array([dtype.itemsize for dtype in formats], np.int64)
         groups.append(
             Chunks(
-                formats=tuple(dtype.type(0) for dtype in formats),
-                addresses=origins[owner] + pieces.offsets * widths,
+                formats=tuple(map(zero_of, formats)),
+                addresses=origins[owner] + byte_offsets(pieces.offsets, tensors[members[0]]),
                 counts=pieces.counts,
                 rows=rows[owner],
                 place=slice(start, start + len(owner)),
@@ -141,12 +140,6 @@ def _origins(arrays: Sequence[Sequence[Array]], tensors: int) -> Indices:
     """Return where each array begins: one row a tensor, one column a stream."""
     columns = [[address(array) for array in stream] for stream in arrays]
     return np.array(columns, np.int64).reshape(len(columns), tensors).T.copy()
-
-
-def _require_floats(formats: tuple[np.dtype[Any], ...]) -> None:
-    for dtype in formats:
-        if dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise TypeError(f"arrays must be float32 or float64, not {dtype}")
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,14 @@ def words(
     return found
 
 
+def entry_words(
+    like: Any, begin: int, identity: int, step: float, code: int, seed_low: float, seed_high: float
+) -> Words:
+    """Return a random word for every entry of `like`: the first of the four."""
+    drawn = words(like.size, begin, identity, step, code, seed_low, seed_high)
+    return drawn[0].reshape(like.shape)
+
+
 def standard_uniform(like: Any, *place: Any) -> Any:
     """Return numbers in (0, 1), one an entry of `like`, for parameters of its dtype.
 
@@ -92,7 +100,7 @@ def standard_uniform(like: Any, *place: Any) -> Any:
 def standard_normal(like: Any, *place: Any) -> Any:
     """Return numbers of mean 0 and deviation 1, one an entry of `like`, for its dtype."""
     drawn = words(like.size, *_with_code(place, 0))
-    if like.dtype == np.float32:
+    if like.dtype != np.float64:
         first, second = (_fraction(like.dtype, word, word) for word in drawn[:2])
     else:
         first, second = _fraction(like.dtype, *drawn[:2]), _fraction(like.dtype, *drawn[2:])
@@ -106,7 +114,7 @@ def _with_code(place: tuple[Any, ...], kind: int) -> tuple[Any, ...]:
 
 
 def _fraction(dtype: Any, high: Words, low: Words) -> npt.NDArray[np.float64]:
-    if dtype == np.float32:
+    if dtype != np.float64:
         return ((high >> np.uint64(9)).astype(np.float64) + 0.5) * 2.0**-23
     bits = (high << np.uint64(20)) | (low >> np.uint64(12))
     return (bits.astype(np.float64) + 0.5) * 2.0**-52

@@ -23,6 +23,7 @@ from numba.np import arrayobj
 from numpy import float64, inf, pi
 
 from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of, sine_of
+from optdsl.codegen.support.formats import narrow_array, narrow_view
 
 __all__ = [
     "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
@@ -40,7 +41,10 @@ _Compiler: Any = compiler.Compiler
 _Build = Callable[..., Any]
 
 
-_FILES = ("kernels.py", "lanes.py", "elementary.py", "sharing.py", "draws.py", "kernel_draws.py")
+_FILES = (
+    "kernels.py", "lanes.py", "elementary.py", "sharing.py", "formats.py", "blocks.py",
+    "chances.py", "draws.py", "kernel_draws.py",
+)  # fmt: skip
 
 
 def _fingerprint() -> str:
@@ -93,10 +97,12 @@ def fill(array: Any, value: float) -> None:
 @intrinsic
 def view(typing: Any, address: Any, count: Any, zero: Any) -> Any:
     """Return the array of `count` numbers like `zero` that begins at `address`."""
-    array = types.Array(zero, 1, "C")
+    array = narrow_array(zero) or types.Array(zero, 1, "C")
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         begin, length, _ = arguments
+        if narrow_array(zero) is not None:
+            return narrow_view(context, builder, array, begin, length)
         item = context.get_data_type(zero)
         size = context.get_constant(types.intp, context.get_abi_sizeof(item))
         result = _arrays.make_array(array)(context, builder)

@@ -20,7 +20,7 @@ from optdsl.runtime.shapes import Form, matrix_shape, seen_shape
 
 __all__ = [
     "as_matrices", "column_totals", "in_first_block", "normal_entries", "number_of", "over_axis",
-    "reduced", "row_totals", "symmetric_power", "uniform_entries",
+    "reduced", "row_totals", "symmetric_power", "uniform_entries", "widened",
 ]  # fmt: skip
 
 _EMPTY = {"min": np.inf, "max": -np.inf}
@@ -58,6 +58,11 @@ def as_matrices(*forms: Form) -> Callable[..., Matrices]:
         )
 
     return bind
+
+
+def widened(array: Array) -> Array:
+    """Return an array as it is computed with: float32 for formats of 16 bits."""
+    return array if array.dtype.itemsize > 2 else array.astype(np.float32)
 
 
 def reduced(operator: str, entries: Any, axis: int, other: Any = None) -> Any:

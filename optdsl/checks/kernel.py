@@ -25,6 +25,7 @@ from optdsl.model.arithmetic import Arithmetic, Real
 from optdsl.model.evaluation import Entries
 from optdsl.model.expressions import Draw, Value, walk
 from optdsl.model.inheritance import Lookup
+from optdsl.model.storing import without_storage
 from optdsl.model.system import System
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _kernel(ours: System) -> Any:
     from optdsl.codegen import compile_system
     from optdsl.runtime import from_layout
 
-    return from_layout(compile_system(ours, "numba-cpu"))
+    return from_layout(compile_system(without_storage(ours), "numba-cpu"))
 
 
 def _arrays(entries: Iterable[Any], trial: Trial, format_: str) -> list[Any]:

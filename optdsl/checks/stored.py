@@ -8,6 +8,7 @@ from typing import Any
 
 from optdsl.checks.formats import Format
 from optdsl.model.expressions import Number
+from optdsl.model.storing import without_storage
 from optdsl.model.system import System
 
 #: How many entries the one tensor has.
@@ -37,7 +38,7 @@ class Bench:
         from optdsl.runtime import from_layout
 
         self.system = system
-        self._class: Any = from_layout(compile_system(system, "reference"))
+        self._class: Any = from_layout(compile_system(without_storage(system), "reference"))
         self._needed = {
             hyper.name: self._simple(hyper.name)
             for hyper in system.hyperparameters

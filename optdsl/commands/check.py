@@ -98,16 +98,26 @@ def _in_short(finding: Finding) -> str:
 def _print_assumptions(rule: CheckedRule) -> None:
     """Say what the verdicts rest on that the claims do not say."""
     verdicts = [finding.verdict for finding in rule.findings]
+    formats = _storage_formats(rule)
     facts = {
         "for": _distinct(text for verdict in verdicts for text in verdict.domains),
         "starts not stated by a source, taken as": _distinct(
             text for verdict in verdicts for text in verdict.starts
         ),
+        "of real numbers, whatever is stored as": formats,
     }
     for what, texts in facts.items():
         if texts:
             line = Text(f"{what} {', '.join(texts)}", "dim")
             write(Padding(line, (0, 0, 0, 4)))
+
+
+def _storage_formats(rule: CheckedRule) -> list[str]:
+    """Return the formats in which the rule stores its numbers, which no verdict depends on."""
+    from optdsl.language import syntax
+
+    statements = () if rule.definition is None else rule.definition.statements
+    return _distinct(each.format for each in statements if isinstance(each, syntax.Storage))
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

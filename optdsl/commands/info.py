@@ -57,7 +57,7 @@ def _cost(rule: Rule) -> dict[str, Any]:
     return {"name": rule.name, **costs(rule), **_traffic(_programs(rule))}
 
 
-def _traffic(programs: Iterable[Program | None]) -> dict[str, int | None]:
+def _traffic(programs: Iterable[Program | None]) -> dict[str, float | None]:
     from optdsl.program import bytes_per_parameter
 
     there = [program for program in programs if program is not None]
@@ -209,7 +209,7 @@ _PER = {
 
 def _state_memory(data: dict[str, Any]) -> str:
     """Return the memory of states that are arrays, by what they have a value of."""
-    words = [f"{data['state_bytes_per_parameter']} bytes a parameter"]
+    words = [f"{data['state_bytes_per_parameter']:.4g} bytes a parameter"]
     for kind in ("row", "column", "rows", "columns"):
         count = sum(state["per"] == kind for state in data["states"])
         words += [f"{4 * count} a {_PER[kind]}"] if count else []
@@ -226,7 +226,9 @@ def _cost_table(data: dict[str, Any]) -> Table:
     if data["passes"] is not None:
         table.add_row("state memory", _state_memory(data))
         table.add_row("passes over memory", str(data["passes"]))
-        table.add_row("bytes moved", f"{data['bytes_moved_per_parameter']} a parameter and step")
+        table.add_row(
+            "bytes moved", f"{data['bytes_moved_per_parameter']:.4g} a parameter and step"
+        )
         table.add_row("", Text("in float32", "dim"))
     for said in data["said"]:
         words = disagreement(data, said)

@@ -138,8 +138,10 @@ def format_statement(statement: syntax.Statement) -> str:
             return f"skip when {format_expression(condition)}"
         case syntax.Evaluate(point):
             return f"evaluate {format_expression(point)}"
-        case syntax.Storage(name, storage, block):
-            return f"state {name} : {storage}" + ("" if block is None else f" blockwise({block})")
+        case syntax.Storage(name, storage, block, rounding):
+            blocks = "" if block is None else f" blockwise({block})"
+            rounded = "" if rounding is None else f" {rounding}"
+            return f"state {name} : {storage}{blocks}{rounded}"
         case syntax.Claim():
             return _claim(statement)
     raise TypeError(f"{type(statement).__name__} is no statement of a definition")

@@ -184,12 +184,18 @@ class StatementBuilder(ClaimBuilder):
         return syntax.Evaluate(point=self.expression(tree.children[0]), **self._common(tree))
 
     def _storage_statement(self, tree: Branch) -> syntax.Storage:
-        name, storage, *block = tree.children
+        name, storage, *rest = tree.children
+        block = [child for child in rest if isinstance(child, Token) and child.type == "NUMBER"]
+        rounding = [child for child in rest if child not in block]
         size = self.whole(block[0]) if block else None
         if size == 0:
             self.fail("whole-number", "a block holds at least one entry", self.span(block[0]))
         return syntax.Storage(
-            name=self.word(name), format=self.word(storage), block=size, **self._common(tree)
+            name=self.word(name),
+            format=self.word(storage),
+            block=size,
+            rounding=self.word(rounding[0]) if rounding else None,
+            **self._common(tree),
         )
 
     def _equation_statement(self, tree: Branch) -> syntax.Equation:

@@ -252,11 +252,12 @@ class Evaluate(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Storage(Statement):
-    """`state m : bfloat16`, `state v : int8 blockwise(256)`."""
+    """`state m : bfloat16`, `state v : int8 blockwise(256)`, `state w : bfloat16 stochastic`."""
 
     name: str
     format: str
     block: int | None = None
+    rounding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ _WORDS = {
     "COLON": "`:`", "DOT": "`.`", "TILDE": "`~`", "__ANON_0": "`..`", "PIPE": "`|`",
     "$END": "the end of the line", "DOCUMENT": "a document", "TAG": "the number of an equation",
     "PLUS": "`+`", "MINUS": "`-`", "POWER": "`^`", "VERB": "a claim",
+    "ROUNDING": "`stochastic` or `compensated`",
 }  # fmt: skip
 
 #: How what was found is told apart, whatever the grammar would have called it there.

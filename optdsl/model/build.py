@@ -25,6 +25,7 @@ from optdsl.model.problems import Problems
 from optdsl.model.reading import nodes
 from optdsl.model.scheduling import Schedules
 from optdsl.model.starts import starts_needed
+from optdsl.model.storing import check_storages, storage_text
 from optdsl.model.system import Input, Skip, State, System
 
 
@@ -139,6 +140,8 @@ def _assemble(
     if handed_on is not None:
         report_unused(declared, typed, equations, handed_on, problems)
     kept = {equation.name for equation in equations}
+    kinds = {name: typed.names.kinds.get(name, Kind.STEP) for name, _ in typed.memory.values()}
+    check_storages(declared.storages, kinds, problems)
     return System(
         name=definition.name,
         family=definition.family,
@@ -150,6 +153,7 @@ def _assemble(
         outputs=outputs,
         skips=_skips(declared, typed),
         evaluation=typed.evaluation,
+        parameters=storage_text(declared.storages, "theta"),
         handed_in=tuple(
             Input(name, name, doc=given.doc, span=given.span)
             for name, given in declared.inputs.items()
@@ -231,7 +235,8 @@ def _states(declared: Declarations, typed: Typed, problems: Problems) -> list[St
         if (name, time) != ("theta", 0) and time not in typed.starts.get(name, {}):
             _missing_start(name, time, declared, problems)
     _check_starts(declared, typed, needed, problems)
-    return [_state(state, name, depth, typed) for state, (name, depth) in typed.memory.items()]
+    memory = typed.memory.items()
+    return [_state(state, name, depth, typed, declared) for state, (name, depth) in memory]
 
 
 def _check_starts(
@@ -263,12 +268,12 @@ def _check_starts(
                 )  # fmt: skip
 
 
-def _state(state: str, name: str, depth: int, typed: Typed) -> State:
+def _state(state: str, name: str, depth: int, typed: Typed, declared: Declarations) -> State:
     kind = typed.names.kinds.get(name, Kind.STEP)
     start = typed.starts.get(name, {}).get(1 - depth)
     if start is None and name == "theta":
         start = Value("theta", Kind.ENTRY, -1)
-    return State(state, kind, start)
+    return State(state, kind, start, storage=storage_text(declared.storages, name))
 
 
 def _missing_start(name: str, time: int, declared: Declarations, problems: Problems) -> None:

@@ -8,11 +8,7 @@ from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.model.numbers import time_index
 from optdsl.model.problems import Problems
-
-#: Statements and what is to be said of them until they are carried through to kernels.
-_LATER: dict[type[syntax.Statement], str] = {
-    syntax.Storage: "storage formats",
-}
+from optdsl.model.storing import declare_storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,7 @@ class Declarations:
     skip: syntax.SkipWhen | None = None
     evaluate: syntax.Evaluate | None = None
     inputs: dict[str, syntax.Input] = field(default_factory=dict)
+    storages: dict[str, syntax.Storage] = field(default_factory=dict)
 
     @property
     def known(self) -> set[str]:
@@ -92,10 +89,10 @@ def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
                 _declare_input(statement, declared, problems)
             case syntax.Evaluate():
                 _declare_evaluation(statement, declared, problems)
-            case syntax.Claim():
-                pass
+            case syntax.Storage():
+                declare_storage(statement, declared.storages, problems)
             case _:
-                not_yet(problems, _LATER[type(statement)], statement.span)
+                pass
     _check_clashes(declared, problems)
     return declared
 

@@ -11,7 +11,7 @@ from optdsl.language import normalize_time, syntax
 from optdsl.model.problems import Problems
 from optdsl.model.reading import names_read
 
-_NAMED = (syntax.Hyper, syntax.Input, syntax.Equation, syntax.Draw)
+_NAMED = (syntax.Hyper, syntax.Input, syntax.Equation, syntax.Draw, syntax.Storage)
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,8 @@ def _key(statement: syntax.Statement) -> object:
             return target.name
         case syntax.SkipWhen() | syntax.Evaluate():
             return type(statement)
+        case syntax.Storage(name=name):
+            return syntax.Storage, name
     return id(statement)
 
 
@@ -193,9 +195,11 @@ def _drop_unread(
         inherited = kept
 
 
-def _name(statement: syntax.Hyper | syntax.Input | syntax.Equation | syntax.Draw) -> str:
+def _name(
+    statement: syntax.Hyper | syntax.Input | syntax.Equation | syntax.Draw | syntax.Storage,
+) -> str:
     match statement:
-        case syntax.Hyper(name=name) | syntax.Input(name=name):
+        case syntax.Hyper(name=name) | syntax.Input(name=name) | syntax.Storage(name=name):
             return name
         case syntax.Draw(target=target):
             return target.name

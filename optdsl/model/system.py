@@ -188,6 +188,8 @@ class System:
     A gradient of this step is `Value(name, ENTRY)`. `evaluation` is the point at which the
     model is evaluated where that is not theta. `fed` are the hyperparameters that schedules
     give: here they are equations; `overriding.py` makes hyperparameters of them again.
+    `parameters` is the storage format of theta where the rule says one; it means nothing to what
+    reasons about the equations.
     """
 
     name: str
@@ -202,6 +204,7 @@ class System:
     handed_in: tuple[Input, ...] = ()
     evaluation: Expression | None = None
     fed: tuple[Fed, ...] = ()
+    parameters: str | None = None
     definition: Definition | None = None
     source: str = ""
 

@@ -175,6 +175,7 @@ def _written_out(system: System, parameter: str, rule: System, steps: list[Step]
         gradients=asked,
         evaluation=evaluation,
         fed=(*system.fed, *rule.fed),
+        parameters=system.parameters or rule.parameters,
         source="\n\n".join(dict.fromkeys((system.source, rule.source))),
     )
 

@@ -61,6 +61,7 @@ def _of_system(system: System) -> str:
     for gradient in system.gradients:
         lines.append(f"gradient {gradient.name} {gradient.part} {gradient.point!r} {gradient.loss}")
     lines += [f"skip {skip.part} {skip.condition!r}" for skip in system.skips]
+    lines += [f"parameters {system.parameters}"] if system.parameters else []
     lines += [f"evaluation {_maybe(system.evaluation)}", f"gives {system.outputs}"]
     return "\n".join(lines)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from optdsl.diagnostics import Diagnostic, DiagnosticError
 from optdsl.model.system import System
 from optdsl.program.arranging import Mode, arrange
 from optdsl.program.change_of_variables import (
@@ -13,6 +12,7 @@ from optdsl.program.change_of_variables import (
 from optdsl.program.evaluating import at_evaluation
 from optdsl.program.hoisting import name_numbers
 from optdsl.program.program import Program
+from optdsl.program.storing import refuse_storage
 from optdsl.program.streams import drop_unused, name_output, name_points
 from optdsl.program.verify import verify, verify_system
 
@@ -42,7 +42,6 @@ def lower(
     >>> len(lower(load_system("Adam"), "ready").passes)
     1
     """
-    _refuse_what_is_not_compiled(system)
     written = _written_for(system, mode)
     if written is None:
         return None
@@ -52,6 +51,7 @@ def lower(
     _sound(named.system)
     program = arrange(system, named, mode)
     verify(program)
+    refuse_storage(program)
     return program
 
 
@@ -76,17 +76,3 @@ def _written_for(system: System, mode: Mode) -> System | None:
         several = len(system.gradients) > 1
         return None if several or mode == "iterate" else system
     return store_gradient_point(system) if mode == "ready" else recover_iterate(system)
-
-
-def _refuse_what_is_not_compiled(system: System) -> None:
-    found: list[str] = []
-    for state in system.states:
-        if state.storage not in (None, "float32", "float64"):
-            found.append(f"storage as {state.storage}")
-    if found:
-        raise DiagnosticError(
-            [
-                Diagnostic("not-compiled", f"`{system.name}`: {what} is not compiled yet")
-                for what in dict.fromkeys(found)
-            ]
-        )

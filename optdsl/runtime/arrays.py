@@ -16,25 +16,33 @@ from optdsl.runtime.errors import (
     ParameterError,
     ParameterTypeError,
 )
+from optdsl.runtime.formats import is_bfloat16
 
 Array: TypeAlias = npt.NDArray[Any]
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def can_be_stepped(dtype: np.dtype[Any] | None) -> bool:
+    """Can parameters of this dtype be stepped: float32, float64, or bfloat16 of ml_dtypes?"""
+    if dtype is None or is_bfloat16(dtype):
+        return dtype is not None
+    return dtype in DTYPES and dtype.isnative
 
 
 def check_parameter(array: Any, label: str) -> None:
     """Refuse what cannot be stepped in place.
 
     Raises:
-        ParameterTypeError: not a NumPy array, or not one of float32 or float64.
+        ParameterTypeError: not a NumPy array, or not one of float32, float64 or bfloat16.
         ParameterError: read-only, not contiguous, or not aligned.
     """
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise ParameterTypeError(
             f"parameter {label} is of type {type(array).__name__}: give a NumPy array"
         )
-    if array.dtype not in DTYPES or not array.dtype.isnative:
+    if not can_be_stepped(array.dtype):
         raise ParameterTypeError(
-            f"parameter {label} holds {array.dtype}: float32 and float64 can be stepped"
+            f"parameter {label} holds {array.dtype}: float32, float64 and bfloat16 can be stepped"
         )
     if not array.flags.c_contiguous:
         raise ParameterError(
@@ -120,14 +128,21 @@ def extent(array: Array) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def check_parameters(arrays: Sequence[Any], labels: Sequence[str]) -> Extents:
-    """Refuse parameters that are unfit, of mixed dtypes or overlapping.
+def check_parameters(
+    arrays: Sequence[Any], labels: Sequence[str], dtype: str | None = None
+) -> Extents:
+    """Refuse parameters that are unfit, of mixed dtypes, of another than `dtype`, or overlapping.
 
     Raises:
         ParameterError: as `check_parameter`, or one of these.
     """
     for array, label in zip(arrays, labels, strict=True):
         check_parameter(array, label)
+        if dtype not in (None, array.dtype.name):
+            raise ParameterTypeError(
+                f"parameter {label} holds {array.dtype}, and this rule keeps its parameters in "
+                f"{dtype}: give array.astype(ml_dtypes.{dtype})"
+            )
         if array.dtype != arrays[0].dtype:
             raise ParameterTypeError(
                 f"parameter {label} holds {array.dtype}, but {labels[0]} holds "
@@ -171,9 +186,10 @@ def _check_gradient(given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], la
     if isinstance(given, np.ma.MaskedArray):
         raise GradientTypeError(f"the gradient of {label} is a masked array: fill it first")
     if given.dtype != dtype:
+        module = "ml_dtypes" if is_bfloat16(dtype) else "numpy"
         raise GradientTypeError(
             f"the gradient of {label} holds {given.dtype}, but the parameter {dtype}: "
-            f"convert it, as in gradient.astype(numpy.{dtype})"
+            f"convert it, as in gradient.astype({module}.{dtype})"
         )
     if given.shape != shape:
         raise GradientError(

@@ -12,11 +12,11 @@ from optdsl.runtime.cases import ONLY, belongs, due
 from optdsl.runtime.cohorts import Cohort, Cohorts
 from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import CheckpointError, RuntimeRefusal
+from optdsl.runtime.formats import dtype_named
 from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.layout import Numbers
 from optdsl.runtime.reading import Reading
 from optdsl.runtime.seeds import checked_seed
-from optdsl.runtime.shapes import kept_shape
 from optdsl.runtime.sources import dump_sources, restored_sources
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.tensors import Tensors
@@ -130,7 +130,7 @@ def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Str
         engine.tensors.labels = structure.labels
         engine.tensors.names = structure.names
         if labels:
-            engine.add(0, shapes, np.dtype(state["dtype"]), settings)
+            engine.add(0, shapes, dtype_named(state["dtype"]), settings)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError("this is not a state of a transform") from error
     return structure
@@ -182,7 +182,7 @@ def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
         for key, array in state["entries"][slot.name].items():
             index = int(key)
             dtype = new.state_dtype(slot)
-            shape = kept_shape(slot.kind, new.shapes[index])
+            shape = new.state_shape(slot, new.shapes[index])
             if array.shape != shape or array.dtype != dtype:
                 raise CheckpointError(
                     f"state `{slot.name}` of parameter {new.labels[index]} is stored as "

@@ -56,7 +56,8 @@ class Optimizer:
     array([0.5, 0. ])
 
     Arguments:
-        parameters: a list or a dict of arrays, float32 or float64, contiguous and writable;
+        parameters: a list or a dict of arrays, float32, float64 or the bfloat16 of
+            ml_dtypes (with states in float32), contiguous and writable;
             or a list of groups, each a dict with "params" and hyperparameters of its own.
         hyperparameters: by the names and aliases of the spec. Each is a number, a schedule
             or a Python function of the step, counted from 1 by the part that reads it; a
@@ -113,7 +114,7 @@ class Optimizer:
             structure = structure.with_part(part) if nested else Structure([part])
             added.append((new, parameters, settings))
             arrays += new
-        extents = check_parameters(arrays, structure.labels)
+        extents = check_parameters(arrays, structure.labels, self.layout.parameters)
         tensors = self._engine.tensors
         tensors.labels, tensors.names = structure.labels, structure.names
         for new, parameters, settings in added:

@@ -14,6 +14,7 @@ import numpy as np
 
 from optdsl.runtime.arrays import Array
 from optdsl.runtime.errors import CheckpointError
+from optdsl.runtime.formats import dtype_named
 
 PLAIN_DTYPES = frozenset({"float16", "float32", "float64", "int64"})
 
@@ -95,17 +96,8 @@ def _with_arrays(value: Any, arrays: Mapping[str, Array]) -> Any:
     if isinstance(value, dict):
         if "$array" in value:
             array = arrays[value["$array"]]
-            return array.view(_dtype(value["$dtype"])) if "$dtype" in value else array
+            return array.view(dtype_named(value["$dtype"])) if "$dtype" in value else array
         return {key: _with_arrays(item, arrays) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_arrays(item, arrays) for item in value]
     return value
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    if name == "bfloat16":
-        import ml_dtypes
-
-        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-        return bfloat16
-    return np.dtype(name)

@@ -10,8 +10,10 @@ import numpy as np
 from optdsl.runtime.arrays import Array, Extents
 from optdsl.runtime.cases import begins, belongs
 from optdsl.runtime.facts import Facts
-from optdsl.runtime.layout import Layout, Numbers, StateSlot
+from optdsl.runtime.formats import is_bfloat16, store, stored_dtype, stored_shape, without_chance
+from optdsl.runtime.layout import EVALUATED, Ask, Layout, Numbers, StateSlot
 from optdsl.runtime.shapes import STATE_FORMS, kept_shape, seen_shape
+from optdsl.storage import known_storage
 
 
 class Tensors:
@@ -23,6 +25,7 @@ class Tensors:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self._seen = points_of(layout)
         self.entry_states = tuple(s for s in layout.states if s.kind in STATE_FORMS)
         self.forms = dict(layout.shaped)
         self.tensor_states = tuple(s for s in layout.states if s.kind == "tensor")
@@ -71,14 +74,19 @@ class Tensors:
     def state_dtype(self, slot: StateSlot) -> np.dtype[Any]:
         """Return the dtype in which the entries of a state are stored."""
         if slot.storage is None:
-            assert self.dtype is not None
-            return self.dtype
-        if slot.storage == "bfloat16":
-            import ml_dtypes
+            return self.working
+        return stored_dtype(known_storage(slot.storage))
 
-            bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-            return bfloat16
-        return np.dtype(slot.storage)
+    def state_shape(self, slot: StateSlot, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the array of a state, for a tensor of this shape."""
+        kept = kept_shape(slot.kind, shape)
+        return kept if slot.storage is None else stored_shape(known_storage(slot.storage), kept)
+
+    @property
+    def working(self) -> np.dtype[Any]:
+        """The dtype of what is computed of the parameters: float32 for bfloat16."""
+        assert self.dtype is not None
+        return np.dtype(np.float32) if is_bfloat16(self.dtype) else self.dtype
 
     def start(self, index: int, hyper: Numbers, case: int = 0) -> None:
         """Give the states of tensor `index` the values they have before its first step.
@@ -94,8 +102,11 @@ class Tensors:
             stream = self.stream(slot.name)
             array = stream[index]
             if array is None:  # one that is there already may stand in a table: it stays
-                array = np.empty(kept_shape(slot.kind, shape), dtype=self.state_dtype(slot))
-            if slot.kind == "entry":
+                array = np.empty(self.state_shape(slot, shape), dtype=self.state_dtype(slot))
+            if slot.kind == "entry" and slot.storage is not None:
+                begun = np.broadcast_to(slot.start(theta, hyper), shape)
+                store(without_chance(slot.storage), array, begun)
+            elif slot.kind == "entry":
                 array[...] = slot.start(theta, hyper)
             else:
                 seen: Array = np.empty(shape) if theta is None else theta
@@ -134,9 +145,13 @@ class Tensors:
         for index in indices:
             if stream[index] is None:
                 form = self.forms.get(name)
-                dtype = self.dtype if form is None else np.float64
+                dtype = np.float64 if form is not None else self._buffer_dtype(name)
                 stream[index] = np.empty(kept_shape(form or "entry", self.shapes[index]), dtype)
                 self._buffer_extents.pop(name, None)
+
+    def _buffer_dtype(self, name: str) -> np.dtype[Any] | None:
+        """What users see is as their parameters are, what only kernels see as they compute."""
+        return self.dtype if name in self._seen else self.working
 
     def point_extents(self, name: str) -> Extents:
         """Return the stretches of memory that the stream `name` takes."""
@@ -162,3 +177,12 @@ class Tensors:
             assert all(array is not None for array in arrays), f"no arrays for stream {name}"
             gathered.append(arrays)
         return gathered  # type: ignore[return-value]
+
+
+def points_of(layout: Layout) -> frozenset[str]:
+    """Return the buffers that users are shown: points of gradients, outputs and iterates."""
+    found = {"iterate", EVALUATED, layout.output}
+    for stages in (layout.ready, layout.function, layout.iterate, layout.evaluate):
+        asks = [stage for stage in stages or () if isinstance(stage, Ask)]
+        found |= {point for ask in asks for point in (ask.point, *ask.points)}
+    return frozenset(name for name in found if name is not None)

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 from optdsl.runtime import checkpoint, statefile
-from optdsl.runtime.arrays import DTYPES, Array
+from optdsl.runtime.arrays import Array, can_be_stepped
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import GradientError, GradientTypeError, StepError
 from optdsl.runtime.hyperparameters import Names, Settings
@@ -117,10 +117,11 @@ class Transform:
                 raise GradientError(
                     f"the first update has None for {label}: it must show the shape of each"
                 )
-            if getattr(array, "dtype", None) not in DTYPES:
+            if not can_be_stepped(getattr(array, "dtype", None)):
                 kind = getattr(array, "dtype", type(array).__name__)
                 raise GradientTypeError(
-                    f"the gradient of {label} is {kind}: give a NumPy array of float32 or float64"
+                    f"the gradient of {label} is {kind}: give a NumPy array of float32, float64 or "
+                    "bfloat16"
                 )
         self._engine.tensors.labels = structure.labels
         self._engine.tensors.names = structure.names

@@ -163,7 +163,14 @@ statements = st.one_of(
     st.builds(syntax.Draw, target=targets, distribution=calls, doc=st.none() | docs, **below),
     st.builds(syntax.SkipWhen, condition=expressions, **below),
     st.builds(syntax.Evaluate, point=expressions, **below),
-    st.builds(syntax.Storage, name=names, format=names, block=st.none() | wholes, **below),
+    st.builds(
+        syntax.Storage,
+        name=names,
+        format=names,
+        block=st.none() | wholes,
+        rounding=st.none() | st.sampled_from(["stochastic", "compensated"]),
+        **below,
+    ),
     claims(),
 )
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from optdsl.diagnostics import DiagnosticError
 from optdsl.library import load_system, single_rules
 from optdsl.model.expressions import Kind, Value, number
 from optdsl.model.system import Equation, State
@@ -181,15 +180,6 @@ def test_bytes_are_counted():
     assert bytes_per_parameter(adam, width=8) == 56
     assert state_bytes(system("adam")) == 8
     assert state_bytes(system("sgd")) == 0
-
-
-def test_what_is_not_compiled_is_said():
-    of = by_hand(
-        "Halves", [State("m", Kind.ENTRY, number(0), storage="bfloat16")],
-        [Equation("m", entry("g")), Equation("theta", entry("m"))],
-    )  # fmt: skip
-    with pytest.raises(DiagnosticError, match="bfloat16"):
-        lower(of, "ready")
 
 
 @pytest.mark.parametrize("name", ["adam", "lamb", "nesterov", "guarded", "cooling"])

@@ -43,7 +43,7 @@ def unaligned():
 @pytest.mark.parametrize(
     ("parameters", "kind", "text"),
     [
-        ([np.arange(3)], ParameterTypeError, "holds int64: float32 and float64"),
+        ([np.arange(3)], ParameterTypeError, "holds int64: float32, float64 and bfloat16"),
         ([np.ones(3, np.float16)], ParameterTypeError, "holds float16"),
         ([np.ones(3, ">f8")], ParameterTypeError, "holds >f8"),
         ([[1.0, 2.0]], ParameterTypeError, "number 0 is of type list: give a NumPy array"),
