@@ -151,6 +151,17 @@ def check_parameters(
     return Extents(arrays, labels)
 
 
+def check_same_form(arrays: Sequence[Any], others: Sequence[Array | None]) -> None:
+    """Refuse arrays that cannot take the place of others.
+
+    Raises:
+        ParameterError: another number of arrays, or another shape or dtype.
+    """
+    forms = [[(a.shape, a.dtype) for a in group if a is not None] for group in (arrays, others)]
+    if forms[0] != forms[1]:
+        raise ParameterError("the new arrays differ from the old ones in number, shape or dtype")
+
+
 def fit_gradient(
     given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], label: str, extents: Extents | None
 ) -> Array:

@@ -197,6 +197,20 @@ class Settings:
             self.sources[index] = source
         self.generation += 1
 
+    def reset(self, name: str) -> None:
+        """Let the spec's own formula, schedule or number give `name` again.
+
+        Raises:
+            HyperparameterError: no hyperparameter is called so, or it has no default.
+        """
+        for index in (index for places in self.names.slots_of(name) for index in places):
+            default = self.names.slots[index].default
+            if default is None:
+                raise HyperparameterError(f"`{name}` of {self.names.owner} has no default")
+            given = callable(default) or isinstance(default, Feed)
+            self.sources[index] = None if given else float(default)  # type: ignore[arg-type]
+        self.generation += 1
+
     def copy(self) -> Settings:
         """Return settings that change by themselves."""
         return Settings(self.names, list(self.sources))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal
 
 from optdsl.runtime import checkpoint, statefile
-from optdsl.runtime.arrays import check_parameters
+from optdsl.runtime.arrays import check_parameters, check_same_form
 from optdsl.runtime.asking import Asker
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import StepError
@@ -307,14 +307,40 @@ class Optimizer:
         with aside:
             yield
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that a later step depends on except the parameters themselves.
+    def rebind(self, arrays: Sequence[Any]) -> None:
+        """Step other arrays from now on, of the same shapes and dtype, in the same order.
 
-        Nested dicts of numbers, strings and arrays (copies). Functions and schedules
-        cannot be stored: their places are noted, with the place each schedule has reached.
+        For owners of memory that moves. The states stay; what the arrays hold is taken as it is.
+
+        Raises:
+            ParameterError: as for the class, or another number, shape or dtype of arrays.
         """
         with self._turns:
-            return checkpoint.dump(self._holder(), self._mode, copy=True)
+            self._aside.require_back()
+            check_same_form(arrays, self._engine.tensors.stream("theta"))
+            extents = check_parameters(arrays, self._structure.labels)
+            self._engine.tensors.extents = extents
+            self._engine.tensors.put("theta", arrays)
+            self._engine.forget_tables()
+
+    def storage_of(self, state: str) -> Any:
+        """Return the dtype in which a state that has arrays is kept.
+
+        Raises:
+            KeyError: the rule has no such state.
+        """
+        slots = {slot.name: slot for slot in self._engine.tensors.entry_states}
+        return self._engine.tensors.state_dtype(slots[state])
+
+    def state_dict(self, *, copy: bool = True) -> dict[str, Any]:
+        """Return all that a later step depends on except the parameters themselves.
+
+        Nested dicts of numbers, strings and arrays: copies, or with `copy=False` those that the
+        next step changes. Functions and schedules cannot be stored: their places are noted, with
+        the place each schedule has reached.
+        """
+        with self._turns:
+            return checkpoint.dump(self._holder(), self._mode, copy=copy)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a stored state: the next steps are bit for bit those of an unbroken run.

@@ -14,12 +14,13 @@ from optdsl.runtime.values import Source, checked_number
 def dump_sources(settings: Settings) -> dict[str, Any]:
     """Return what stands in each slot, by its name."""
     return {
-        slot.name: _dumped(source)
+        slot.name: noted(source)
         for slot, source in zip(settings.names.slots, settings.sources, strict=True)
     }
 
 
-def _dumped(source: Source | None) -> Any:
+def noted(source: Source | None) -> Any:
+    """Return a number as it is, and a note of anything else."""
     if source is None:
         return {"formula": "default"}
     if isinstance(source, float):
@@ -67,13 +68,18 @@ def _restored_group(
     for slot, now in zip(settings.names.slots, settings.sources, strict=True):
         value = stored[slot.name]
         if isinstance(value, Mapping):
-            result.append(_restored_other(value, now, f"`{slot.name}`{label}"))
+            result.append(taken_up(value, now, f"`{slot.name}`{label}"))
         else:
             result.append(checked_number(slot, value, " in the stored state"))
     return result
 
 
-def _restored_other(stored: Mapping[str, Any], now: Source | None, label: str) -> Source | None:
+def taken_up(stored: Mapping[str, Any], now: Source | None, label: str) -> Source | None:
+    """Return what a note stands for: what stands at its place now.
+
+    Raises:
+        CheckpointError: something else stands there.
+    """
     if "formula" in stored:
         return None
     if "function" in stored:

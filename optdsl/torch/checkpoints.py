@@ -1,0 +1,97 @@
+"""State dicts: what stands in them beside the states, and how they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from optdsl.runtime import CheckpointError
+from optdsl.runtime.sources import noted, taken_up
+
+if TYPE_CHECKING:
+    from optdsl.torch.compiled import CompiledOptimizer
+
+#: The entry of a stored group that tells whose state this is.
+ABOUT = "optdsl"
+
+
+class Sealed:
+    """The stored states of one parameter, closed so that PyTorch converts none of them."""
+
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        self.told = told
+
+
+def opened(told: Mapping[str, Any] | Sealed) -> Mapping[str, Any]:
+    """Return the states that were sealed, or were not."""
+    return told.told if isinstance(told, Sealed) else told
+
+
+def _compiled(optimizer: Any) -> CompiledOptimizer:
+    """Say to type checkers what PyTorch's hooks are given here."""
+    compiled: CompiledOptimizer = optimizer
+    return compiled
+
+
+def described(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    """Say in each group of a state dict what it is of; note functions and schedules there."""
+    for group in state["param_groups"]:
+        for name, value in group.items():
+            group[name] = _noted(value)
+        group[ABOUT] = _compiled(optimizer).running.attributes()
+    return state
+
+
+def _noted(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_noted(item) for item in value)
+    return noted(value) if callable(value) or hasattr(value, "start") else value
+
+
+def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    """Return a state dict with its functions and schedules in place, and its states sealed.
+
+    Raises:
+        CheckpointError: it is of another rule, or a function is noted where none stands now.
+    """
+    if not isinstance(state, Mapping) or not {"state", "param_groups"} <= set(state):
+        raise CheckpointError("this is not a state of an optimizer: give what `state_dict` returns")
+    rule = _compiled(optimizer).rule.layout.name
+    groups = []
+    for number, group in enumerate(state["param_groups"]):
+        about = group.get(ABOUT)
+        if not isinstance(about, Mapping) or about.get("rule") != rule:
+            theirs = about.get("rule") if isinstance(about, Mapping) else "something else"
+            raise CheckpointError(f"the stored state is one of {theirs}, but here it is {rule}")
+        now = optimizer.param_groups[number] if number < len(optimizer.param_groups) else {}
+        groups.append(
+            {name: _taken_up(name, value, now.get(name)) for name, value in group.items()}
+        )
+    sealed = {key: Sealed(each) for key, each in state["state"].items()}
+    return {**state, "state": sealed, "param_groups": groups}
+
+
+def _taken_up(name: str, value: Any, now: Any) -> Any:
+    if name == ABOUT:
+        return value
+    if isinstance(value, tuple | list) and isinstance(now, tuple) and len(value) == len(now):
+        return tuple(_taken_up(name, v, n) for v, n in zip(value, now, strict=True))
+    return taken_up(value, now, f"`{name}`") if isinstance(value, Mapping) else value
+
+
+def taken_about(groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """Take out of loaded groups what they say of themselves; return it."""
+    found = [group.pop(ABOUT) for group in groups]
+    if any(each != found[0] for each in found):
+        raise CheckpointError("the stored state is damaged: its groups tell of several optimizers")
+    return dict(found[0])
+
+
+def empty(what: str, target: str) -> CompiledOptimizer:
+    """Return an optimizer that holds nothing yet, for unpickling."""
+    from optdsl.torch import optimizer
+
+    made = optimizer(what, target)
+    return made.__new__(made)

@@ -1,0 +1,64 @@
+"""A rule becomes a subclass of `torch.optim.Optimizer`, with a signature and a docstring."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from optdsl.codegen import compile_system
+from optdsl.diagnostics import Diagnostic, DiagnosticError
+from optdsl.library import load_rule
+from optdsl.runtime import Optimizer, from_layout
+from optdsl.torch.compiled import CompiledOptimizer
+
+
+def class_of(what: str, target: str) -> type[CompiledOptimizer]:
+    """Compile `what` for `target` and return its class.
+
+    Raises:
+        DiagnosticError: with every error of the spec, or it is no optimizer.
+        OSError: a file cannot be read.
+    """
+    rule = load_rule(what)
+    layout = compile_system(rule, target)
+    if layout.family != "optimizer":
+        raise DiagnosticError(
+            Diagnostic(
+                "not-an-optimizer",
+                f"{layout.name} is a {layout.family}, which steps nothing by itself",
+                hint=f"compose it: `{what} | SGD`"
+                if layout.family == "transform"
+                else "give it to an optimizer, as in `AdamW(eta=...)`",
+            )
+        )
+    made = from_layout(layout)
+    assert issubclass(made, Optimizer)
+    body: dict[str, Any] = {
+        "rule": made,
+        "what": what,
+        "target": target,
+        "__doc__": _docstring(made),
+        "__signature__": _signature(made),
+        "__module__": CompiledOptimizer.__module__,
+    }
+    return type(made.__name__, (CompiledOptimizer,), body)
+
+
+def _signature(made: type[Optimizer]) -> inspect.Signature:
+    """Return the rule's signature with what every optimizer of PyTorch has."""
+    first, *others = made.__signature__.parameters.values()
+    params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    maximize = inspect.Parameter("maximize", inspect.Parameter.KEYWORD_ONLY, default=False)
+    assert first.name == "parameters"
+    return inspect.Signature([params, *others[:-1], maximize, others[-1]])
+
+
+def _docstring(made: type[Optimizer]) -> str:
+    text = inspect.cleandoc(made.__doc__ or "")
+    lines = text.splitlines()[:-1]
+    lines += [
+        "    maximize: step uphill (default False)",
+        "",
+        f"See `{CompiledOptimizer.__name__}` for how it is used.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,224 @@
+"""Compiled rules as optimizers of PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+
+from optdsl.runtime import Optimizer, StepError, StepResult
+from optdsl.torch import checkpoints, states
+from optdsl.torch.groups import parted, settings_of, spelled
+from optdsl.torch.running import Running
+
+Closure = Callable[[], Any]
+
+
+class CompiledOptimizer(torch.optim.Optimizer):
+    """Steps PyTorch's tensors in place, by a compiled rule.
+
+    Kernels run on the tensors' own memory; a tensor that is not contiguous is copied to and fro.
+
+    >>> import torch, optdsl.torch
+    >>> Adam = optdsl.torch.optimizer("ClipByGlobalNorm(c=1) | Adam")
+    >>> model = torch.nn.Linear(3, 1)
+    >>> opt = Adam(model.parameters(), lr=3e-4, betas=(0.9, 0.95))
+    >>> model(torch.ones(2, 3)).sum().backward()
+    >>> opt.step()
+    >>> opt.zero_grad()
+
+    Arguments:
+        params: tensors, pairs of a name and a tensor as from `model.named_parameters()`, or
+            groups: dicts with "params" and hyperparameters of their own. All of one dtype.
+        hyperparameters: by the names and aliases of the spec, as numbers, schedules or functions
+            of the step. They stand in `param_groups` by the names of the signature, where
+            schedulers change them; None is the formula or the schedule of the spec.
+        maximize: step uphill.
+        seed: in rules that draw random numbers, what fixes them.
+
+    Classes are made by `optdsl.torch.optimizer`.
+
+    Raises:
+        ParameterError: tensors that cannot be stepped in place, overlap or mix dtypes.
+        HyperparameterError: an unknown, missing or repeated name, or a value outside its domain.
+    """
+
+    rule: ClassVar[type[Optimizer]]
+    what: ClassVar[str]
+    target: ClassVar[str]
+    __signature__: ClassVar[inspect.Signature]
+    _running: Running | None = None
+
+    def __init__(self, params: Any, /, **hyperparameters: Any) -> None:
+        maximize = bool(hyperparameters.pop("maximize", False))
+        layout = self.rule.layout
+        self._seed = {} if layout.seed is None else {"seed": hyperparameters.pop("seed", 0)}
+        own, _ = parted(self.rule.names, hyperparameters)
+        self._given = own
+        self._settings = settings_of(self.rule.names, own)
+        defaults = {"maximize": maximize, **spelled(self._settings, own)}
+        super().__init__(params, defaults)
+        self._running = Running(self.rule, self.param_groups, self._seed)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with hyperparameters of their own; others are those of the class.
+
+        Raises:
+            ParameterError: as for the class.
+            HyperparameterError: as for the class.
+        """
+        names = self.rule.names
+        own, rest = parted(names, param_group)
+        settings = settings_of(names, own, self._settings)
+        entries = spelled(settings, {**copy.deepcopy(self._given), **own})
+        super().add_param_group({**rest, **entries})
+        group = self.param_groups[-1]
+        for name in set(group).intersection(names.known()) - set(entries):
+            del group[name]  # another spelling of what stands there already
+        if self._running is not None:
+            try:
+                self._running.add(group)
+            except BaseException:
+                self.param_groups.pop()
+                raise
+
+    @property
+    def running(self) -> Running:
+        """The runtime's optimizer under this one."""
+        assert self._running is not None
+        return self._running
+
+    @property
+    def result(self) -> StepResult | None:
+        """What the last step did: whether a rule such as `SkipNonfinite` skipped it, and so on."""
+        return self.running.result
+
+    def step(self, closure: Closure | None = None, *, loss: Any = None, **inputs: Any) -> Any:
+        """Take one step with the gradients that the tensors hold, or those a closure leaves there.
+
+        A tensor without a gradient takes no step: its states and its t stand still.
+
+        Arguments:
+            closure: zeroes gradients, computes the loss, calls `backward` and returns the loss.
+                Rules that ask for several gradients need one; the parameters hold the point
+                at which each is asked for while it runs, and theta before and after. With a
+                closure, Nesterov's rule takes its gradient where it looks ahead. Without one,
+                the parameters hold the point of the next gradient, and `theta()` tells theta.
+            loss: the loss at the point of the gradients, for rules that read it; a closure
+                returns it.
+            inputs: numbers for schedules and rules that have an input of the name.
+
+        Returns what the closure returned.
+
+        Raises:
+            GradientError: a gradient does not fit its parameter.
+            HyperparameterError: one is outside its domain.
+            StepError: the rule needs a closure, or a loss, or an input that has not come.
+
+        When it raises, no parameter and no state has changed.
+        """
+        running = self.running
+        if closure is None:
+            running.step(loss, inputs)
+            return None
+        if loss is not None:
+            raise StepError("a closure returns the loss: leave `loss` out")
+        if running.needs_points:
+            return running.step_at_points(closure, inputs)
+        with torch.enable_grad():
+            loss = closure()
+        running.step(loss, inputs)
+        return loss
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Let the parameters hold the point of evaluation for the time of a `with` block.
+
+        That is the average in a rule that evaluates one, and theta otherwise. Afterwards they hold
+        what they held, bit for bit. No step can be taken within.
+        """
+        with self.running.evaluating():
+            yield
+
+    def theta(self) -> list[torch.Tensor]:
+        """Return copies of the true iterate, one tensor a parameter, in order."""
+        return self.running.theta()
+
+    # ------------------------------------------------------------------ states
+
+    @property  # type: ignore[override]
+    def state(self) -> Mapping[torch.Tensor, dict[str, Any]]:
+        """The states of each parameter that has taken a step: tensors in use, numbers as copies.
+
+        To change them, go through `load_state_dict`.
+        """
+        return {} if self._running is None else states.of_parameters(self._running)
+
+    @state.setter
+    def state(self, value: Mapping[Any, Any]) -> None:
+        if value:
+            raise AttributeError("the states of a compiled rule are set by `load_state_dict`")
+        if self._running is not None:
+            self._running = Running(self.rule, self.param_groups, self._seed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what PyTorch's optimizers return: states by the place of a parameter, and groups.
+
+        Tensors are those of the states, not copies. All of it is numbers, text and tensors:
+        `torch.load(..., weights_only=True)` reads it. Functions and schedules are noted.
+        """
+        hook = self.register_state_dict_post_hook(checkpoints.described, prepend=True)
+        try:
+            found: dict[str, Any] = super().state_dict()
+            return found
+        finally:
+            hook.remove()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a state of this rule, or of the optimizer of `torch.optim` that it is.
+
+        Raises:
+            CheckpointError: it belongs to something else, or is damaged; nothing has changed then.
+        """
+        hook = self.register_load_state_dict_pre_hook(checkpoints.understood)
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            hook.remove()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "defaults": self.defaults,
+            "state": {tensor: dict(told) for tensor, told in self.state.items()},
+            "param_groups": self.param_groups,
+            "given": self._given,
+            "about": self.running.attributes(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        new = dict(state)
+        told = {tensor: checkpoints.opened(each) for tensor, each in new.pop("state").items()}
+        groups = new["param_groups"]
+        about = new.pop("about", None) or checkpoints.taken_about(groups)
+        given = new.pop("given", None)
+        seed = {} if self.rule.layout.seed is None else {"seed": about["seed"]}
+        running = Running(self.rule, groups, seed)
+        states.load(running, told, about["mode"])
+        super().__setstate__(new)
+        if given is not None:
+            self._given = given
+            self._settings = settings_of(self.rule.names, given)
+        self._seed, self._running = seed, running
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledOptimizer:
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        new.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return new
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (checkpoints.empty, (self.what, self.target), self.__getstate__())

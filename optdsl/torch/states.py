@@ -1,0 +1,155 @@
+"""The states of the runtime, told parameter by parameter as PyTorch's optimizers tell theirs.
+
+A parameter's `step` is how many steps it has taken; in a composition that skips steps, the other
+parts count theirs under `step.0`, `step.1`. States of the spec stand by their names. Numbers that
+many parameters share are told for each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from optdsl.runtime import CheckpointError
+from optdsl.runtime.layout import Layout
+from optdsl.torch.memory import array_of, like, local, tensor_of
+
+if TYPE_CHECKING:
+    from optdsl.torch.running import Running
+
+_CASE, _BEGUN, _PLACES = "case", "begun", "places"
+
+
+def of_parameters(running: Running) -> dict[torch.Tensor, dict[str, Any]]:
+    """Return the states of each parameter that has taken a step; tensors are on their memory."""
+    stored = running.optimizer.state_dict(copy=False)
+    tensors = [place.tensor for place in running.places.items]
+    return {
+        tensors[index]: _of_parameter(running.rule.layout, stored, cohort, index, tensors[index])
+        for cohort in stored["cohorts"]
+        if cohort["started"]
+        for index in map(int, cohort["members"])
+    }
+
+
+def _of_parameter(
+    layout: Layout, stored: dict[str, Any], cohort: dict[str, Any], index: int, tensor: Any
+) -> dict[str, Any]:
+    told: dict[str, Any] = dict(zip(_clock_names(layout), cohort["clocks"], strict=True))
+    for name, arrays in stored["entries"].items():
+        if str(index) in arrays:
+            told[name] = like(tensor, tensor_of(arrays[str(index)]))
+    for kind, row in _rows(stored, cohort, index).items():
+        told |= {name: float(x) for name, x in zip(_names(layout, kind), row, strict=True)}
+    if layout.cases:
+        told[_CASE] = cohort["started"] - 1
+    if _names(layout, "all"):
+        told[_BEGUN] = stored["all_started"]
+    places = _plain(cohort["reading"])
+    if any(places.values()):
+        told[_PLACES] = places
+    return told
+
+
+def _rows(stored: dict[str, Any], cohort: dict[str, Any], index: int) -> dict[str, Any]:
+    return {
+        "tensor": stored["tensor"][index],
+        "all": stored["everything"],
+        "step": cohort["step_state"],
+    }
+
+
+def _names(layout: Layout, kind: str) -> list[str]:
+    return [state.name for state in layout.states if state.kind == kind]
+
+
+def _clock_names(layout: Layout) -> list[str]:
+    return [f"step.{part}" for part in range(layout.parts - 1)] + ["step"]
+
+
+def _plain(value: Any) -> Any:
+    """Return nested data with lists for arrays."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+# ------------------------------------------------------------------------ back
+
+
+def load(running: Running, told: Mapping[torch.Tensor, Mapping[str, Any]], mode: str) -> None:
+    """Put the states of `told` into a fresh optimizer.
+
+    Raises:
+        CheckpointError: they are not those of this rule, or do not fit.
+    """
+    optimizer, layout = running.optimizer, running.rule.layout
+    stored = optimizer.state_dict(copy=False)
+    stored["mode"] = mode
+    for index, place in enumerate(running.places.items):
+        if place.tensor in told:
+            _load_arrays(running, stored, index, told[place.tensor])
+    everything = next((_row(layout, "all", each) for each in told.values()), None)
+    if everything is not None and _names(layout, "all"):
+        stored["everything"] = np.array(everything)
+        stored["all_started"] = int(next(iter(told.values()))[_BEGUN])
+    stored["cohorts"] = [
+        new for cohort in stored["cohorts"] for new in _cohorts(running, cohort, told)
+    ]
+    optimizer.load_state_dict(stored)
+
+
+def _load_arrays(
+    running: Running, stored: dict[str, Any], index: int, told: Mapping[str, Any]
+) -> None:
+    layout, label = running.rule.layout, running.places.items[index].label
+    known = {state.name for state in layout.states} | {*_clock_names(layout)}
+    for name in told:
+        if name not in known and name not in (_CASE, _BEGUN, _PLACES):
+            raise CheckpointError(
+                f"the stored state has `{name}` for parameter {label}, "
+                f"but {layout.name} has no such state"
+            )
+    for name, arrays in stored["entries"].items():
+        if name in told:
+            if not isinstance(told[name], torch.Tensor):
+                raise CheckpointError(f"the stored state `{name}` of {label} is no tensor")
+            array = array_of(local(told[name]).cpu())
+            arrays[str(index)] = np.ascontiguousarray(array, running.optimizer.storage_of(name))
+    stored["tensor"][index] = _row(layout, "tensor", told)
+
+
+def _row(layout: Layout, kind: str, told: Mapping[str, Any]) -> list[float]:
+    try:
+        return [float(told[name]) for name in _names(layout, kind)]
+    except KeyError as error:
+        raise CheckpointError(f"the stored state has no `{error.args[0]}`") from None
+
+
+def _cohorts(
+    running: Running, fresh: dict[str, Any], told: Mapping[torch.Tensor, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return cohorts of the members of a fresh one that are at the same place."""
+    layout = running.rule.layout
+    found: dict[str, dict[str, Any]] = {}
+    for index in map(int, fresh["members"]):
+        each = told.get(running.places.items[index].tensor)
+        new = dict(fresh)
+        if each is not None:
+            missing = next((name for name in _clock_names(layout) if name not in each), None)
+            if missing is not None:
+                raise CheckpointError(f"the stored state has no `{missing}`")
+            new["clocks"] = [int(each[name]) for name in _clock_names(layout)]
+            new["started"] = int(each.get(_CASE, 0)) + 1
+            new["step_state"] = np.array(_row(layout, "step", each))
+            new["reading"] = each.get(_PLACES, fresh["reading"])
+        key = json.dumps([new["clocks"], new["started"], _plain(new["step_state"]),
+                          _plain(new["reading"])])  # fmt: skip
+        found.setdefault(key, {**new, "members": []})["members"].append(index)
+    return list(found.values())
