@@ -1,7 +1,7 @@
 """Numerics: where a rule leaves the numbers that a format can hold.
 
 First in exact arithmetic, over the declared domains: is every value defined, whatever the gradients
-are? That is proved, or left open. Then gradients that are known to hurt, zero, tiny or huge ones,
+are? That is proved, refuted by an example, or left open. Then gradients that are known to hurt, zero, tiny or huge ones,
 are handed to the compiled reference target, where theta and the states are rounded to a format
 between steps. Only what is seen to happen there is a finding.
 """
@@ -56,13 +56,14 @@ class Numerics:
     """What may go wrong in arithmetic.
 
     Args:
-        defined: "proved" (every value is defined for all gradients, see `provided`), "not decided",
-            or "not asked" of a rule that is not run.
+        defined: "proved" (every value is defined for all gradients, see `provided`), "refuted" (not
+            even where hyperparameters have their defaults, see `troubles`), "not decided", or "not
+            asked" of a rule that is not run.
         provided: what the proof needs of hyperparameters.
         troubles: what was seen.
     """
 
-    defined: Literal["proved", "not decided", "not asked"]
+    defined: Literal["proved", "refuted", "not decided", "not asked"]
     provided: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = field(default=())
 
@@ -79,9 +80,10 @@ def find_troubles(system: System) -> Numerics:
     provided = proved_defined(system)
     bench = Bench(system)
     troubles = tuple(_troubles(bench))
-    if provided is None:
-        return Numerics("not decided", (), troubles)
-    return Numerics("proved", provided, troubles)
+    if provided is not None:
+        return Numerics("proved", provided, troubles)
+    refuted = any(trouble.what == "undefined" and trouble.at_default for trouble in troubles)
+    return Numerics("refuted" if refuted else "not decided", (), troubles)
 
 
 def _troubles(bench: Bench) -> Iterator[Trouble]:

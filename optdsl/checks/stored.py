@@ -30,6 +30,13 @@ class Moment:
         return bool(all(np.isfinite(each).all() for each in (self.theta, *self.states.values())))
 
 
+def _gradients(points: Sequence[Any], gradient: float) -> list[Any]:
+    """Return the gradients at some points: no number where the point is none."""
+    import numpy as np
+
+    return [np.where(np.isfinite(point), gradient, np.nan) for point in points]
+
+
 class Bench:
     """A system on the reference target, ready to be run on inputs of all kinds."""
 
@@ -68,6 +75,8 @@ class Bench:
     ) -> list[Moment]:
         """Return what there is after each step, where the gradient is one number a step.
 
+        A gradient that is asked at a point which is undefined is so, too.
+
         Args:
             gradients: the number that every entry of the gradient is, one a step.
             format_: what theta and the states are rounded to between steps; None for float64.
@@ -82,8 +91,7 @@ class Bench:
         moments: list[Moment] = []
         with np.errstate(all="ignore"):
             for gradient in gradients:
-                given = np.full(WIDTH, gradient)
-                optimizer.step(lambda points, given=given: (1.0, [given.copy() for _ in points]))
+                optimizer.step(lambda points, each=gradient: (1.0, _gradients(points, each)))
                 if format_ is not None:
                     self._round(optimizer, array, format_, round_theta)
                 moments.append(Moment(array.copy(), self._states(optimizer)))

@@ -18,6 +18,8 @@ _WORDS = {"sqrt": "the root of a negative number", "log": "the logarithm of what
 def first_undefined(system: System, trial: Trial) -> str | None:
     """Return the first undefined value of an exact run, as a sentence; None where all are defined.
 
+    Points at which gradients are asked are values, too.
+
     >>> from optdsl.checks.runs import plain_trials
     >>> from optdsl.library import load_system
     >>> system = load_system("AdaMax")
@@ -27,13 +29,19 @@ def first_undefined(system: System, trial: Trial) -> str | None:
     found: list[str] = []
 
     def look(machine: Machine, step: Step, before: Mapping[str, Entries]) -> Step:
-        if not found:
-            for equation in system.equations:
-                if _undefined(step.values.get(equation.name)):
-                    place = _culprit(equation.value, machine, system)
-                    found.append(f"{_told(place, machine, system)} in step {step.t}")
-                    break
+        if not found and (value := _first(machine, step)) is not None:
+            place = _culprit(value, machine, system)
+            found.append(f"{_told(place, machine, system)} in step {step.t}")
         return step
+
+    def _first(machine: Machine, step: Step) -> Expression | None:
+        for asked in system.gradients:
+            if asked.point is not None and _undefined(machine.read(asked.point)):
+                return asked.point
+        for equation in system.equations:
+            if _undefined(step.values.get(equation.name)):
+                return equation.value
+        return None
 
     run(system, trial, look)
     return found[0] if found else None

@@ -234,6 +234,8 @@ def _numerics(analysis: Analysis) -> Iterator[Line]:
         given = _if(tuple(f"{name} > 0" for name in found.provided))
         given = f",{given}" if given else ""
         yield Line(f"proved: every value is defined, whatever the gradients are{given}", "good")
+    elif found.defined == "refuted":
+        yield Line("values may be undefined", "bad")
     else:
         yield Line("it is not proved that every value is defined")
     for trouble in found.troubles:

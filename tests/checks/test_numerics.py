@@ -90,9 +90,20 @@ def test_roots_of_negative_numbers_are_told():
         "  theta[t] = theta[t-1] - eta*sqrt(g[t] - 1)\n"
     )
     found = find_troubles(rooted)
-    assert found.defined == "not decided"
+    assert found.defined == "refuted"
     trouble = found.troubles[0]
     assert trouble.message == "sqrt(g[t] - 1) is the root of a negative number in step 1"
+
+
+def test_a_point_that_is_undefined_is_told():
+    found = find_troubles(load_system("SharpnessAwareSGDUnguarded"))
+    assert found.defined == "refuted"
+    assert "0/0 in step 1" in found.troubles[0].message
+
+
+@pytest.mark.parametrize("rule", ["AdaBelief", "Adan"])
+def test_averages_of_squared_differences_are_not_negative(rule):
+    assert find_troubles(load_system(rule)).provided == ("epsilon",)
 
 
 def test_a_guard_makes_a_division_defined():

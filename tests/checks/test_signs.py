@@ -1,8 +1,11 @@
 """What is known of signs, from domains and cases."""
 
+import itertools
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.polynomials import Polynomial, Table, number, variable
@@ -59,6 +62,14 @@ CONTEXT = Context(
         (g * g, NOT_NEGATIVE),
         (g * g + ONE, POSITIVE),
         (g * g - g * h - g * h + h * h, NOT_NEGATIVE),
+        (g * g + g * h + h * h, NOT_NEGATIVE),
+        (g * g + g * h + h * h + ONE, POSITIVE),
+        (v + g * g - g * h - g * h + h * h, NOT_NEGATIVE),
+        (s + b * (g * g - g * h - g * h + h * h), NOT_NEGATIVE),
+        (s + g * g - g * h - g * h + h * h, POSITIVE),
+        (g * h + g * h - g * g - h * h - ONE, NEGATIVE),
+        (g * g - g * h - g * h + h * h - v, ANY),
+        (g * g + g * h + g * h + g * h + h * h, ANY),
         (g, ANY),
         (v - e, ANY),
         (ONE - b - b + b * b, POSITIVE),
@@ -83,6 +94,21 @@ def test_every_sign_that_is_claimed_holds_at_points():
                     for monomial, c in polynomial.terms.items()
                 )
                 assert (total > 0) - (total < 0) in sign
+
+
+@given(
+    numbers=st.lists(st.integers(-3, 3), min_size=6, max_size=6),
+    points=st.lists(st.fractions(-4, 4, max_denominator=4), min_size=12, max_size=12),
+)
+def test_signs_of_quadratic_forms_hold_at_points(numbers, points):
+    parts = (g * g, g * h, h * h, g, h, ONE)
+    form = sum(
+        (part.scaled(Fraction(n)) for part, n in zip(parts, numbers, strict=True)), number(0)
+    )
+    sign = CONTEXT.sign(form)
+    for x, y in itertools.product(points[:6], points[6:]):
+        value = sum(n * v for n, v in zip(numbers, (x * x, x * y, y * y, x, y, 1), strict=True))
+        assert (value > 0) - (value < 0) in sign
 
 
 def _product(factors):

@@ -29,6 +29,7 @@ NOT_POSITIVE: Sign = frozenset({0, -1})
 NOT_NULL: Sign = frozenset({-1, 1})
 
 _LARGEST_EXPANSION = 4000  # terms, beyond which no certificate is sought
+_LARGEST_QUADRATIC = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,29 @@ class Context:
                 found = found & sign
         if len(found) > 1 and (norm := self.norm(polynomial)) is not None:
             found = found & times(self.sign(norm[0]), norm[1])
+        if len(found) > 1:
+            found = found & self._of_quadratic(polynomial)
         return found or ANY
+
+    def _of_quadratic(self, polynomial: Polynomial) -> Sign:
+        """Return the sign of a*x^2 + b*x + c that nowhere changes it.
+
+        Where a and c are not negative and 4*a*c - b^2 is not, neither is the sum: it has no two
+        roots if a is positive, and is c if a, and with it b, is 0.
+        """
+        if len(polynomial.terms) > _LARGEST_QUADRATIC:
+            return ANY
+        for atom in polynomial.atoms:
+            parts = polynomial.coefficients(atom)
+            if set(parts) != {0, 1, 2} or self.range_of(atom) != REALS:
+                continue
+            ends = self.sign(parts[2]) | self.sign(parts[0])
+            if ends == ANY or {-1, 1} <= ends:
+                continue
+            apart = self.sign((parts[2] * parts[0]).scaled(Fraction(4)) - parts[1] * parts[1])
+            if -1 not in apart:
+                return ends | {0} if 0 in apart else ends - {0}
+        return ANY
 
     def norm(self, polynomial: Polynomial) -> tuple[Polynomial, Sign] | None:
         """Return p*q and the sign of q, where p is a*s + b with a root s, and q is b - a*s.
