@@ -1,9 +1,9 @@
 """Numerics: where a rule leaves the numbers that a format can hold.
 
 First in exact arithmetic, over the declared domains: is every value defined, whatever the gradients
-are? That is proved, refuted by an example, or left open. Then gradients that are known to hurt, zero, tiny or huge ones,
-are handed to the compiled reference target, where theta and the states are rounded to a format
-between steps. Only what is seen to happen there is a finding.
+are? That is proved, refuted by an example, or left open. Then gradients that are known to hurt,
+zero, tiny or huge ones, are handed to the compiled reference target, where theta and the states
+are rounded to a format between steps. Only what is seen to happen there is a finding.
 """
 
 from __future__ import annotations

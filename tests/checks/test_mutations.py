@@ -23,7 +23,7 @@ from tests.checks.soundness import (
     sampled_rewrites,
 )
 from tests.checks.systems import system
-from tests.checks.test_pairs import AMSGRAD, EFFICIENT, LENGTHS, LOOKING_AHEAD
+from tests.checks.pairs import AMSGRAD, EFFICIENT, LENGTHS, LOOKING_AHEAD
 
 QUICK = ["SGD", "Momentum", "DecayedSGD", "Exponential", "ClipByValue", "SignSGD"]
 SLOWER = ["Nesterov", "RMSprop", "Adagrad", "Adam", "AdamW", "Adadelta"]
