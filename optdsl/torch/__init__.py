@@ -6,6 +6,7 @@ PyTorch is imported when it is called, not before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["optimizer"]
 
 
-def optimizer(what: str | Path, target: str = "numba-cpu") -> type[CompiledOptimizer]:
+def optimizer(
+    what: str | Path, target: str = "numba-cpu", *, storage: Mapping[str, str] | None = None
+) -> type[CompiledOptimizer]:
     """Compile a rule and return the class that runs it on PyTorch's tensors.
 
     Arguments:
@@ -23,6 +26,7 @@ def optimizer(what: str | Path, target: str = "numba-cpu") -> type[CompiledOptim
             ("mine.opt": its last definition; "mine.opt:Mine": the one of that name), or a
             composition ("ClipByGlobalNorm(c=1) | AdamW").
         target: "numba-cpu" (all cores), or "reference" (plain NumPy).
+        storage: how states are kept, as in `{"m": "bfloat16", "v": "int8 blockwise(256)"}`.
 
     Returns a subclass of `torch.optim.Optimizer`; see `CompiledOptimizer` for how it is used.
 
@@ -49,4 +53,4 @@ def optimizer(what: str | Path, target: str = "numba-cpu") -> type[CompiledOptim
         raise ModuleNotFoundError(message, name="torch") from error
     from optdsl.torch.classes import class_of
 
-    return class_of(str(what), target)
+    return class_of(str(what), target, storage)

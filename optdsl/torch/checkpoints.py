@@ -89,9 +89,9 @@ def taken_about(groups: list[dict[str, Any]]) -> dict[str, Any]:
     return dict(found[0])
 
 
-def empty(what: str, target: str) -> CompiledOptimizer:
+def empty(what: str, target: str, storage: dict[str, str]) -> CompiledOptimizer:
     """Return an optimizer that holds nothing yet, for unpickling."""
     from optdsl.torch import optimizer
 
-    made = optimizer(what, target)
+    made = optimizer(what, target, storage=storage)
     return made.__new__(made)

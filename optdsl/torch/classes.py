@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from optdsl.codegen import compile_system
 from optdsl.diagnostics import Diagnostic, DiagnosticError
 from optdsl.library import load_rule
+from optdsl.model.storing import with_storage
 from optdsl.runtime import Optimizer, from_layout
 from optdsl.torch.compiled import CompiledOptimizer
 
 
-def class_of(what: str, target: str) -> type[CompiledOptimizer]:
-    """Compile `what` for `target` and return its class.
+def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[CompiledOptimizer]:
+    """Compile `what` for `target`, with states kept as `storage` says, and return its class.
 
     Raises:
         DiagnosticError: with every error of the spec, or it is no optimizer.
         OSError: a file cannot be read.
     """
     rule = load_rule(what)
-    layout = compile_system(rule, target)
+    layout = compile_system(with_storage(rule, storage) if storage else rule, target)
     if layout.family != "optimizer":
         raise DiagnosticError(
             Diagnostic(
@@ -35,8 +37,7 @@ def class_of(what: str, target: str) -> type[CompiledOptimizer]:
     assert issubclass(made, Optimizer)
     body: dict[str, Any] = {
         "rule": made,
-        "what": what,
-        "target": target,
+        "recipe": (what, target, dict(storage or {})),
         "__doc__": _docstring(made),
         "__signature__": _signature(made),
         "__module__": CompiledOptimizer.__module__,

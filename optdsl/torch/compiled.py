@@ -21,7 +21,8 @@ Closure = Callable[[], Any]
 class CompiledOptimizer(torch.optim.Optimizer):
     """Steps PyTorch's tensors in place, by a compiled rule.
 
-    Kernels run on the tensors' own memory; a tensor that is not contiguous is copied to and fro.
+    Kernels run on the tensors' own memory. Tensors that are not contiguous, or of float16, are
+    copied to and fro. Beside bfloat16 and float16, states are float32 if nothing else is said.
 
     >>> import torch, optdsl.torch
     >>> Adam = optdsl.torch.optimizer("ClipByGlobalNorm(c=1) | Adam")
@@ -48,8 +49,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
     """
 
     rule: ClassVar[type[Optimizer]]
-    what: ClassVar[str]
-    target: ClassVar[str]
+    recipe: ClassVar[tuple[str, str, dict[str, str]]]  # what it is compiled of
     __signature__: ClassVar[inspect.Signature]
     _running: Running | None = None
 
@@ -221,4 +221,4 @@ class CompiledOptimizer(torch.optim.Optimizer):
         return new
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (checkpoints.empty, (self.what, self.target), self.__getstate__())
+        return (checkpoints.empty, self.recipe, self.__getstate__())

@@ -9,35 +9,36 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import torch
 
 from optdsl.runtime.arrays import Array
 from optdsl.runtime.errors import GradientError, ParameterError, ParameterTypeError
 
+_BFLOAT16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+#: How the entries of a tensor are told to NumPy, and how they are stepped: float16 in float32.
 _DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float64: np.dtype(np.float64),
     torch.float32: np.dtype(np.float32),
     torch.float16: np.dtype(np.float16),
+    torch.bfloat16: _BFLOAT16,
 }
+_STEPPED = {torch.float16: np.dtype(np.float32)}
 
 
-def dtype_of(dtype: torch.dtype, label: str) -> np.dtype[Any]:
-    """Return NumPy's name for the dtype of a tensor.
+def stepped_dtype(dtype: torch.dtype, label: str) -> np.dtype[Any]:
+    """Return the dtype in which a parameter of this dtype is stepped.
 
     Raises:
         ParameterTypeError: it is not a real floating-point number of 16 bits or more.
     """
-    if dtype is torch.bfloat16:
-        import ml_dtypes
-
-        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-        return bfloat16
     if dtype not in _DTYPES:
         raise ParameterTypeError(
-            f"parameter {label} holds {dtype}: float32 and float64 can be stepped"
+            f"parameter {label} holds {dtype}: float64, float32, bfloat16 and float16 can be "
+            "stepped"
         )
-    return _DTYPES[dtype]
+    return _STEPPED.get(dtype, _DTYPES[dtype])
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
@@ -79,16 +80,14 @@ def array_of(tensor: torch.Tensor) -> Array:
     """
     tensor = tensor.detach()
     if tensor.dtype is torch.bfloat16:
-        import ml_dtypes
-
         bits: Array = tensor.view(torch.int16).numpy()
-        return bits.view(ml_dtypes.bfloat16)
+        return bits.view(_BFLOAT16)
     return tensor.numpy()
 
 
 def tensor_of(array: Array) -> torch.Tensor:
     """Return a tensor on the memory of an array."""
-    if array.dtype.name == "bfloat16":
+    if array.dtype == _BFLOAT16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
 
@@ -123,13 +122,14 @@ class Gradients:
         self.shape = shape
         self.dtype = dtype
         self.label = label
-        self._numpy = dtype_of(dtype, label)
+        self._stepped = stepped_dtype(dtype, label)
+        self._numpy = _DTYPES[dtype]
         self._bytes = int(np.prod(shape)) * self._numpy.itemsize
         self._address = -1
         self._array: Array | None = None
 
     def of(self, gradient: torch.Tensor) -> Array:
-        """Return `gradient` as an array; a copy only where it is not contiguous.
+        """Return `gradient` as an array; a copy where it is not contiguous, or of float16.
 
         Raises:
             GradientError: it is on another device, or of another shape or dtype.
@@ -139,8 +139,8 @@ class Gradients:
                 f"the gradient of {self.label} holds {gradient.dtype} on {gradient.device}, "
                 f"but the parameter {self.dtype} on the CPU"
             )
-        if not gradient.is_contiguous():
-            return np.ascontiguousarray(array_of(gradient))
+        if self._numpy is not self._stepped or not gradient.is_contiguous():
+            return np.ascontiguousarray(array_of(gradient), self._stepped)
         address = gradient.data_ptr()
         if address == self._address:
             assert self._array is not None

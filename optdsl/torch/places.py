@@ -9,14 +9,14 @@ import torch
 
 from optdsl.runtime.arrays import Array
 from optdsl.runtime.errors import ParameterError
-from optdsl.torch.memory import Gradients, array_of, check_place, dtype_of, local
+from optdsl.torch.memory import Gradients, array_of, check_place, local, stepped_dtype
 
 
 class Place:
     """One parameter: the array that is stepped, and where its gradients come from.
 
-    The array is on the tensor's own memory. Where the tensor is not contiguous, the array is a
-    contiguous copy, filled before a step and written back after it.
+    The array is on the tensor's own memory. Where the tensor is not contiguous, or of a dtype
+    that no kernel steps, the array is a copy, filled before a step and written back after it.
     """
 
     def __init__(self, tensor: torch.Tensor, label: str) -> None:
@@ -24,14 +24,14 @@ class Place:
         self.label = label
         held = local(tensor)
         check_place(held, label)
-        dtype_of(held.dtype, label)
+        dtype = stepped_dtype(held.dtype, label)
         self.held = held
         self.dtype = held.dtype
         self.address = held.data_ptr()
-        self.strided: Array | None = None
+        self.source: Array | None = None
         self.array = array_of(held)
-        if not held.is_contiguous():
-            self.strided, self.array = self.array, np.ascontiguousarray(self.array)
+        if not held.is_contiguous() or self.array.dtype != dtype:
+            self.source, self.array = self.array, np.ascontiguousarray(self.array, dtype)
         self.gradients = Gradients(tuple(held.shape), held.dtype, label)
 
     def has_moved(self) -> bool:
@@ -66,7 +66,7 @@ class Places:
     def add(self, places: Sequence[Place]) -> None:
         """Take in the parameters of one more group."""
         self.items += places
-        self.staged = [place for place in self.items if place.strided is not None]
+        self.staged = [place for place in self.items if place.source is not None]
 
     def copy(self) -> Places:
         """Return the same places in a list of their own."""
@@ -79,17 +79,17 @@ class Places:
         if not any(place.has_moved() for place in self.items):
             return False
         self.items = [place.moved() if place.has_moved() else place for place in self.items]
-        self.staged = [place for place in self.items if place.strided is not None]
+        self.staged = [place for place in self.items if place.source is not None]
         return True
 
     def take(self) -> None:
-        """Fill the copies of parameters that are not contiguous."""
+        """Fill the copies."""
         for place in self.staged:
-            place.array[...] = place.strided
+            place.array[...] = place.source
 
     def give_back(self) -> None:
-        """Write those copies back, and let autograd know that the parameters have changed."""
+        """Write the copies back, and let autograd know that the parameters have changed."""
         for place in self.staged:
-            assert place.strided is not None
-            place.strided[...] = place.array
+            assert place.source is not None
+            place.source[...] = place.array
         torch.autograd.graph.increment_version([place.held for place in self.items])

@@ -301,3 +301,42 @@ def test_training_goes_on_from_a_stored_state(what, how):
     train(again, restored, given[5:])
     assert apart(model, again) == 0
     assert all(map(torch.equal, opt.theta(), restored.theta()))
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 0.02), (torch.float16, 2e-3)])
+def test_half_precision_parameters_are_rounded_once_a_step(dtype, bound):
+    model = net(dtype)
+    beside = copy.deepcopy(model).float()
+    opt = made("AdamW")(model.parameters(), lr=0.02)
+    other = torch.optim.AdamW(beside.parameters(), lr=0.02)
+    for x, y in batches(20, dtype):
+        loss_of(model, (x, y)).backward()
+        for p, q in zip(model.parameters(), beside.parameters(), strict=True):
+            q.grad = p.grad.float()
+        opt.step()
+        other.step()
+        opt.zero_grad()
+        with torch.no_grad():
+            for q in beside.parameters():  # rounded once a step, as ours are
+                q.copy_(q.to(dtype).float())
+    assert {p.dtype for p in model.parameters()} == {dtype}
+    assert opt.state[model[0].weight]["m"].dtype == torch.float32
+    assert apart(model, beside) < bound
+
+
+def test_states_are_kept_as_the_caller_says():
+    model, beside = twins(torch.float32)
+    Small = optdsl.torch.optimizer("Adam", storage={"m": "bfloat16", "v": "int8 blockwise(32)"})
+    opt = Small(model.parameters(), lr=0.01)
+    other = torch.optim.Adam(beside.parameters(), lr=0.01)
+    given = batches(10, torch.float32)
+    train(model, opt, given[:5])
+    kept = opt.state[model[0].weight]
+    assert (kept["m"].dtype, kept["v"].dtype) == (torch.bfloat16, torch.uint8)
+    again, restored = pickle.loads(pickle.dumps((model, opt)))
+    restored.load_state_dict(opt.state_dict())
+    train(model, opt, given[5:])
+    train(again, restored, given[5:])
+    train(beside, other, given)
+    assert apart(model, again) == 0
+    assert 0 < apart(model, beside) < 0.05
