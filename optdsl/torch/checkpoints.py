@@ -9,6 +9,7 @@ import torch
 
 from optdsl.runtime import CheckpointError
 from optdsl.runtime.sources import noted, taken_up
+from optdsl.torch.moving import from_torch
 
 if TYPE_CHECKING:
     from optdsl.torch.compiled import CompiledOptimizer
@@ -58,16 +59,22 @@ def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[
     """
     if not isinstance(state, Mapping) or not {"state", "param_groups"} <= set(state):
         raise CheckpointError("this is not a state of an optimizer: give what `state_dict` returns")
-    rule = _compiled(optimizer).rule.layout.name
+    compiled = _compiled(optimizer)
+    layout, now = compiled.rule.layout, compiled.param_groups
+    if not any(ABOUT in group for group in state["param_groups"]):
+        state = from_torch(layout, state, now)
+        about = {**compiled.running.attributes(), "mode": state.pop("mode")}
+        state["param_groups"] = [{**group, ABOUT: about} for group in state["param_groups"]]
     groups = []
     for number, group in enumerate(state["param_groups"]):
-        about = group.get(ABOUT)
-        if not isinstance(about, Mapping) or about.get("rule") != rule:
-            theirs = about.get("rule") if isinstance(about, Mapping) else "something else"
-            raise CheckpointError(f"the stored state is one of {theirs}, but here it is {rule}")
-        now = optimizer.param_groups[number] if number < len(optimizer.param_groups) else {}
+        rule = dict(group.get(ABOUT) or {}).get("rule")
+        if rule != layout.name:
+            raise CheckpointError(
+                f"the stored state is one of {rule}, but here it is {layout.name}"
+            )
+        here = now[number] if number < len(now) else {}
         groups.append(
-            {name: _taken_up(name, value, now.get(name)) for name, value in group.items()}
+            {name: _taken_up(name, value, here.get(name)) for name, value in group.items()}
         )
     sealed = {key: Sealed(each) for key, each in state["state"].items()}
     return {**state, "state": sealed, "param_groups": groups}

@@ -13,6 +13,7 @@ import torch
 from optdsl.runtime import Optimizer, StepError, StepResult
 from optdsl.torch import checkpoints, states
 from optdsl.torch.groups import parted, settings_of, spelled
+from optdsl.torch.moving import to_torch
 from optdsl.torch.running import Running
 
 Closure = Callable[[], Any]
@@ -177,6 +178,22 @@ class CompiledOptimizer(torch.optim.Optimizer):
             return found
         finally:
             hook.remove()
+
+    def torch_state_dict(self) -> dict[str, Any]:
+        """Return the state as one of the optimizer of `torch.optim` that takes the same steps.
+
+        >>> import torch, optdsl.torch
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> opt = optdsl.torch.optimizer("AdamW")([w], lr=0.1)
+        >>> theirs = torch.optim.AdamW([w])
+        >>> theirs.load_state_dict(opt.torch_state_dict())
+        >>> theirs.param_groups[0]["lr"]
+        0.1
+
+        Raises:
+            CheckpointError: torch.optim has no such optimizer.
+        """
+        return to_torch(self.rule.layout, self.state_dict())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state of this rule, or of the optimizer of `torch.optim` that it is.
