@@ -5,17 +5,20 @@ Generated modules import `optdsl.codegen.support`, so nothing heavy is imported 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optdsl.codegen.protocol import Target
+    from optdsl.codegen.protocol import FunctionalTarget, Target
     from optdsl.model.alternatives import Rule
+    from optdsl.runtime.functional import Functions
     from optdsl.runtime.layout import Layout
 
 #: The targets there are, by the name that users call them.
 TARGETS = {"reference": "reference", "numba-cpu": "numba_cpu"}
+#: Those in which a step is a function of values.
+FUNCTIONAL = {"jax": "jax"}
 
-__all__ = ["TARGETS", "assembly", "compile_system", "emit"]
+__all__ = ["FUNCTIONAL", "TARGETS", "assembly", "compile_functions", "compile_system", "emit"]
 
 
 def emit(rule: Rule, target: str = "numba-cpu") -> str:
@@ -28,6 +31,8 @@ def emit(rule: Rule, target: str = "numba-cpu") -> str:
     >>> "theta_t = theta_prev - eta * g_t" in emit(load_system("SGD"), "reference")
     True
     """
+    if target in FUNCTIONAL:
+        return _emit_functions(rule, target)
     from optdsl.codegen.cases import cases_text, prepare_cases
     from optdsl.codegen.module import module_text
     from optdsl.codegen.unit import prepare
@@ -37,6 +42,26 @@ def emit(rule: Rule, target: str = "numba-cpu") -> str:
     if isinstance(rule, Alternatives):
         return cases_text(prepare_cases(rule), find_target(target), compiler_version())
     return module_text(prepare(rule), find_target(target), compiler_version())
+
+
+def _emit_functions(rule: Rule, target: str) -> str:
+    from optdsl.codegen.functional import functions_text
+    from optdsl.codegen.versions import compiler_version
+
+    return functions_text(rule, find_functional_target(target), compiler_version())
+
+
+def compile_functions(rule: Rule, target: str = "jax") -> Functions:
+    """Return the functions of `rule`, from the cache where it has them.
+
+    Raises:
+        DiagnosticError: for what cannot be a function of values.
+    """
+    from optdsl.codegen.cache import imported
+
+    find_functional_target(target)
+    functions: Functions = imported(rule, target, lambda: emit(rule, target)).FUNCTIONS
+    return functions
 
 
 def compile_system(rule: Rule, target: str = "numba-cpu") -> Layout:
@@ -60,14 +85,24 @@ def assembly(rule: Rule, dtype: str = "float32") -> str:
 
 def find_target(name: str) -> Target:
     """Return the module of the target called `name`; a DiagnosticError where there is none."""
+    target: Target = _module(name, TARGETS)
+    return target
+
+
+def find_functional_target(name: str) -> FunctionalTarget:
+    """Return the module of the target called `name`; a DiagnosticError where there is none."""
+    target: FunctionalTarget = _module(name, FUNCTIONAL)
+    return target
+
+
+def _module(name: str, known: dict[str, str]) -> Any:
     from importlib import import_module
 
     from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 
-    if name not in TARGETS:
-        hint = did_you_mean(name, TARGETS) or f"the targets are {', '.join(TARGETS)}"
+    if name not in known:
+        hint = did_you_mean(name, known) or f"the targets are {', '.join(known)}"
         raise DiagnosticError(
             Diagnostic("unknown-target", f"there is no target `{name}`", None, hint)
         )
-    target: Target = import_module(f"optdsl.codegen.{TARGETS[name]}")
-    return target
+    return import_module(f"optdsl.codegen.{known[name]}")

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from types import ModuleType
 from typing import cast
 
 import platformdirs
@@ -42,6 +43,11 @@ def key(rule: Rule, target: str) -> str:
 
 
 def load(rule: Rule, target: str, emit: Callable[[], str]) -> Layout:
+    """Return the layout of `rule`; see `imported`."""
+    return cast(Layout, imported(rule, target, emit).LAYOUT)
+
+
+def imported(rule: Rule, target: str, emit: Callable[[], str]) -> ModuleType:
     """Import the module of `rule` from the cache, written by `emit` where it is missing.
 
     Raises:
@@ -79,7 +85,7 @@ def _unwritable(path: Path, error: OSError) -> Diagnostic:
     )
 
 
-def _imported(path: Path, name: str) -> Layout:
+def _imported(path: Path, name: str) -> ModuleType:
     with _IMPORTING:
         module = sys.modules.get(name)
         if module is None or getattr(module, "__file__", None) != str(path):
@@ -89,4 +95,4 @@ def _imported(path: Path, name: str) -> Layout:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             sys.modules[name] = module
-        return cast(Layout, module.LAYOUT)
+        return module

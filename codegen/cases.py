@@ -76,7 +76,7 @@ def cases_text(unit: CasesUnit, target: Target, version: str) -> str:
     """Return the source text of the module that runs a rule that chooses on `target`."""
     functions = Functions()
     layout = _CasesWriter(unit, target, functions).layout()
-    header = header_text(unit.rule, cases_equations_text(unit.rule), target, version)
+    header = header_text(unit.rule, cases_equations_text(unit.rule), target.NAME, version)
     return page(header, layout, functions, target, identifier(unit.rule.name))
 
 
@@ -184,12 +184,12 @@ class _CasesWriter:
         rest = ""
         if case.windows:
             windows = tuple((w.part, w.after, w.until) for w in case.windows)
-            kept = tuple(_clocks_kept(old, case, self.rule) for old in self.rule.cases)
+            kept = tuple(clocks_kept(old, case, self.rule) for old in self.rule.cases)
             rest = f", windows={windows!r}, kept={kept!r}"
         return f"layout.CaseSlot({case.title!r}, {case.system.parts}, {accepts}{rest}),"
 
 
-def _clocks_kept(old: Case, new: Case, rule: Alternatives) -> tuple[int, ...]:
+def clocks_kept(old: Case, new: Case, rule: Alternatives) -> tuple[int, ...]:
     """Return the parts whose steps go on being counted where a tensor goes from `old` to `new`.
 
     They are those up to the first whose window differs, and those with something in common.

@@ -29,7 +29,7 @@ from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program,
 from optdsl.program.streams import output_buffer
 from optdsl.storage import known_storage
 
-_STATE_KINDS = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor", **FORMS}
+STATE_KINDS = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor", **FORMS}
 
 HOST_IMPORTS = {
     "optdsl.codegen.support.folding": ("over_all", "per_tensor"),
@@ -53,13 +53,13 @@ def page(header: str, layout: list[str], functions: Functions, target: Target, n
         *indent(layout),
         ")",
     ]
-    words = _words("\n".join(body))
+    words = words_of("\n".join(body))
     public = f"{name}_" if name in words else name
     head = [header, "", *_imports(target, words), "", ""]
     return "\n".join([*head, *body, "", f"{public} = from_layout(LAYOUT)", ""])
 
 
-def _words(text: str) -> set[str]:
+def words_of(text: str) -> set[str]:
     """Return every name that the text of a module uses or defines."""
     nodes = list(ast.walk(ast.parse(text)))
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -67,14 +67,14 @@ def _words(text: str) -> set[str]:
 
 
 def _header(unit: Unit, target: Target, version: str) -> str:
-    return header_text(unit.system, equations_text(unit.system), target, version)
+    return header_text(unit.system, equations_text(unit.system), target.NAME, version)
 
 
-def header_text(rule: Rule, lines: list[str], target: Target, version: str) -> str:
+def header_text(rule: Rule, lines: list[str], target: str, version: str) -> str:
     """Return the docstring of a module: what the rule is, and its equations in lines."""
     title = f"{rule.name}: {rule.doc}" if rule.doc else rule.name
     lines = ['"""' + _safe(title), "", *indent(map(_safe, lines))]
-    lines += ["", f"Written by optdsl {version} for the target {target.NAME}. Do not edit.", '"""']
+    lines += ["", f"Written by optdsl {version} for the target {target}. Do not edit.", '"""']
     return "\n".join([*lines, "# ruff: noqa"])
 
 
@@ -177,12 +177,7 @@ class Writer:
 
     def input(self, given: Input, cases: tuple[int, ...] = ()) -> str:
         """Return the slot of an input."""
-        needed = given.name in unguarded_inputs(self.unit.system)
-        rest = f", cases={cases!r}" if cases else ""
-        return (
-            f"layout.InputSlot({given.name!r}, {given.known_as!r}, part={given.part}, "
-            f"needed={needed}, doc={given.doc or ''!r}{rest}),"
-        )
+        return input_text(self.unit.system, given, cases)
 
     def _losses(self) -> list[str]:
         """Return where each loss goes, with the stream of the gradient it comes with."""
@@ -275,37 +270,15 @@ class Writer:
 
     def hyper(self, hyper: Hyperparameter, cases: tuple[int, ...] = ()) -> str:
         """Return the slot of a hyperparameter."""
-        alias = hyper.alias
-        fields: dict[str, object] = {
-            "alias": alias.name if alias else None,
-            "alias_position": alias.position if alias else None,
-        }
-        fields |= _bounds(hyper.domain)
-        fields |= {"doc": hyper.doc or "", "part": hyper.part, "ahead": hyper.name in self.ahead}
-        fields |= {"begins": hyper.begins, "cases": cases}
-        defaults = {"alias": None, "alias_position": None, "doc": "", "part": 0, "ahead": False,
-                    "whole": False, "low_open": True, "high_open": True, "begins": 0,
-                    "cases": ()}  # fmt: skip
-        rest = [f"{k}={_plain(v)}" for k, v in fields.items() if defaults.get(k, "?") != v]
-        default = self._default(hyper)
-        if default is not None:
-            rest.insert(0, f"default={default}")
-        names = f"{hyper.name!r}, {hyper.owner!r}, {hyper.local_name!r}"
-        return f"layout.HyperparameterSlot({', '.join([names, *rest])}),"
+        return hyper_text(hyper, self._default(hyper), hyper.name in self.ahead, cases)
 
     def _default(self, hyper: Hyperparameter) -> str | None:
         feed = next((f for f in self.unit.feeds if f.hyperparameter.name == hyper.name), None)
         if feed is not None:
             return feed_text(self.unit, feed, self.functions)
-        match hyper.default:
-            case None:
-                return None
-            case Number(value):
-                return _plain(float(value))
-            case Constant("true" | "false" as name):
-                return "1.0" if name == "true" else "0.0"
-            case Constant("inf"):
-                return "np.inf"
+        plain = plain_default(hyper)
+        if plain is not None or hyper.default is None:
+            return plain
         lines = default_function(self.unit, hyper)
         return self.functions.add(f"default_{identifier(hyper.name)}", lines, number=False)
 
@@ -313,11 +286,55 @@ class Writer:
         """Return the slot of a state."""
         stem = f"start_{identifier(state.name)}"
         start = self.functions.add(stem, start_function(self.unit, state), number=False)
-        kind = _STATE_KINDS[state.kind]
+        kind = STATE_KINDS[state.kind]
         rest = f", part={state.part}" if state.part else ""
         rest += f", storage={state.storage!r}" if state.storage else ""
         rest += f", cases={cases!r}" if cases else ""
         return f"layout.StateSlot({state.name!r}, {kind!r}, {start}{rest}),"
+
+
+def hyper_text(
+    hyper: Hyperparameter, default: str | None, ahead: bool, cases: tuple[int, ...] = ()
+) -> str:
+    """Return the slot of a hyperparameter whose default has this text."""
+    alias = hyper.alias
+    fields: dict[str, object] = {
+        "alias": alias.name if alias else None,
+        "alias_position": alias.position if alias else None,
+    }
+    fields |= _bounds(hyper.domain)
+    fields |= {"doc": hyper.doc or "", "part": hyper.part, "ahead": ahead}
+    fields |= {"begins": hyper.begins, "cases": cases}
+    defaults = {"alias": None, "alias_position": None, "doc": "", "part": 0, "ahead": False,
+                "whole": False, "low_open": True, "high_open": True, "begins": 0,
+                "cases": ()}  # fmt: skip
+    rest = [f"{k}={_plain(v)}" for k, v in fields.items() if defaults.get(k, "?") != v]
+    if default is not None:
+        rest.insert(0, f"default={default}")
+    names = f"{hyper.name!r}, {hyper.owner!r}, {hyper.local_name!r}"
+    return f"layout.HyperparameterSlot({', '.join([names, *rest])}),"
+
+
+def plain_default(hyper: Hyperparameter) -> str | None:
+    """Return the text of a default that is a number, else None."""
+    match hyper.default:
+        case Number(value):
+            return _plain(float(value))
+        case Constant("true" | "false" as name):
+            return "1.0" if name == "true" else "0.0"
+        case Constant("inf"):
+            return "np.inf"
+    return None
+
+
+def input_text(system: System, given: Input, cases: tuple[int, ...] = ()) -> str:
+    """Return the slot of an input of `system`."""
+    needed = given.name in unguarded_inputs(system)
+    rest = f", cases={cases!r}" if cases else ""
+    return (
+        f"layout.InputSlot({given.name!r}, {given.known_as!r}, part={given.part}, "
+        f"needed={needed}, doc={given.doc or ''!r}{rest}),"
+    )
 
 
 def _bounds(domain: Domain | None) -> dict[str, object]:

@@ -111,7 +111,7 @@ class _Printer:
         operands = [self.write(each) for each in node.arguments]
         match node.operator:
             case "identity":
-                return f"np.eye({node.kind.axes[0]}, dtype=real)", _ATOM
+                return f"{self.dialect.prefix}eye({node.kind.axes[0]}, dtype=real)", _ATOM
             case "transpose":
                 return f"{_above(operands[0], _ATOM)}.T", _ATOM
             case "product":

@@ -42,3 +42,32 @@ class Target(Protocol):
         """Add the functions of a stage of matrices; return the one that runs it over a table,
         and its streams with their forms.
         """
+
+
+class FunctionalTarget(Protocol):
+    """A framework in which a step is a function of values: any module with these names.
+
+    `PREFIX` stands before the names of its functions, as `jnp.` does. `MODULES` are imports by
+    the name that needs them, `IMPORTS` names by module; `MAKE` turns `FUNCTIONS` into what
+    users call.
+    """
+
+    @property
+    def NAME(self) -> str:
+        """What users call the target."""
+
+    @property
+    def PREFIX(self) -> str:
+        """What stands before the name of a function."""
+
+    @property
+    def MODULES(self) -> Mapping[str, str]:
+        """Lines that import whole modules, by the name that they make known."""
+
+    @property
+    def IMPORTS(self) -> Mapping[str, tuple[str, ...]]:
+        """What its modules may import: names, by module."""
+
+    @property
+    def MAKE(self) -> str:
+        """The function that makes a rule of `FUNCTIONS`."""

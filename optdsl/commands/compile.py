@@ -25,7 +25,7 @@ def compile_(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the modules.")
     ],
     target: Annotated[
-        str, typer.Option("--target", "-t", help="numba-cpu or reference.")
+        str, typer.Option("--target", "-t", help="numba-cpu, reference or jax.")
     ] = "numba-cpu",
 ) -> None:
     """Write an importable Python module for each definition of a spec."""

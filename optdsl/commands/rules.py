@@ -89,9 +89,9 @@ def rules_by_module(what: str) -> dict[str, Rule]:
 
 def check_target(target: str) -> None:
     """Raise `Misuse` where there is no such target."""
-    from optdsl.codegen import TARGETS
+    from optdsl.codegen import FUNCTIONAL, TARGETS
 
-    if target not in TARGETS:
-        known = " and ".join(TARGETS)
-        hint = did_you_mean(target, TARGETS) or f"the targets are {known}"
+    known = (*TARGETS, *FUNCTIONAL)
+    if target not in known:
+        hint = did_you_mean(target, known) or f"the targets are {' and '.join(known)}"
         raise Misuse(f"there is no target `{target}`", hint)

@@ -26,6 +26,7 @@ class Stage(StrEnum):
     PROGRAM = "program"
     SOURCE = "source"
     ASSEMBLY = "assembly"
+    JAX = "jax"
 
 
 def show(
@@ -37,10 +38,10 @@ def show(
     ],
     stage: Annotated[Stage, typer.Option("--as", help="The stage to show.")] = Stage.EQUATIONS,
     target: Annotated[
-        str, typer.Option("--target", "-t", help="For source: numba-cpu or reference.")
+        str, typer.Option("--target", "-t", help="For source: numba-cpu, reference or jax.")
     ] = "numba-cpu",
 ) -> None:
-    """Print a rule as equations, LaTeX, program, Python source or machine code."""
+    """Print a rule as equations, LaTeX, program, source, functions of JAX or machine code."""
     check_target(target)
     writers: dict[Stage, Callable[[], str]] = {
         Stage.EQUATIONS: lambda: _equations(rule),
@@ -48,6 +49,7 @@ def show(
         Stage.PROGRAM: lambda: _program(find_whole(rule)),
         Stage.SOURCE: lambda: _source(find_whole(rule), target),
         Stage.ASSEMBLY: lambda: _assembly(find_whole(rule)),
+        Stage.JAX: lambda: _source(find_whole(rule), "jax"),
     }
     print_text(writers[stage]())
 

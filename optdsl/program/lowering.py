@@ -10,7 +10,7 @@ from optdsl.program.change_of_variables import (
     stores_iterate,
 )
 from optdsl.program.evaluating import at_evaluation
-from optdsl.program.hoisting import name_numbers
+from optdsl.program.hoisting import Named, name_numbers
 from optdsl.program.program import Program
 from optdsl.program.storing import refuse_storage
 from optdsl.program.streams import drop_unused, name_output, name_points
@@ -42,6 +42,23 @@ def lower(
     >>> len(lower(load_system("Adam"), "ready").passes)
     1
     """
+    named = with_named_numbers(system, mode, kept=kept)
+    if named is None:
+        return None
+    program = arrange(system, named, mode)
+    verify(program)
+    refuse_storage(program)
+    return program
+
+
+def with_named_numbers(
+    system: System, mode: Mode, *, kept: frozenset[str] = frozenset()
+) -> Named | None:
+    """Return the equations of one step, each number in them named; None where `mode` has none.
+
+    This is what `lower` arranges into passes over memory. Functional code is written from it.
+    Raises `DiagnosticError` for what is understood but not compiled yet.
+    """
     written = _written_for(system, mode)
     if written is None:
         return None
@@ -49,10 +66,7 @@ def lower(
     live = _sound(drop_unused(complete, numbers=mode in ("ready", "function"), kept=kept))
     named = name_numbers(live)
     _sound(named.system)
-    program = arrange(system, named, mode)
-    verify(program)
-    refuse_storage(program)
-    return program
+    return named
 
 
 def live_names(system: System) -> frozenset[str]:

@@ -1,0 +1,400 @@
+"""A rule as a module of functions of values, for frameworks in which a step is such a function.
+
+No passes are planned: the framework's own compiler fuses what it runs. Names, printing and
+predicates are those of the other targets.
+"""
+
+from __future__ import annotations
+
+from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.bodies import Body, kind_of
+from optdsl.codegen.cases import clocks_kept, predicate_text
+from optdsl.codegen.functional_unit import Part, Prepared, prepare_functions
+from optdsl.codegen.module import (
+    STATE_KINDS,
+    header_text,
+    hyper_text,
+    input_text,
+    plain_default,
+    tuple_text,
+    words_of,
+)
+from optdsl.codegen.naming import identifier
+from optdsl.codegen.protocol import FunctionalTarget
+from optdsl.codegen.slots import predicate_names
+from optdsl.model.alternatives import Alternatives, Rule
+from optdsl.model.expressions import (
+    Draw,
+    Expression,
+    Fact,
+    Kind,
+    Number,
+    Reduce,
+    Value,
+    values,
+    walk,
+)
+from optdsl.model.overriding import Feed
+from optdsl.model.system import Hyperparameter, Input, State, System
+from optdsl.program.change_of_variables import stores_iterate
+from optdsl.program.describing import cases_equations_text, equations_text
+from optdsl.program.formulas import formula, indexed_names
+from optdsl.program.streams import THETA_BEFORE, changed_states, output_buffer, written_streams
+
+
+def functions_text(rule: Rule, target: FunctionalTarget, version: str) -> str:
+    """Return the source text of the module of functions of `rule`.
+
+    Raises:
+        DiagnosticError: for what cannot be a function of values.
+    """
+    prepared = prepare_functions(rule)
+    whole = prepared.rule
+    several = isinstance(whole, Alternatives)
+    lines = cases_equations_text(whole) if several else equations_text(whole)  # type: ignore[arg-type]
+    functions = Functions()
+    layout = FunctionsWriter(prepared, target, functions).layout()
+    name = identifier(whole.name)
+    body = [functions.text(), "", "", "FUNCTIONS = functional.Functions(", *indent(layout), ")"]
+    words = words_of("\n".join(body)) | {target.MAKE}
+    public = f"{name}_" if name in words else name
+    head = [header_text(whole, lines, target.NAME, version), "", *_imports(target, words), "", ""]
+    return "\n".join([*head, *body, "", f"{public} = {target.MAKE}(FUNCTIONS)", ""])
+
+
+def _imports(target: FunctionalTarget, words: set[str]) -> list[str]:
+    lines = [line for name, line in target.MODULES.items() if name in words]
+    ours = []
+    for module, offered in target.IMPORTS.items():
+        used = [name for name in offered if name in words]
+        if used:
+            ours.append(f"from {module} import {', '.join(used)}")
+    return [*lines, *([""] if lines else []), *ours]
+
+
+class FunctionsWriter:
+    """Writes what a module says of itself, and the functions that it names."""
+
+    def __init__(self, prepared: Prepared, target: FunctionalTarget, functions: Functions) -> None:
+        self.prepared = prepared
+        self.rule = prepared.rule
+        self.target = target
+        self.functions = functions
+        shared: frozenset[str] = frozenset()
+        if isinstance(self.rule, Alternatives):
+            shared = self.rule.shared_numbers
+        self.parts = [
+            CaseWriter(part, number, prepared, shared, target, functions)
+            for number, part in enumerate(prepared.parts)
+        ]
+
+    def layout(self) -> list[str]:
+        """Return the arguments of `FUNCTIONS`, a line each."""
+        rule, first = self.rule, self.parts[0]
+        systems = [part.system for part in self.prepared.parts]
+        losses = dict.fromkeys(loss for system in systems for loss in system.losses)
+        ahead = self.prepared.mode == "ready" and not all(map(stores_iterate, systems))
+        gradient = next((g.name for g in systems[0].gradients), "g")
+        flags = {
+            "losses": tuple(losses) or None,
+            "matrices": any(part.by_matrices for part in self.parts),
+            "draws": any(part.draws for part in self.parts),
+            "looks_ahead": ahead,
+        }
+        return [
+            f"name={rule.name!r},",
+            f"family={rule.family!r},",
+            f"doc={rule.doc or ''!r},",
+            *tuple_text("hyperparameters", [self._hyper(each) for each in rule.hyperparameters]),
+            *tuple_text("inputs", [self._input(each) for each in rule.handed_in]),
+            *tuple_text("cases", [line for part in self.parts for line in part.layout()]),
+            f"gradient={gradient!r},",
+            f"output={first.output!r},",
+            *(f"{name}={value!r}," for name, value in flags.items() if value),
+            f"target={self.target.NAME!r},",
+        ]
+
+    def _owner(self, item: Hyperparameter | Input) -> CaseWriter:
+        if isinstance(self.rule, Alternatives):
+            return self.parts[self.rule.cases_with(item)[0]]
+        return self.parts[0]
+
+    def _hyper(self, hyper: Hyperparameter) -> str:
+        ahead = any(hyper.name in part.ahead for part in self.parts)
+        return hyper_text(hyper, self._owner(hyper).default(hyper), ahead)
+
+    def _input(self, given: Input) -> str:
+        return input_text(self._owner(given).part.system, given)
+
+
+class CaseWriter:
+    """Writes the functions of one case."""
+
+    def __init__(
+        self,
+        part: Part,
+        number: int,
+        prepared: Prepared,
+        shared: frozenset[str],
+        target: FunctionalTarget,
+        functions: Functions,
+    ) -> None:
+        self.part = part
+        self.number = number
+        self.prepared = prepared
+        self.shared = shared
+        self.target = target
+        self.functions = functions
+        self.system = part.named.system
+        self.indexed = indexed_names(self.system)
+        self.predicates = frozenset(predicate_names(self.system, []))
+        self.output = _output(self.system)
+
+    # -------------------------------------------------------------------- facts
+
+    @property
+    def trees(self) -> list[Expression]:
+        """Every expression of a step."""
+        return [each.value for each in self.system.equations]
+
+    @property
+    def by_matrices(self) -> bool:
+        """Does the rule tell rows and columns apart?"""
+        return any(node.kind.is_matrix for tree in self.trees for node in walk(tree))
+
+    @property
+    def draws(self) -> bool:
+        """Does it draw random numbers?"""
+        return any(isinstance(node, Draw) for tree in self.trees for node in walk(tree))
+
+    @property
+    def ahead(self) -> set[str]:
+        """The hyperparameters that are read one step ahead."""
+        return {read.name for tree in self.trees for read in values(tree) if read.offset == 1}
+
+    # ------------------------------------------------------------------- layout
+
+    def layout(self) -> list[str]:
+        """Return the case as the module has it."""
+        system, case = self.part.system, self.part.case
+        stem = "" if self.prepared.parts[1:] == () else f"_{self.number + 1}"
+        once = self._numbers(self.part.named.system, f"numbers{stem}", self._once())
+        update, meetings = None, []
+        if system.family != "schedule":
+            update, meetings = self._update(f"update{stem}")
+        fields = [
+            f"title={(case.title if case else system.name)!r},",
+            f"parts={system.parts},",
+            f"hyperparameters={tuple(h.name for h in system.hyperparameters)!r},",
+            *tuple_text("states", [self._state(each) for each in self._kept_states()]),
+            f"numbers={once},",
+            f"update={update},",
+            *(tuple_text("meetings", meetings) if meetings else []),
+            *(tuple_text("skips", self._skips()) if self.system.skips else []),
+            *self._theta_part(),
+            *self._choice(),
+            *self._evaluate(stem),
+        ]
+        return ["functional.Case(", *indent(fields), "),"]
+
+    def _theta_part(self) -> list[str]:
+        part = next((e.part for e in self.system.equations if e.name == self.output), 0)
+        return [f"theta_part={part},"] if part else []
+
+    def _skips(self) -> list[str]:
+        skips = ((skip.condition, skip.part) for skip in self.system.skips)
+        return [
+            f"functional.Skip({condition.name!r}, {part}),"
+            for condition, part in skips
+            if isinstance(condition, Value)
+        ]
+
+    def _choice(self) -> list[str]:
+        case, rule = self.part.case, self.prepared.rule
+        if case is None:
+            return []
+        assert isinstance(rule, Alternatives)
+        lines = ["def NAME(tensor):", *indent([f"return {predicate_text(case.condition)}"])]
+        found = [f"accepts={self.functions.add('accepts', lines)},"]
+        if rule.timed:
+            windows = tuple((w.part, w.after, w.until) for w in case.windows)
+            kept = tuple(clocks_kept(old, case, rule) for old in rule.cases)
+            found += [f"windows={windows!r},", f"kept={kept!r},"]
+        return found
+
+    def _evaluate(self, stem: str) -> list[str]:
+        named = self.part.evaluate
+        if named is None:
+            return []
+        output = _output(named.system)
+        once = self._numbers(named.system, f"evaluation_numbers{stem}", [])
+        body = self._body(once=False)
+        for equation in named.system.equations:
+            if equation.value.kind is not Kind.STEP or equation.name == output:
+                text = named.comments.get(equation.name, "")
+                body.assign(equation.name, equation.value, kind_of(equation, {output}), text)
+        name = body.function(
+            self.functions, f"evaluation{stem}", [body.local(Value(output, Kind.ENTRY))]
+        )
+        return [f"evaluate=({once}, {_call(name, body.reads, [output])}),"]
+
+    # -------------------------------------------------------------- one step
+
+    def _body(self, once: bool) -> Body:
+        return Body(self.target.PREFIX, self.indexed, self.predicates, once)
+
+    def _once(self) -> list[Value]:
+        """Return the numbers of a step that are wanted after it."""
+        system = self.system
+        wanted = [Value(each.name, Kind.STEP) for each in changed_states(system, Kind.STEP)]
+        wanted += [s.condition for s in system.skips if isinstance(s.condition, Value)]
+        if system.family == "schedule":
+            wanted += [Value(name, Kind.STEP) for name in system.outputs]
+        return [each for each in wanted if each.kind is Kind.STEP]
+
+    def _numbers(self, system: System, stem: str, wanted: list[Value]) -> str:
+        """Write what is computed once a step; return the call of it."""
+        entries = set(written_streams(system))
+        own = [e for e in system.equations if kind_of(e, entries) is Kind.STEP]
+        trees = [e.value for e in system.equations if e not in own]
+        read = {each.name for tree in trees for each in values(tree) if each.offset == 0}
+        names = [e.name for e in own if e.name in read | {each.name for each in wanted}]
+        body = self._body(once=True)
+        comments = self.part.named.comments if system is self.system else {}
+        for equation in own:
+            text = comments.get(equation.name, "")
+            body.assign(equation.name, equation.value, Kind.STEP, text)
+        if not names:
+            return "functional.NOTHING"
+        returns = [body.local(Value(name, Kind.STEP)) for name in names]
+        return _call(body.function(self.functions, stem, returns), body.reads, names)
+
+    def _update(self, stem: str) -> tuple[str, list[str]]:
+        """Write what is made of one tensor; return the call of it, and where it waits."""
+        system, comments = self.system, self.part.named.comments
+        written = written_streams(system)
+        entries = set(written)
+        body = self._body(once=False)
+        meetings: list[str] = []
+        body.array(_first_array(system))
+        asked = {
+            gradient.name: gradient.point
+            for gradient in system.gradients
+            if isinstance(gradient.point, Value) and gradient.point != THETA_BEFORE
+        }
+        for equation in system.equations:
+            kind = kind_of(equation, entries)
+            if kind is Kind.STEP:
+                continue
+            for name in [v.name for v in values(equation.value) if v.name in asked]:
+                if name in asked:
+                    point = body.local(asked.pop(name))
+                    target = body.know(Value(name, Kind.ENTRY))
+                    body.lines.append(f"{target} = yield gradient_at({point})")
+                    meetings.append(f"functional.Meeting({name!r}, 'gradient', shared=True),")
+            if isinstance(equation.value, Reduce) and equation.value.kind is Kind.ALL:
+                shared = ", shared=True" if equation.name in self.shared else ""
+                meetings.append(f"functional.Meeting({equation.name!r}{shared}),")
+            body.assign(equation.name, equation.value, kind, comments.get(equation.name, ""))
+        given = self._given(written)
+        returns = [body.local(value) for _, value in given]
+        name = body.function(self.functions, stem, returns)
+        return _call(name, body.reads, [key for key, _ in given]), meetings
+
+    def _given(self, written: dict[str, Value]) -> list[tuple[str, Value]]:
+        """Return what the work on one tensor gives: theta or an output, states, conditions."""
+        system = self.system
+        given = [(self.output, Value(self.output, Kind.ENTRY))]
+        states = {state.name for state in system.states}
+        given += [(key, value) for key, value in written.items() if key in states]
+        kinds = [kind for kind in Kind if kind not in (Kind.STEP, Kind.ENTRY)]
+        given += [
+            (state.name, Value(state.name, kind))
+            for kind in kinds
+            for state in changed_states(system, kind)
+        ]
+        conditions = (skip.condition for skip in system.skips)
+        given += [(c.name, c) for c in conditions if isinstance(c, Value) and c.kind is Kind.ALL]
+        return list(dict(given).items())
+
+    # ------------------------------------------------------------ starts, defaults
+
+    def _kept_states(self) -> list[State]:
+        """Return the states that a step or the evaluation point reads or changes."""
+        trees = list(self.trees)
+        if self.part.evaluate is not None:
+            trees += [each.value for each in self.part.evaluate.system.equations]
+        read = {value.name for tree in trees for value in values(tree) if value.offset == -1}
+        changed = {each.name for kind in Kind for each in changed_states(self.system, kind)}
+        return [state for state in self.part.system.states if state.name in read | changed]
+
+    def _state(self, state: State) -> str:
+        rest = f", part={state.part}" if state.part else ""
+        rest += f", storage={state.storage!r}" if state.storage else ""
+        return (
+            f"functional.StateSlot({state.name!r}, {STATE_KINDS[state.kind]!r}, "
+            f"{self._start(state)}{rest}),"
+        )
+
+    def _start(self, state: State) -> str:
+        match state.start:
+            case None:
+                return "0.0"
+            case Number(value):
+                return repr(float(value))
+            case Fact(name, pattern):
+                return f"functional.Fact({name!r}{'' if pattern is None else f', {pattern!r}'})"
+        body = self._body(once=True)
+        body.array(Value("theta", Kind.ENTRY, -1))
+        text = body.write(state.start, state.kind)
+        name = body.function(self.functions, f"start_{identifier(state.name)}", [text])
+        return _call(name, body.reads, [state.name])
+
+    def default(self, hyper: Hyperparameter) -> str | None:
+        """Return the text of a default: a number, a schedule, or a formula."""
+        feed = next((f for f in self.part.feeds if f.hyperparameter.name == hyper.name), None)
+        if feed is not None:
+            return self._feed(feed)
+        plain = plain_default(hyper)
+        if plain is not None or hyper.default is None:
+            return plain
+        body = self._body(once=True)
+        text = body.write(hyper.default, Kind.STEP)
+        name = body.function(self.functions, f"default_{identifier(hyper.name)}", [text])
+        return _call(name, body.reads, [hyper.name])
+
+    def _feed(self, feed: Feed) -> str:
+        """Return what the module says of a schedule that gives a hyperparameter."""
+        body = self._body(once=True)
+        for each in feed.equations:
+            left = f"{each.name}[t]" if each.name in self.indexed else each.name
+            text = f"{left} = {formula(each.value, self.indexed)}"
+            body.assign(each.name, each.value, Kind.STEP, text)
+        name = feed.hyperparameter.name
+        given = [name, *(s.name for s in feed.states if s.name != name)]
+        returns = [body.local(Value(each, Kind.STEP)) for each in given]
+        function = body.function(self.functions, f"schedule_{identifier(name)}", returns)
+        states = tuple(state.name for state in feed.states)
+        starts = "".join(f"{self._start(state)}, " for state in feed.states)
+        rest = f", states={states!r}, starts=({starts.rstrip()})" if states else ""
+        rest += f", needs={tuple(sorted(feed.needs))!r}" if feed.needs else ""
+        rest += f", own={tuple(sorted(feed.own))!r}" if feed.own else ""
+        return f"layout.Feed({_call(function, body.reads, given)}, {feed.text!r}{rest})"
+
+
+def _output(system: System) -> str:
+    """Return the key of what a step gives."""
+    if system.family == "schedule":
+        return system.outputs[0]
+    return output_buffer(system) or "theta"
+
+
+def _first_array(system: System) -> Value:
+    """Return an array that every tensor has: theta, or the gradient that is handed in."""
+    if system.family == "optimizer":
+        return THETA_BEFORE
+    return Value(system.gradients[0].name, Kind.ENTRY)
+
+
+def _call(function: str, reads: tuple[str, ...], writes: list[str]) -> str:
+    return f"functional.Call({function}, {reads!r}, {tuple(writes)!r})"
