@@ -177,11 +177,10 @@ class CaseWriter:
     def layout(self) -> list[str]:
         """Return the case as the module has it."""
         system, case = self.part.system, self.part.case
-        stem = "" if self.prepared.parts[1:] == () else f"_{self.number + 1}"
+        stem = f"_{self.number + 1}" if len(self.prepared.parts) > 1 else ""
         once = self._numbers(self.part.named.system, f"numbers{stem}", self._once())
-        update, meetings = None, []
-        if system.family != "schedule":
-            update, meetings = self._update(f"update{stem}")
+        moves = system.family != "schedule"
+        update, meetings = self._update(f"update{stem}") if moves else ("None", [])
         fields = [
             f"title={(case.title if case else system.name)!r},",
             f"parts={system.parts},",

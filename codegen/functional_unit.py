@@ -82,7 +82,9 @@ def _refuse(name: str, systems: tuple[System, ...]) -> None:
                 _refused(name, "the loss at a second point is not")
         for state in system.states:
             if state.storage not in (None, "float16", "bfloat16", "float32", "float64"):
-                _refused(name, f"storage as {state.storage} is not")
+                _refused(name, f"`{state.name}` stored as {state.storage} is not")
+        if system.parameters is not None:
+            _refused(name, f"theta stored as {system.parameters} is not")
 
 
 def _refused(name: str, what: str) -> None:

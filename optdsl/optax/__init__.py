@@ -11,20 +11,19 @@ from pathlib import Path
 from typing import Any
 
 try:
-    import jax
+    import jax  # noqa: F401
     import optax
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"optdsl.optax needs {error.name}: pip install 'optdsl[optax]'", name=error.name
-    ) from error
+    if error.name not in ("jax", "optax"):
+        raise
+    message = "optdsl.optax needs Optax: install it, as with `pip install 'optdsl[optax]'`"
+    raise ModuleNotFoundError(message, name=error.name) from error
 
 from optdsl.optax.making import evaluation, from_functions, schedule_of
 from optdsl.optax.sources import of_t
 from optdsl.optax.state import State
 
 __all__ = ["State", "evaluation", "from_functions", "of_t", "schedule", "transformation"]
-
-del jax
 
 
 def transformation(

@@ -14,8 +14,8 @@ SHAPES = {"a": (3, 2), "b.bias": (4,), "c": (2, 3)}
 STEPS = 6
 #: What must be given, and what makes six small steps tell something.
 ARGUMENTS = {
-    "Polyak": {"loss_min": -9.0},
-    "LinearDecay": {"T": 9},
+    "DAdaptSGD": {"d0": 1e-3},
+    "Polyak": {"f_min": -9.0},
 }
 
 
