@@ -13,15 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import llvmlite.ir as ir
 import numba
 from numba import njit
-from numba.core import cgutils, compiler
+from numba.core import compiler
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 from numpy import float64, inf, pi
 
+from optdsl.codegen.support import arithmetic
+from optdsl.codegen.support.arithmetic import Build, llvm
 from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of, sine_of
 from optdsl.codegen.support.formats import narrow_array, narrow_view
 
@@ -36,14 +37,12 @@ _FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
 # Numba is not typed: these names keep that in one place.
 types: Any = numba_types
 _arrays: Any = arrayobj
-_functions: Any = cgutils
 _Compiler: Any = compiler.Compiler
-_Build = Callable[..., Any]
 
 
 _FILES = (
-    "kernels.py", "lanes.py", "elementary.py", "sharing.py", "formats.py", "blocks.py",
-    "chances.py", "draws.py", "kernel_draws.py",
+    "kernels.py", "arithmetic.py", "registers.py", "lanes.py", "elementary.py", "sharing.py",
+    "formats.py", "blocks.py", "chances.py", "draws.py", "kernel_draws.py",
 )  # fmt: skip
 
 
@@ -145,7 +144,7 @@ def size_of(typing: Any, zero: Any) -> Any:
     return types.int64(zero), build
 
 
-def _of_one(build: _Build, result: Any = None) -> Any:
+def _of_one(build: Build, result: Any = None) -> Any:
     """Make a function of one number of `build(builder, value)`."""
 
     def typed(typing: Any, x: Any) -> Any:
@@ -157,7 +156,7 @@ def _of_one(build: _Build, result: Any = None) -> Any:
     return intrinsic(typed)
 
 
-def _of_two(build: _Build) -> Any:
+def _of_two(build: Build) -> Any:
     """Make a function of two numbers of `build(builder, left, right)`."""
 
     def typed(typing: Any, left: Any, right: Any) -> Any:
@@ -173,7 +172,7 @@ def _of_two(build: _Build) -> Any:
     return intrinsic(typed)
 
 
-def _folding(build: _Build) -> Any:
+def _folding(build: Build) -> Any:
     """Make a function of a float64 total and one more number."""
 
     def typed(typing: Any, total: Any, x: Any) -> Any:
@@ -186,25 +185,6 @@ def _folding(build: _Build) -> Any:
     return intrinsic(typed)
 
 
-def _llvm(name: str) -> _Build:
-    """Return what calls the LLVM intrinsic of this name for the type of its arguments."""
-
-    def build(builder: Any, *arguments: Any) -> Any:
-        kind = arguments[0].type
-        suffix = "f32" if kind == ir.FloatType() else "f64"
-        signature = ir.FunctionType(kind, [kind] * len(arguments))
-        function = _functions.get_or_insert_function(
-            builder.module, signature, f"llvm.{name}.{suffix}"
-        )
-        return builder.call(function, arguments)
-
-    return build
-
-
-def _bit(builder: Any, test: Any) -> Any:
-    return test if test.type == ir.IntType(1) else builder.trunc(test, ir.IntType(1))
-
-
 @intrinsic
 def where(typing: Any, condition: Any, value: Any, otherwise: Any) -> Any:
     """Return `value` where `condition` holds, else `otherwise`; both are known."""
@@ -213,67 +193,28 @@ def where(typing: Any, condition: Any, value: Any, otherwise: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         first = context.cast(builder, arguments[1], value, kind)
         second = context.cast(builder, arguments[2], otherwise, kind)
-        return builder.select(_bit(builder, arguments[0]), first, second)
+        return builder.select(arithmetic.bit(builder, arguments[0]), first, second)
 
     return kind(types.boolean, value, otherwise), build
 
 
-def _extreme(symbol: str) -> _Build:
-    def build(builder: Any, a: Any, b: Any) -> Any:
-        nearer = builder.fcmp_ordered(symbol, a, b)
-        return builder.select(builder.or_(nearer, builder.fcmp_unordered("uno", a, a)), a, b)
-
-    return build
-
-
-def _sign(builder: Any, x: Any) -> Any:
-    zero, one, minus = (ir.Constant(x.type, value) for value in (0.0, 1.0, -1.0))
-    below = builder.select(builder.fcmp_ordered("<", x, zero), minus, x)
-    return builder.select(builder.fcmp_ordered(">", x, zero), one, below)
-
-
-def _square(builder: Any, x: Any) -> Any:
-    return builder.fmul(x, x, flags=("contract",))
-
-
-def _cube(builder: Any, x: Any) -> Any:
-    return builder.fmul(builder.fmul(x, x), x, flags=("contract",))
-
-
-def _isfinite(builder: Any, x: Any) -> Any:
-    size = _llvm("fabs")(builder, x)
-    return builder.fcmp_ordered("<", size, ir.Constant(x.type, inf))
-
-
-def _mod(builder: Any, a: Any, b: Any) -> Any:
-    zero = ir.Constant(a.type, 0.0)
-    rest = builder.frem(a, b)
-    apart = builder.xor(builder.fcmp_ordered("<", rest, zero), builder.fcmp_ordered("<", b, zero))
-    moved = builder.and_(apart, builder.fcmp_ordered("!=", rest, zero))
-    return builder.select(moved, builder.fadd(rest, b), rest)
-
-
-def _add(builder: Any, total: Any, x: Any) -> Any:
-    return builder.fadd(total, x, flags=("reassoc", "contract"))
-
-
-def _not(builder: Any, test: Any) -> Any:
-    return builder.not_(_bit(builder, test))
-
-
 #: The smaller or the larger of two; NaN where either is.
-minimum, maximum = _of_two(_extreme("<")), _of_two(_extreme(">"))
+minimum, maximum = _of_two(arithmetic.extreme("<")), _of_two(arithmetic.extreme(">"))
 #: The sine, of what is within [-pi/2, pi/2].
 sine = _of_one(sine_of)
 exp, log, cos = (_of_one(each) for each in (exp_of, log_of, cos_of))
 #: The first to the power of the second.
 power = _of_two(power_of)
 #: -1, 0 or 1; NaN for NaN.
-sign = _of_one(_sign)
+sign = _of_one(arithmetic.sign)
 #: What remains of the first after whole multiples of the second, with the sign of the second.
-mod = _of_two(_mod)
-square, cube = _of_one(_square), _of_one(_cube)
-sqrt, floor = _of_one(_llvm("sqrt")), _of_one(_llvm("floor"))
-isfinite, logical_not = _of_one(_isfinite, types.boolean), _of_one(_not, types.boolean)
+mod = _of_two(arithmetic.mod)
+square, cube = _of_one(arithmetic.square), _of_one(arithmetic.cube)
+sqrt, floor = (_of_one(llvm(each)) for each in ("sqrt", "floor"))
+isfinite, logical_not = (
+    _of_one(each, types.boolean) for each in (arithmetic.isfinite, arithmetic.logical_not)
+)
 #: A running sum, in whatever order is fastest; a running minimum and maximum, with NaN kept.
-add, least, greatest = (_folding(each) for each in (_add, _llvm("minimum"), _llvm("maximum")))
+add, least, greatest = (
+    _folding(each) for each in (arithmetic.add, llvm("minimum"), llvm("maximum"))
+)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.ir as ir
-from numba.core import cgutils
+
+from optdsl.codegen.support.arithmetic import intrinsic_call
 
 _FLOAT, _DOUBLE, _WHOLE_32, _WHOLE_64 = (
     ir.FloatType(),
@@ -22,7 +23,6 @@ _FLOAT, _DOUBLE, _WHOLE_32, _WHOLE_64 = (
     ir.IntType(32),
     ir.IntType(64),
 )
-_functions: Any = cgutils
 
 #: Numba marks every operation that has no flag as one to contract; this flag says nothing of
 #: sums and products, and so keeps them as they are.
@@ -180,13 +180,8 @@ class Lane:
         return self._called("fma", self.like(factor), self.like(term))
 
     def _called(self, name: str, *others: Lane) -> Lane:
-        arguments = [self.value, *(each.value for each in others)]
-        kind = self.value.type
-        signature = ir.FunctionType(kind, [kind] * len(arguments))
-        function = _functions.get_or_insert_function(
-            self.builder.module, signature, f"llvm.{name}.{self.format.suffix}"
-        )
-        return Lane(self.builder, self.builder.call(function, arguments))
+        values = (each.value for each in others)
+        return Lane(self.builder, intrinsic_call(self.builder, name, self.value, *values))
 
 
 def polynomial(x: Lane, coefficients: Sequence[float]) -> Lane:

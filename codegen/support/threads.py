@@ -9,12 +9,12 @@ was forked. Who comes while the others are busy works alone; results are the sam
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-import numba
 import numpy as np
 
 #: Takes of each thread: more balance better, fewer keep neighbours in memory together.
@@ -88,6 +88,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_CREW.forget)
 
 
+def thread_count() -> int:
+    """Return how many threads a kernel may use.
+
+    `numba.set_num_threads` says so, where Numba is loaded, else `NUMBA_NUM_THREADS`; without
+    either it is the number of processors that this process may use.
+    """
+    numba = sys.modules.get("numba")
+    if numba is not None:
+        return int(numba.get_num_threads())
+    given = os.environ.get("NUMBA_NUM_THREADS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def share(
     kernel: Callable[..., None], chunks: int, alone: bool, arguments: tuple[Any, ...]
 ) -> None:
@@ -96,7 +111,7 @@ def share(
     `take` holds the next chunk, how many to take at once, and how many there are; kernels go
     through it by `taken`. With `alone`, no other thread is asked to help.
     """
-    threads = 1 if alone or chunks < 2 else min(numba.get_num_threads(), chunks)
+    threads = 1 if alone or chunks < 2 else min(thread_count(), chunks)
     if threads == 1 or not _CREW.busy.acquire(blocking=False):
         kernel(np.array([0, chunks, chunks]), *arguments)
         return

@@ -1,0 +1,83 @@
+"""All the LLVM code of a library, in one module."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import llvmlite.ir as ir
+
+from optdsl.codegen.library.dispatch import add_choice, dispatched, levels
+from optdsl.codegen.library.interface import FORMATS, Interface
+from optdsl.codegen.library.passes import PassWriter
+from optdsl.codegen.library.settings import Settings
+from optdsl.codegen.library.steps import Steps
+from optdsl.codegen.library.words import BYTE
+from optdsl.program.program import Pass
+
+_VARIANT = re.compile(r'^(define [^\n]*@"[^"\n]*\.level_([\w-]+)"\([^\n]*\))', re.MULTILINE)
+
+
+def library_code(interface: Interface, machine: str, triple: str) -> tuple[str, str]:
+    """Return the LLVM code of a library for a kind of machine, and what tells it from others."""
+    module = ir.Module(interface.prefix)
+    module.triple = triple
+    level = add_choice(module, interface.prefix, machine)
+    settings = Settings(module, interface)
+    if interface.unit.system.family == "schedule":
+        _add_steps(Steps(module, interface, settings, FORMATS[1][2], "", {}))
+    else:
+        for ending, _, real in FORMATS:
+            passes = {stage: _add_pass(module, interface, stage, real, f"{number}_{ending}",
+                                       level, machine)
+                      for stage, number in interface.passes.items()}  # fmt: skip
+            _add_steps(Steps(module, interface, settings, real, f"_{ending}", passes))
+    digest = hashlib.sha256(str(module).encode()).hexdigest()[:16]
+    _add_text(module, f"{interface.prefix}_fingerprint", digest)
+    return _with_processors(str(module), machine), digest
+
+
+def _add_steps(steps: Steps) -> None:
+    steps.start()
+    steps.step()
+    for name, program in steps.interface.looks.items():
+        steps.look(name, program)
+
+
+def _add_pass(
+    module: Any, interface: Interface, stage: Pass, real: Any, name: str, level: Any, machine: str
+) -> Any:
+    """Add a pass for each level of instructions; return what runs the one chosen over records.
+
+    None for a pass that only the runtime needs, in a mode that C does without.
+    """
+    writer = PassWriter(module, interface, stage, real, machine)
+    of_c = any(stage in program.passes for program in interface.programs)
+    over_records, over_table = [], []
+    for each in levels(machine):
+        ending = f".level_{each.name}"
+        update = writer.update(f"update_{name}{ending}")
+        over_table.append(writer.over_table(f"kernel_{name}{ending}", update))
+        if of_c:
+            over_records.append(writer.over_records(f"pass_{name}{ending}", update))
+    dispatched(module, f"{interface.prefix}_kernel_{name}", level, over_table)
+    if not of_c:
+        return None
+    made = dispatched(module, f"pass_{name}", level, over_records)
+    made.linkage = "internal"
+    return made
+
+
+def _add_text(module: Any, name: str, text: str) -> None:
+    data = bytearray(text.encode() + b"\0")
+    kind = ir.ArrayType(BYTE, len(data))
+    constant = ir.GlobalVariable(module, kind, name)
+    constant.global_constant = True
+    constant.initializer = ir.Constant(kind, data)
+
+
+def _with_processors(text: str, machine: str) -> str:
+    """Say of each function of a level for which processor it is compiled."""
+    cpus = {each.name: each.cpu for each in levels(machine)}
+    return _VARIANT.sub(lambda found: f'{found[1]} "target-cpu"="{cpus[found[2]]}"', text)

@@ -1,0 +1,237 @@
+"""What a library looks like from C: records, the names in them, and where each number lies.
+
+Every field takes eight bytes, so that a record is a row of words and no compiler pads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from optdsl.codegen.library.words import DOUBLE, FLOAT
+from optdsl.codegen.loops import pass_streams
+from optdsl.codegen.naming import identifier
+from optdsl.codegen.unit import Unit
+from optdsl.model.expressions import Draw, Fact, Kind, Value, walk
+from optdsl.model.overriding import Feed
+from optdsl.program.keeping import expressions
+from optdsl.program.program import Ask, Pass, Program
+
+_KEYWORDS = frozenset(
+    "and and_eq asm auto bitand bitor bool break case catch char class const constexpr continue "
+    "decltype default delete do double else enum explicit export extern false float for friend "
+    "goto if inline int long mutable namespace new noexcept not nullptr operator or private "
+    "protected public register restrict return short signed sizeof static struct switch template "
+    "this throw true try typedef typeid typename union unsigned using virtual void volatile while "
+    "xor NAN INFINITY".split()
+)
+
+#: The formats in which a library steps: the ending of a function's name, C's name, LLVM's type.
+FORMATS = (("f32", "float", FLOAT), ("f64", "double", DOUBLE))
+
+
+def c_name(name: str) -> str:
+    """Return `name` as an identifier of C and C++.
+
+    >>> c_name("AdamW.eta"), c_name("new")
+    ('AdamW_eta', 'new_')
+    """
+    plain = identifier(name)
+    return f"{plain}_" if plain in _KEYWORDS else plain
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a record: "T *" is an array of entries; `count` numbers stand in a row."""
+
+    name: str
+    type: str
+    doc: str = ""
+    count: int = 1
+
+
+class Record:
+    """The fields of a record in order, each known by a key of its own."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Field] = {}
+        self._names: set[str] = set()
+        self.words = 0
+        self._offsets: dict[str, int] = {}
+
+    def add(self, key: str, wish: str, kind: str, doc: str = "", count: int = 1) -> None:
+        """Add a field; its name is what is wished for, or one like it that is not taken."""
+        name, number = c_name(wish), 1
+        while name in self._names:
+            number += 1
+            name = f"{c_name(wish)}_{number}"
+        self._names.add(name)
+        self.fields[key] = Field(name, kind, doc, count)
+        self._offsets[key] = self.words
+        self.words += count
+
+    def offset(self, key: str) -> int:
+        """Return the word at which a field begins."""
+        return self._offsets[key]
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A rule as C sees it. `prefix` begins every name."""
+
+    unit: Unit
+    prefix: str
+
+    @cached_property
+    def step(self) -> Program:
+        """The program of a step: gradients handed in where that can be, else asked for."""
+        return self.unit.ready or self.unit.function
+
+    @cached_property
+    def looks(self) -> dict[str, Program]:
+        """The programs that look at what the last step left, by the name of their function."""
+        found = {"iterate": self.unit.iterate, "evaluate": self.unit.evaluate}
+        return {name: program for name, program in found.items() if program is not None}
+
+    @cached_property
+    def programs(self) -> list[Program]:
+        """All programs that C can run."""
+        return [self.step, *self.looks.values()]
+
+    @cached_property
+    def passes(self) -> dict[Pass, int]:
+        """Every loop over entries, and its number."""
+        stages = [stage for program in self.unit.programs for stage in program.passes]
+        return {stage: number for number, stage in enumerate(dict.fromkeys(stages), 1)}
+
+    @cached_property
+    def asked(self) -> list[Ask]:
+        """The gradients that a step asks for; none where they are handed in."""
+        return [stage for stage in self.step.stages if isinstance(stage, Ask)] * (not self.is_given)
+
+    @property
+    def is_given(self) -> bool:
+        """Are gradients handed in ready-made?"""
+        return self.unit.ready is not None
+
+    @cached_property
+    def streams(self) -> list[str]:
+        """The arrays of a tensor."""
+        named = ["theta"] if self.unit.system.family == "optimizer" else []
+        for stage in self.asked:
+            named += [stage.point, stage.gradient]
+        for program in self.programs:
+            for stage in program.passes:
+                named += pass_streams(self.unit, stage)
+        kept = [s.name for s in self.unit.system.states if s.kind is Kind.ENTRY]
+        known = ["theta", *(each.name for each in self.unit.system.gradients), *kept]
+        present = dict.fromkeys([*named, *kept])
+        return [name for name in known if name in present] + [n for n in present if n not in known]
+
+    @cached_property
+    def written(self) -> set[str]:
+        """The arrays that are written."""
+        stores = [s.stream for p in self.programs for stage in p.passes for s in stage.stores]
+        return {*stores, *(each.gradient for each in self.asked)}
+
+    @cached_property
+    def hyper(self) -> Record:
+        """The hyperparameters, in the order of their slots; then those ahead, then inputs."""
+        record = Record()
+        docs = {each.name: each for each in self.unit.system.hyperparameters}
+        inputs = {name: each for each in self.unit.system.handed_in
+                  for name in (each.name, each.flag)}  # fmt: skip
+        for value in self.unit.slots.hyper:
+            key = hyper_key(value)
+            if value.name in docs:
+                ending = "_next" if value.offset else ""
+                record.add(key, docs[value.name].name + ending, "double")
+            else:
+                given = inputs[value.name]
+                flag = value.name == given.flag
+                record.add(key, f"{given.known_as}_given" if flag else given.known_as, "double")
+        return record
+
+    @cached_property
+    def run(self) -> Record:
+        """What outlives a step besides the arrays: clocks, and the numbers for all tensors."""
+        record, unit = Record(), self.unit
+        record.add("t", "t", "int64_t", count=unit.system.parts)
+        if unit.slots.seed is not None:
+            record.add("seed", "seed", "uint64_t")
+        for name in unit.slots.step_state:
+            record.add(f"step {name}", name, "double")
+        self._numbers(record, "all", unit.slots.everything, 2 * (unit.slots.seed is not None))
+        for feed in unit.feeds:
+            for state in feed.states:
+                record.add(feed_key(feed, state.name), state.name, "double")
+        return record
+
+    @cached_property
+    def tensor(self) -> Record:
+        """One tensor: its arrays and its own numbers."""
+        record, unit = Record(), self.unit
+        record.add("size", "size", "int64_t")
+        for name in self.streams:
+            constant = "" if name in self.written else "const "
+            record.add(f"stream {name}", name, f"{constant}T *")
+        self._numbers(record, "tensor", unit.slots.tensor)
+        if unit.slots.seed is not None:
+            record.add("identity", "identity", "int64_t")
+        return record
+
+    def _numbers(self, record: Record, row: str, slots: dict[str, int], more: int = 0) -> None:
+        """Add the numbers of a row: those with a meaning by name, the rest as one array."""
+        named = [name for name in slots if name in self.named]
+        for name in named:
+            record.add(f"{row} {name}", name, "double")
+        rest = len(slots) - len(named) + more
+        if rest:
+            record.add(f"{row} work", "work", "double", count=rest)
+
+    @cached_property
+    def named(self) -> set[str]:
+        """The numbers for all tensors, or of each, that mean something to a caller."""
+        states = {s.name for s in self.unit.system.states if s.kind in (Kind.ALL, Kind.TENSOR)}
+        return states | set(self.unit.system.losses)
+
+    @cached_property
+    def facts(self) -> dict[str, Fact]:
+        """The numbers of a tensor that its owner sets: facts that the library cannot know."""
+        states = self.unit.system.states
+        starts = {s.name: s.start for s in states if isinstance(s.start, Fact)}
+        return {name: fact for name, fact in starts.items() if fact.name != "size"}
+
+    def first(self, record: Record, row: str) -> int:
+        """Return the word of a record at which the numbers of a row begin."""
+        offsets = [record.offset(key) for key in record.fields if key.startswith(f"{row} ")]
+        return min(offsets, default=0)
+
+
+def hyper_key(value: Value) -> str:
+    """Return the key of a hyperparameter in its record."""
+    return f"{value.name}{'+1' if value.offset else ''}"
+
+
+def feed_key(feed: Feed, state: str) -> str:
+    """Return the key of a schedule's state in the record of a run."""
+    return f"feed {feed.hyperparameter.name} {state}"
+
+
+def draws(stage: Pass) -> bool:
+    """Does a loop draw random numbers?"""
+    return any(isinstance(node, Draw) for tree in expressions(stage) for node in walk(tree))
+
+
+def in_order(program: Program) -> Iterable[tuple[int, object]]:
+    """Yield part by part its number and its stages; that of `Scalars` comes first, as None."""
+    for part in range(program.system.parts):
+        yield part, None
+        for stage in program.stages:
+            if isinstance(stage, Ask):
+                own = next(g.part for g in program.system.gradients if g.name == stage.gradient)
+            else:
+                own = stage.part
+            if own == part:
+                yield part, stage

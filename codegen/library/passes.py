@@ -1,0 +1,182 @@
+"""Passes over tensors in LLVM code: over records of C, and over the tables of the runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.ir as ir
+
+from optdsl.codegen.library.entries import STARTS, stream_types, update_function
+from optdsl.codegen.library.interface import Interface, draws
+from optdsl.codegen.library.words import (
+    DOUBLE,
+    NUMBERS,
+    VOID,
+    WORD,
+    WORDS,
+    array_at,
+    counted,
+    function,
+    load,
+    numbers_at,
+    place,
+    room,
+    smaller,
+    store,
+    word,
+)
+from optdsl.codegen.loops import pass_streams
+from optdsl.codegen.support import arithmetic, registers
+from optdsl.model.expressions import Kind
+from optdsl.program.program import Accumulate, Pass
+
+#: Entries of one partial sum, as in `support/chunks.py`: sums are the same.
+CHUNK = 4096
+
+#: What a function over records takes, and one over a table of the runtime.
+OVER_RECORDS = {"tensors": WORDS, "count": WORD, "scalars": NUMBERS, "everything": NUMBERS}
+OVER_TABLE = {
+    "take": WORDS, "addresses": WORDS, "counts": WORDS, "rows": WORDS, "cohort": WORDS,
+    "scalars": NUMBERS, "tensor": NUMBERS, "everything": NUMBERS, "partials": NUMBERS,
+    "begins": WORDS,
+}  # fmt: skip
+
+
+class PassWriter:
+    """Writes the functions of one pass for one format, on one machine."""
+
+    def __init__(
+        self, module: Any, interface: Interface, stage: Pass, real: Any, machine: str
+    ) -> None:
+        self.module, self.interface, self.stage = module, interface, stage
+        self.unit, self.real, self.machine = interface.unit, real, machine
+        self.types = stream_types(self.unit, stage, real)
+
+    def update(self, name: str) -> Any:
+        """Add the function that works on some entries."""
+        return update_function(self.module, self.unit, self.stage, self.real, name)
+
+    def over_records(self, name: str, update: Any) -> Any:
+        """Add the function that runs a pass over tensors as C hands them in."""
+        made, builder = function(self.module, name, VOID, OVER_RECORDS)
+        tensors, count, scalars, everything = made.args
+        record, stage = self.interface.tensor, self.stage
+        before = registers.flush_tiny(builder, self.machine)
+        folds = [_Fold(builder, each) for each in stage.reductions]
+        entries = room(builder, WORD)
+        builder.store(word(0), entries)
+        for fold in folds:
+            fold.begin(Kind.ALL)
+        with counted(builder, word(0), count) as number:
+            tensor = place(builder, tensors, builder.mul(number, word(record.words)))
+            size = load(builder, tensor, record.offset("size"))
+            builder.store(builder.add(builder.load(entries), size), entries)
+            for fold in folds:
+                fold.begin(Kind.TENSOR)
+            self._chunks(builder, update, folds, tensor, size, (scalars, everything))
+            row = numbers_at(builder, tensor, self.interface.first(record, "tensor"))
+            for fold in folds:
+                fold.end(Kind.TENSOR, size, row, self.unit.slots.tensor)
+        for fold in folds:
+            fold.end(Kind.ALL, builder.load(entries), everything, self.unit.slots.everything)
+        registers.restore(builder, self.machine, before)
+        builder.ret_void()
+        return made
+
+    def _chunks(
+        self, builder: Any, update: Any, folds: list[_Fold], tensor: Any, size: Any, rows: Any
+    ) -> None:
+        """Work through one tensor, chunk by chunk."""
+        record = self.interface.tensor
+        scalars, everything = rows
+        own = numbers_at(builder, tensor, self.interface.first(record, "tensor"))
+        known = "identity" in record.fields
+        identity = load(builder, tensor, record.offset("identity")) if known else word(0)
+        names = [f"stream {name}" for name in pass_streams(self.unit, self.stage)]
+        wholes = [array_at(builder, load(builder, tensor, record.offset(name)), kind)
+                  for name, kind in zip(names, self.types, strict=True)]  # fmt: skip
+        partials = room(builder, DOUBLE, len(folds))
+        with counted(builder, word(0), size, CHUNK) as begin:
+            arrays = [place(builder, array, begin) for array in wholes]
+            some = smaller(builder, builder.sub(size, begin), word(CHUNK))
+            given = [some, scalars, own, everything, partials, begin, identity]
+            builder.call(update, [*arrays, *given])
+            for column, fold in enumerate(folds):
+                fold.add(load(builder, partials, column))
+
+    def over_table(self, name: str, update: Any) -> Any:
+        """Add the function that runs a pass over chunks of a table, which threads share."""
+        made, builder = function(self.module, name, VOID, OVER_TABLE)
+        at = {argument.name: argument for argument in made.args}
+        before = registers.flush_tiny(builder, self.machine)
+        some, count = load(builder, at["take"], 1), load(builder, at["take"], 2)
+        again, work, done = (made.append_basic_block(n) for n in ("again", "work", "done"))
+        builder.branch(again)
+        builder.position_at_end(again)
+        first = builder.atomic_rmw("add", at["take"], some, "monotonic")
+        builder.cbranch(builder.icmp_signed("<", first, count), work, done)
+        builder.position_at_end(work)
+        last = smaller(builder, builder.add(first, some), count)
+        with counted(builder, first, last) as chunk:
+            self._chunk(builder, update, at, chunk)
+        builder.branch(again)
+        builder.position_at_end(done)
+        registers.restore(builder, self.machine, before)
+        builder.ret_void()
+        return made
+
+    def _chunk(self, builder: Any, update: Any, at: dict[str, Any], chunk: Any) -> None:
+        """Work on one chunk of a table."""
+        slots = self.unit.slots
+
+        def row(name: str, index: Any, columns: int) -> Any:
+            return place(builder, at[name], builder.mul(index, word(columns)))
+
+        line = row("addresses", chunk, len(self.types))
+        arrays = [array_at(builder, load(builder, line, column), kind)
+                  for column, kind in enumerate(self.types)]  # fmt: skip
+        identity = load(builder, at["rows"], chunk)
+        scalars = row("scalars", load(builder, at["cohort"], identity), len(slots.scalars))
+        tensor = row("tensor", identity, len(slots.tensor))
+        partials = row("partials", chunk, len(self.stage.reductions))
+        begin = load(builder, at["begins"], chunk) if draws(self.stage) else word(0)
+        given = [load(builder, at["counts"], chunk), scalars, tensor, at["everything"], partials]
+        builder.call(update, [*arrays, *given, begin, identity])
+
+
+class _Fold:
+    """A reduction, folded chunk after chunk."""
+
+    def __init__(self, builder: Any, reduction: Accumulate) -> None:
+        self.builder, self.reduction = builder, reduction
+        self.total = room(builder, DOUBLE)
+
+    def begin(self, kind: Kind) -> None:
+        """Begin anew, if it is over a tensor or over all, as `kind` says."""
+        if self.reduction.kind is kind:
+            start = STARTS.get(self.reduction.operator, 0.0)
+            self.builder.store(ir.Constant(DOUBLE, start), self.total)
+
+    def add(self, partial: Any) -> None:
+        """Take in what a chunk gave."""
+        builder, total = self.builder, self.builder.load(self.total)
+        match self.reduction.operator:
+            case "min" | "max" as operator:
+                folded = arithmetic.extreme("<" if operator == "min" else ">")
+                builder.store(folded(builder, total, partial), self.total)
+            case "any":
+                held = builder.fcmp_unordered("!=", partial, ir.Constant(DOUBLE, 0.0))
+                builder.store(builder.select(held, partial, total), self.total)
+            case _:
+                builder.store(builder.fadd(total, partial), self.total)
+
+    def end(self, kind: Kind, size: Any, row: Any, slots: dict[str, int]) -> None:
+        """Write what so many entries gave to its place in a row of numbers."""
+        if self.reduction.kind is not kind:
+            return
+        builder, total = self.builder, self.builder.load(self.total)
+        if self.reduction.operator in ("mean", "rms"):
+            total = builder.fdiv(total, builder.sitofp(size, DOUBLE))
+        if self.reduction.operator in ("norm", "rms"):
+            total = arithmetic.intrinsic_call(builder, "sqrt", total)
+        store(builder, total, row, slots[self.reduction.name])

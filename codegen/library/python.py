@@ -1,0 +1,45 @@
+"""The Python module of a library: the layout of any rule, whose passes the library runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optdsl.codegen.blocks import Functions
+from optdsl.codegen.library.interface import Interface, draws
+from optdsl.codegen.unit import Unit
+from optdsl.program.program import Matrices, Pass
+from optdsl.runtime.shapes import Form
+
+NAME = "library"
+
+
+@dataclass(frozen=True)
+class LibraryTarget:
+    """The target of `protocol.py` for one library, which is known by its fingerprint."""
+
+    interface: Interface
+    fingerprint: str
+
+    NAME = NAME
+    BIND = "bind_chunks"
+    IMPORTS = {
+        "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
+        "optdsl.codegen.support.shared_library": ("SharedLibrary",),
+    }
+
+    def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
+        """Return the text of what runs one pass over a table."""
+        given = f"__file__, {self.interface.prefix!r}, {self.fingerprint!r}"
+        library = functions.add("LIBRARY", [f"NAME = SharedLibrary({given})"], number=False)
+        kernel = f"{library}.kernel({self.interface.passes[stage]})"
+        return f"over_chunks({kernel}, draws=True)" if draws(stage) else f"over_chunks({kernel})"
+
+    def bind_pass(self, unit: Unit, stage: Pass) -> str | None:
+        """Return None: every table is one of chunks."""
+        return None
+
+    def emit_matrices(
+        self, unit: Unit, stage: Matrices, functions: Functions
+    ) -> tuple[str, dict[str, Form]]:
+        """A library that has matrices is refused before it comes to this."""
+        raise AssertionError("a library holds no matrices")

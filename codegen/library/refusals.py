@@ -1,0 +1,59 @@
+"""What a library cannot hold, and why."""
+
+from __future__ import annotations
+
+from optdsl.codegen.unit import Unit
+from optdsl.diagnostics import Diagnostic
+from optdsl.model.alternatives import Alternatives, Rule
+from optdsl.model.expressions import Kind
+from optdsl.program.program import Guard, Matrices
+
+_CODE = "not-in-a-library"
+
+
+def refusal_of_rule(rule: Rule) -> Diagnostic | None:
+    """Return why a library cannot hold a rule, as far as that shows before it is lowered."""
+    if isinstance(rule, Alternatives):
+        return Diagnostic(
+            _CODE,
+            f"{rule.name} chooses between rules, tensor by tensor or step by step, "
+            "and a library holds one",
+            hint="compile each of its rules, and call the one that a tensor is to take",
+        )
+    return None
+
+
+def refusal_of_unit(unit: Unit) -> Diagnostic | None:
+    """Return why a library cannot hold a lowered rule, or None where it can."""
+    name = unit.system.name
+    stages = [stage for program in unit.programs for stage in program.stages]
+    if any(isinstance(stage, Matrices) for stage in stages):
+        return Diagnostic(
+            _CODE,
+            f"{name} computes with tensors as matrices, rows or columns, which NumPy does "
+            "between the passes of a step",
+            hint="use the target numba-cpu",
+        )
+    for stage in stages:
+        if isinstance(stage, Guard) and stage.condition.kind is Kind.TENSOR:
+            return Diagnostic(
+                _CODE,
+                f"{name} lets some tensors of a step rest, and a library counts one t for all",
+                hint="skip when a number for all tensors says so: norm(g[t], all)",
+            )
+    ahead = {value.name for value in unit.slots.hyper if value.offset == 1}
+    for feed in unit.feeds:
+        if feed.hyperparameter.name in ahead:
+            return Diagnostic(
+                _CODE,
+                f"{name} reads `{feed.hyperparameter.name}` one step ahead, and the schedule "
+                f"{feed.text} gives it",
+                hint="leave the schedule out of the spec, and hand in a number for each step",
+            )
+    for state in unit.system.states:
+        if state.storage not in (None, "float32", "float64"):
+            return Diagnostic(
+                _CODE, f"{name} keeps `{state.name}` as {state.storage}",
+                hint="use the target numba-cpu",
+            )  # fmt: skip
+    return None

@@ -1,0 +1,289 @@
+"""The functions that C calls, in LLVM code: a start, a step, and looks at what a step left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import llvmlite.ir as ir
+
+from optdsl.codegen.library.interface import Interface, feed_key, in_order
+from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
+from optdsl.codegen.library.settings import OK, Settings
+from optdsl.codegen.library.values import Writer
+from optdsl.codegen.library.words import (
+    BYTE,
+    DOUBLE,
+    HALF,
+    NUMBERS,
+    VOID,
+    WORD,
+    WORDS,
+    array_at,
+    counted,
+    load,
+    numbers_at,
+    place,
+    room,
+    store,
+    word,
+)
+from optdsl.model.expressions import Expression, Fact, Kind, Value
+from optdsl.model.system import State
+from optdsl.program.program import Ask, Combine, Guard, Pass, Program
+
+RESTED = ir.Constant(HALF, 1)
+_ANY = BYTE.as_pointer()
+#: What C hands over to be asked for a gradient.
+ASKED = ir.FunctionType(VOID, [_ANY, WORDS, WORD, HALF]).as_pointer()
+
+
+class Steps:
+    """Writes the functions of C for one format; `passes` has for each pass what runs it."""
+
+    def __init__(
+        self,
+        module: Any,
+        interface: Interface,
+        settings: Settings,
+        real: Any,
+        ending: str,
+        passes: dict[Pass, Any],
+    ) -> None:
+        self.module, self.interface, self.settings = module, interface, settings
+        self.unit, self.real, self.ending, self.passes = interface.unit, real, ending, passes
+        self.scalars: dict[tuple[str, int], Any] = {}
+
+    # ------------------------------------------------------------------- step
+
+    def step(self) -> Any:
+        """Add the function that takes a step."""
+        interface = self.interface
+        more = {} if interface.is_given else {"gradient": ASKED, "context": _ANY}
+        if interface.unit.system.family == "schedule":
+            outputs = interface.unit.system.outputs
+            return self._schedule({f"value_{name}": NUMBERS for name in outputs})
+        made, builder = self._public("step", {"tensors": WORDS, "count": WORD, **more})
+        given = {argument.name: argument for argument in made.args}
+        call = _Call(self, builder, given)
+        self._stages(interface.step, call)
+        call.commit(range(self.unit.system.parts))
+        builder.ret(OK)
+        return made
+
+    def look(self, name: str, program: Program) -> Any:
+        """Add a function that writes what it looks for into an array, and moves nothing."""
+        made, builder = self._public(name, {"tensors": WORDS, "count": WORD})
+        given = {argument.name: argument for argument in made.args}
+        self._stages(program, _Call(self, builder, given))
+        builder.ret(OK)
+        return made
+
+    def _schedule(self, outputs: dict[str, Any]) -> Any:
+        """Add the function that gives the next value of a schedule."""
+        made, builder = self._public("next", outputs)
+        given = {argument.name: argument for argument in made.args}
+        call = _Call(self, builder, given)
+        self._stages(self.interface.step, call)
+        for name in self.unit.system.outputs:
+            slot = self.unit.slots.scalars[Value(name, Kind.STEP)]
+            builder.store(load(builder, call.scalars, slot), given[f"value_{name}"])
+        call.commit(range(self.unit.system.parts))
+        builder.ret(OK)
+        return made
+
+    def _public(self, name: str, more: dict[str, Any]) -> tuple[Any, Any]:
+        """Begin a function that C sees."""
+        arguments = {"hyper": NUMBERS, "run": WORDS, **more}
+        kind = ir.FunctionType(HALF, list(arguments.values()))
+        made = ir.Function(self.module, kind, f"{self.interface.prefix}_{name}{self.ending}")
+        for argument, label in zip(made.args, arguments, strict=True):
+            argument.name = label
+        return made, ir.IRBuilder(made.append_basic_block("entry"))
+
+    def _stages(self, program: Program, call: _Call) -> None:
+        for part, stage in in_order(program):
+            match stage:
+                case None:
+                    self._scalars(program, part, call)
+                case Pass():
+                    call.run(self.passes[stage])
+                case Combine() if stage.assignments:
+                    call.run(self._combine(program, stage))
+                case Ask():
+                    call.ask(self.interface.asked.index(stage))
+                case Guard():
+                    self._guard(stage, call)
+
+    def _scalars(self, program: Program, part: int, call: _Call) -> None:
+        key = (program.mode, part)
+        name = f"scalars_{program.mode}_{part}"
+        if key not in self.scalars:
+            known = self.module.globals.get(name)
+            made = known or scalars_function(self.module, self.interface, program, part)
+            self.scalars[key] = made
+        if self.scalars[key] is not None:
+            call.scalars_of(self.scalars[key], part)
+
+    def _combine(self, program: Program, stage: Combine) -> Any:
+        name = f"combine_{program.mode}_{program.stages.index(stage)}"
+        known = self.module.globals.get(name)
+        return known or combine_function(self.module, self.interface, stage, name)
+
+    def _guard(self, guard: Guard, call: _Call) -> None:
+        builder, value, slots = call.builder, guard.condition, self.unit.slots
+        if value.kind is Kind.STEP:
+            number = load(builder, call.scalars, slots.scalars[value])
+        else:
+            assert value.kind is Kind.ALL
+            number = load(builder, call.everything, slots.everything[value.name])
+        rests = builder.fcmp_unordered("!=", number, ir.Constant(DOUBLE, 0.0))
+        with builder.if_then(rests):
+            call.commit(range(guard.part + 1))
+            builder.ret(RESTED)
+
+    # ------------------------------------------------------------------ start
+
+    def start(self) -> Any:
+        """Add the function that makes a run and its tensors ready for their first step."""
+        schedule = self.unit.system.family == "schedule"
+        arrays = {} if schedule else {"tensors": WORDS, "count": WORD}
+        made, builder = self._public("init", arrays)
+        hyper, run = made.args[:2]
+        for offset in range(self.interface.run.words):
+            store(builder, word(0), run, offset)
+        for feed in self.unit.feeds:
+            for state in feed.states:
+                self._start(builder, hyper, run, feed_key(feed, state.name), state)
+        call = _Call(self, builder, {argument.name: argument for argument in made.args})
+        for state in self.unit.system.states:
+            if state.kind in (Kind.STEP, Kind.ALL):
+                row = "step" if state.kind is Kind.STEP else "all"
+                self._start(builder, call.hyper, run, f"{row} {state.name}", state)
+        for loss in self.unit.system.losses:
+            unknown = ir.Constant(DOUBLE, float("nan"))
+            store(builder, unknown, self._number(builder, run, f"all {loss}"), 0)
+        if not schedule:
+            self._start_tensors(builder, call, *made.args[2:])
+        builder.ret(OK)
+        return made
+
+    def _number(self, builder: Any, run: Any, key: str) -> Any:
+        return numbers_at(builder, run, self.interface.run.offset(key))
+
+    def _start(self, builder: Any, hyper: Any, run: Any, key: str, state: State) -> None:
+        value = self._expression(builder, hyper, state.start)
+        store(builder, value, self._number(builder, run, key), 0)
+
+    def _expression(
+        self, builder: Any, hyper: Any, start: Expression | None, theta: Any = None
+    ) -> Any:
+        """Return a start, in float64; `theta` is what an entry of the parameters is."""
+        if start is None:
+            return ir.Constant(DOUBLE, 0.0)
+        slots = self.unit.slots.hyper
+
+        def value(read: Value) -> Any:
+            if read.name == "theta":
+                return theta
+            return load(builder, hyper, slots[Value(read.name, Kind.STEP)])
+
+        writer = Writer(builder, DOUBLE, value, lambda clock: None, self.unit.predicates)
+        return as_number(builder, writer.number(start))
+
+    def _start_tensors(self, builder: Any, call: _Call, tensors: Any, count: Any) -> None:
+        record, states = self.interface.tensor, self.unit.system.states
+        own = [state for state in states if state.kind is Kind.TENSOR]
+        with counted(builder, word(0), count) as number:
+            tensor = place(builder, tensors, builder.mul(number, word(record.words)))
+            size = load(builder, tensor, record.offset("size"))
+            for state in own:
+                if state.name in self.interface.facts:
+                    continue
+                known = builder.sitofp(size, DOUBLE)
+                if not isinstance(state.start, Fact):
+                    known = self._expression(builder, call.hyper, state.start)
+                key = f"tensor {state.name}"
+                store(builder, known, numbers_at(builder, tensor, record.offset(key)), 0)
+            if "identity" in record.fields:
+                store(builder, number, tensor, record.offset("identity"))
+            for state in states:
+                if state.kind is Kind.ENTRY:
+                    self._start_entries(builder, call.hyper, tensor, size, state)
+
+    def _start_entries(
+        self, builder: Any, hyper: Any, tensor: Any, size: Any, state: State
+    ) -> None:
+        record = self.interface.tensor
+
+        def array(name: str) -> Any:
+            address = load(builder, tensor, record.offset(f"stream {name}"))
+            return array_at(builder, address, self.real)
+
+        reads = "stream theta" in record.fields
+        target, theta = array(state.name), array("theta") if reads else None
+        with counted(builder, word(0), size) as index:
+            wide = None
+            if theta is not None:
+                wide = load(builder, theta, index)
+                wide = wide if self.real == DOUBLE else builder.fpext(wide, DOUBLE)
+            value = self._expression(builder, hyper, state.start, wide)
+            narrow = value if self.real == DOUBLE else builder.fptrunc(value, self.real)
+            store(builder, narrow, target, index)
+
+
+class _Call:
+    """One call from C: its hyperparameters, checked, and the rows of numbers of this step."""
+
+    def __init__(self, steps: Steps, builder: Any, given: dict[str, Any]) -> None:
+        self.steps, self.builder, self.given = steps, builder, given
+        settings, interface = steps.settings, steps.interface
+        run, slots = given["run"], steps.unit.slots
+        self.hyper = room(builder, DOUBLE, settings.width)
+        self.states = room(builder, DOUBLE, settings.state_count)
+        self.scalars = room(builder, DOUBLE, len(slots.scalars))
+        self.everything = numbers_at(builder, run, interface.first(interface.run, "all"))
+        self.step_state = numbers_at(builder, run, interface.first(interface.run, "step"))
+        self.kept = numbers_at(builder, run, settings.first_state)
+        for index in range(settings.state_count):
+            store(builder, load(builder, self.kept, index), self.states, index)
+        arguments = [given["hyper"], run, self.states, self.hyper]
+        verdict = builder.call(settings.function, arguments)
+        with builder.if_then(builder.icmp_signed("!=", verdict, OK)):
+            builder.ret(verdict)
+        if slots.seed is not None:
+            self._sow(load(builder, run, interface.run.offset("seed")), slots.seed)
+
+    def _sow(self, seed: Any, slot: int) -> None:
+        builder = self.builder
+        words = builder.and_(seed, word(0xFFFFFFFF)), builder.lshr(seed, word(32))
+        for place_in_row, half in enumerate(words, slot):
+            store(builder, builder.uitofp(half, DOUBLE), self.everything, place_in_row)
+
+    def scalars_of(self, function: Any, part: int) -> None:
+        """Compute the numbers of this step for one part."""
+        builder = self.builder
+        clock = load(builder, self.given["run"], part)
+        t = builder.sitofp(builder.add(clock, word(1)), DOUBLE)
+        builder.call(function, [t, self.hyper, self.step_state, self.scalars])
+
+    def run(self, function: Any) -> None:
+        """Run a pass, or what follows from one, over all tensors."""
+        given = [self.given["tensors"], self.given["count"], self.scalars, self.everything]
+        self.builder.call(function, given)
+
+    def ask(self, number: int) -> None:
+        """Ask for a gradient."""
+        given = [self.given["context"], self.given["tensors"], self.given["count"]]
+        self.builder.call(self.given["gradient"], [*given, ir.Constant(HALF, number)])
+
+    def commit(self, parts: Iterable[int]) -> None:
+        """Count a step of these parts."""
+        builder, run, settings = self.builder, self.given["run"], self.steps.settings
+        for part in parts:
+            store(builder, builder.add(load(builder, run, part), word(1)), run, part)
+            for feed in self.steps.unit.feeds:
+                for state in feed.states if feed.hyperparameter.part == part else ():
+                    key = feed_key(feed, state.name)
+                    slot = self.steps.interface.run.offset(key) - settings.first_state
+                    store(builder, load(builder, self.states, slot), self.kept, slot)

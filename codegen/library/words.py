@@ -1,0 +1,86 @@
+"""Records of C in LLVM code: rows of words of eight bytes, and loops over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import llvmlite.ir as ir
+
+VOID, WORD, HALF, BYTE, DOUBLE, FLOAT = (
+    ir.VoidType(), ir.IntType(64), ir.IntType(32), ir.IntType(8), ir.DoubleType(), ir.FloatType(),
+)  # fmt: skip
+WORDS, NUMBERS = WORD.as_pointer(), DOUBLE.as_pointer()
+
+
+def word(value: int) -> Any:
+    """Return a whole number of 64 bits."""
+    return ir.Constant(WORD, value)
+
+
+def place(builder: Any, base: Any, index: Any) -> Any:
+    """Return the address of one item of an array."""
+    return builder.gep(base, [word(index) if isinstance(index, int) else index])
+
+
+def load(builder: Any, base: Any, index: Any) -> Any:
+    """Read one item of an array."""
+    return builder.load(place(builder, base, index))
+
+
+def store(builder: Any, value: Any, base: Any, index: Any) -> None:
+    """Write one item of an array."""
+    builder.store(value, place(builder, base, index))
+
+
+def numbers_at(builder: Any, record: Any, offset: int) -> Any:
+    """Return the numbers that begin at a word of a record."""
+    return builder.bitcast(place(builder, record, offset), NUMBERS)
+
+
+def array_at(builder: Any, address: Any, kind: Any) -> Any:
+    """Return the array of this kind of number that begins at an address, a word."""
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+def room(builder: Any, kind: Any, count: int = 1) -> Any:
+    """Return room for so many items, which lasts as long as the function runs."""
+    with builder.goto_entry_block():
+        return builder.alloca(kind, word(max(count, 1)))
+
+
+@contextmanager
+def counted(builder: Any, begin: Any, end: Any, step: int = 1) -> Iterator[Any]:
+    """Write a loop; what stands within it is done for each index below `end`."""
+    index = room(builder, WORD)
+    builder.store(begin, index)
+    test, body, after = (builder.append_basic_block(name) for name in ("test", "body", "after"))
+    builder.branch(test)
+    builder.position_at_end(test)
+    current = builder.load(index)
+    builder.cbranch(builder.icmp_signed("<", current, end), body, after)
+    builder.position_at_end(body)
+    yield current
+    builder.store(builder.add(current, word(step), flags=("nsw",)), index)
+    builder.branch(test)
+    builder.position_at_end(after)
+
+
+def smaller(builder: Any, a: Any, b: Any) -> Any:
+    """Return the smaller of two whole numbers."""
+    return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+
+def function(module: Any, name: str, result: Any, arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """Begin an internal function; return it and a builder at its beginning.
+
+    Arguments are named; those that point never overlap.
+    """
+    made = ir.Function(module, ir.FunctionType(result, list(arguments.values())), name)
+    made.linkage = "internal"
+    for argument, (label, kind) in zip(made.args, arguments.items(), strict=True):
+        argument.name = label
+        if isinstance(kind, ir.PointerType):
+            argument.add_attribute("noalias")
+    return made, ir.IRBuilder(made.append_basic_block("entry"))

@@ -1,0 +1,104 @@
+"""Libraries compiled ahead of time, as the runtime calls them: no compiler is needed here."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optdsl.runtime.arrays import address
+
+#: The levels of instructions by name, in the order of their numbers.
+LEVELS = ("baseline", "avx2", "avx512")
+#: What tells a library to use other instructions than the best that the processor has.
+VARIABLE = "OPTDSL_INSTRUCTIONS"
+
+
+class Kernel:
+    """One pass over a table of chunks, in float32 or float64 as the arrays are."""
+
+    def __init__(self, narrow: Any, wide: Any) -> None:
+        for function in (narrow, wide):
+            function.argtypes = [ctypes.c_void_p] * 10
+            function.restype = None
+        self._narrow, self._wide = narrow, wide
+
+    def __call__(self, take: Any, formats: tuple[Any, ...], *arrays: Any) -> None:
+        """Work on the chunks that `take` gives; the GIL is released meanwhile."""
+        function = self._narrow if type(formats[0]) is np.float32 else self._wide
+        places = [address(array) for array in arrays]
+        function(address(take), *places, *([None] * (9 - len(places))))
+
+
+class SharedLibrary:
+    """The library beside a module that `optdsl compile --target library` wrote.
+
+    Args:
+        module: the file of the module.
+        prefix: what the names in the library begin with.
+        fingerprint: what tells the library from any other.
+
+    Raises:
+        ImportError: there is no library beside the module, or it is another's.
+    """
+
+    def __init__(self, module: str, prefix: str, fingerprint: str) -> None:
+        path = Path(module).resolve().with_name(library_name(prefix))
+        if not path.exists():
+            command = " ".join(link_command(prefix))
+            raise ImportError(f"{path} is missing. In {path.parent}, run: {command}")
+        self._prefix = prefix
+        self._library = ctypes.CDLL(str(path))
+        try:
+            found = ctypes.c_char_p(ctypes.addressof(self._symbol(ctypes.c_char, "fingerprint")))
+        except ValueError:
+            found = ctypes.c_char_p(b"")
+        if found.value != fingerprint.encode():
+            raise ImportError(
+                f"{path} does not belong to {module}: compile both again with "
+                "`optdsl compile --target library`"
+            )
+        self._use(os.environ.get(VARIABLE, ""))
+
+    def _symbol(self, kind: Any, name: str) -> Any:
+        return kind.in_dll(self._library, f"{self._prefix}_{name}")
+
+    def _use(self, wanted: str) -> None:
+        if not wanted:
+            return
+        if wanted not in LEVELS:
+            raise ImportError(f"{VARIABLE} is {wanted!r}: set it to {', '.join(LEVELS)}")
+        if self._library[f"{self._prefix}_use_instructions"](LEVELS.index(wanted)) != 0:
+            raise ImportError(f"{VARIABLE} is {wanted}, which this processor or library lacks")
+
+    @property
+    def instructions(self) -> str:
+        """The instructions in use: "baseline", "avx2" or "avx512"."""
+        return LEVELS[self._library[f"{self._prefix}_instructions"]()]
+
+    def kernel(self, number: int) -> Kernel:
+        """Return what runs a pass."""
+        name = f"{self._prefix}_kernel_{number}"
+        return Kernel(self._library[f"{name}_f32"], self._library[f"{name}_f64"])
+
+
+def library_name(prefix: str) -> str:
+    """Return the name of the file of a shared library on this system."""
+    if sys.platform == "win32":
+        return f"{prefix}.dll"
+    return f"lib{prefix}.dylib" if sys.platform == "darwin" else f"lib{prefix}.so"
+
+
+def link_command(prefix: str, compiler: str = "cc") -> list[str]:
+    """Return the command that makes a shared library of an object file beside it."""
+    name = library_name(prefix)
+    options = ["-shared"]
+    if sys.platform == "darwin":
+        options = ["-dynamiclib", "-install_name", f"@rpath/{name}"]
+    elif sys.platform != "win32":
+        options.append(f"-Wl,-soname,{name}")
+    return [compiler, *options, "-o", name, f"{prefix}.o", "-lm"]
