@@ -53,7 +53,7 @@ def _compiled(layout: Layout, stage: Pass, runner: Any, dtype: str) -> tuple[Any
 
 def _zero(layout: Layout, stream: str, dtype: str) -> Any:
     """Return the zero that tells a kernel of what dtype a stream is, for tensors of `dtype`."""
-    from optdsl.codegen.support.formats import zero_of
+    from optdsl.codegen.support.zeros import zero_of
 
     if stream in {name for name, _ in layout.shaped}:
         return np.float64(0)

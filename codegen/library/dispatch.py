@@ -48,7 +48,7 @@ def add_choice(module: Any, prefix: str, machine: str) -> Any:
     level.linkage, level.initializer = "internal", ir.Constant(HALF, 0)
     best = _best_of_x86(module) if registers.is_x86(machine) else _baseline(module)
     _constructor(module, level, best)
-    told, builder = _begin(module, f"{prefix}_instructions", HALF, [])
+    _, builder = _begin(module, f"{prefix}_instructions", HALF, [])
     builder.ret(builder.load(level))
     _use(module, prefix, level, best)
     return level

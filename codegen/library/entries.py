@@ -134,14 +134,18 @@ class _Loop:
 
     def _value(self, value: Value) -> Any:
         if value not in self.known:
-            slots = self.unit.slots
-            row, slot = {
-                Kind.STEP: lambda: ("numbers", slots.scalars[value]),
-                Kind.TENSOR: lambda: ("tensor", slots.tensor[value.name]),
-                Kind.ALL: lambda: ("everything", slots.everything[value.name]),
-            }[value.kind]()
+            row, slot = self._place(value)
             self.known[value] = self._shared(row, slot, value.name in self.unit.predicates)
         return self.known[value]
+
+    def _place(self, value: Value) -> tuple[str, int]:
+        """Return the row of numbers that holds a value, and where."""
+        slots = self.unit.slots
+        if value.kind is Kind.STEP:
+            return "numbers", slots.scalars[value]
+        if value.kind is Kind.TENSOR:
+            return "tensor", slots.tensor[value.name]
+        return "everything", slots.everything[value.name]
 
     def _clock(self, clock: Clock) -> Any:
         if clock not in self.known:

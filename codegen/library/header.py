@@ -106,9 +106,9 @@ def _usage(interface: Interface) -> list[str]:
         f"    {prefix}_tensor_f32 tensors[1] = {{{{.size = n{named}}}}};",
         f"    {prefix}_init_f32(&hyper, &run, tensors, 1);",
         f"    {prefix}_step_f32(&hyper, &run, tensors, 1{more});  // again and again", "",
-        "A step over several tensors is one call: a table of them. Numbers that are for all tensors",
-        "come from those of the call. Functions keep nothing to themselves: calls with other runs",
-        "and tensors may be made from several threads at once.",
+        "A step over several tensors is one call with a table of them; what is reduced over all",
+        "tensors is so over those of the call. Functions keep nothing to themselves: calls with",
+        "other runs and tensors may be made from several threads at once.",
     ]  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def _outputs(interface: Interface) -> list[str]:
 def _functions(interface: Interface) -> list[str]:
     prefix = interface.prefix
     common = f"const {prefix}_hyper *hyper, {prefix}_run *run"
-    wrong = "A number outside its domain changes nothing: then it returns -k where number k of hyper, from 1, is wrong."
+    wrong = "Where number k of hyper, from 1, is outside its domain, returns -k and does nothing."
     if _is_schedule(interface):
         values = "".join(f", double *{name}" for name in _outputs(interface))
         return [

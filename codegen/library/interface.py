@@ -19,12 +19,14 @@ from optdsl.program.keeping import expressions
 from optdsl.program.program import Ask, Pass, Program
 
 _KEYWORDS = frozenset(
-    "and and_eq asm auto bitand bitor bool break case catch char class const constexpr continue "
-    "decltype default delete do double else enum explicit export extern false float for friend "
-    "goto if inline int long mutable namespace new noexcept not nullptr operator or private "
-    "protected public register restrict return short signed sizeof static struct switch template "
-    "this throw true try typedef typeid typename union unsigned using virtual void volatile while "
-    "xor NAN INFINITY".split()
+    """
+    and and_eq asm auto bitand bitor bool break case catch char class const constexpr continue
+    decltype default delete do double else enum explicit export extern false float for friend
+    goto if inline int long mutable namespace new noexcept not nullptr operator or private
+    protected public register restrict return short signed sizeof static struct switch
+    template this throw true try typedef typeid typename union unsigned using virtual void
+    volatile while xor NAN INFINITY
+    """.split()  # noqa: SIM905
 )
 
 #: The formats in which a library steps: the ending of a function's name, C's name, LLVM's type.
@@ -119,8 +121,8 @@ class Interface:
     def streams(self) -> list[str]:
         """The arrays of a tensor."""
         named = ["theta"] if self.unit.system.family == "optimizer" else []
-        for stage in self.asked:
-            named += [stage.point, stage.gradient]
+        for ask in self.asked:
+            named += [ask.point, ask.gradient]
         for program in self.programs:
             for stage in program.passes:
                 named += pass_streams(self.unit, stage)

@@ -11,6 +11,10 @@ from optdsl.program.program import Matrices, Pass
 from optdsl.runtime.shapes import Form
 
 NAME = "library"
+IMPORTS = {
+    "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
+    "optdsl.codegen.support.shared_library": ("SharedLibrary",),
+}
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,7 @@ class LibraryTarget:
 
     NAME = NAME
     BIND = "bind_chunks"
-    IMPORTS = {
-        "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
-        "optdsl.codegen.support.shared_library": ("SharedLibrary",),
-    }
+    IMPORTS = IMPORTS
 
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
         """Return the text of what runs one pass over a table."""

@@ -81,11 +81,11 @@ class Settings:
             store(builder, load(builder, self.hyper, slot), self.out, slot)
         for hyper in self._sorted():
             slot = self.slots[Value(hyper.name, Kind.STEP)]
-            self._fill(slot, lambda hyper=hyper: self._given(hyper, 0))  # type: ignore[misc]
+            self._fill(slot, lambda hyper=hyper: self._given(hyper, 0))
         by_name = {each.name: each for each in self.unit.system.hyperparameters}
         for value, slot in self.slots.items():
             if value.offset == 1:
-                self._fill(slot, lambda v=value: self._ahead(by_name[v.name]))  # type: ignore[misc]
+                self._fill(slot, lambda v=value: self._ahead(by_name[v.name]))
         for value, slot in self.slots.items():
             if value.name in by_name:
                 self._check(slot, by_name[value.name].domain)
@@ -154,5 +154,3 @@ class Settings:
             return inside
         floor = intrinsic_call(builder, "floor", number)
         return builder.and_(inside, builder.fcmp_ordered("==", floor, number))
-
-

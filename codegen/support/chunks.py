@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optdsl.codegen.support.formats import byte_offsets, zero_of
 from optdsl.codegen.support.tables import Array, Indices, Table
 from optdsl.codegen.support.threads import share
+from optdsl.codegen.support.zeros import byte_offsets, zero_of
 from optdsl.runtime.arrays import address
 
 #: Entries a chunk: few enough to balance threads, and that the rounding errors of a chunk's

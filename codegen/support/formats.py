@@ -9,7 +9,7 @@ float16.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.ir as ir
@@ -18,8 +18,6 @@ from numba import extending as numba_extending
 from numba.core import cgutils
 from numba.core import types as numba_types
 from numba.extending import models, overload, overload_attribute, register_model
-
-from optdsl.runtime.formats import SCALE
 
 # Numba is not typed: these names keep that in one place.
 types: Any = numba_types
@@ -32,40 +30,6 @@ _HALF, _WHOLE, _FLOAT, _DOUBLE = ir.IntType(16), ir.IntType(32), ir.FloatType(),
 def intrinsic(build: Callable[..., Any]) -> Any:
     """Make a function that compiled code calls of what types it and builds its instructions."""
     return numba_extending.intrinsic(build)
-
-
-#: One zero for each dtype that kernels read in a way of their own, by the name of the dtype.
-ZEROS: dict[str, Any] = {
-    "bfloat16": np.uint16(0), "float16": np.int16(0), "uint8": np.uint8(0),
-}  # fmt: skip
-
-
-def zero_of(dtype: Any) -> Any:
-    """Return the zero that tells a kernel of what dtype an array is.
-
-    Raises:
-        TypeError: kernels do not read this dtype.
-    """
-    if dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        return dtype.type(0)
-    if dtype.name not in ZEROS:
-        raise TypeError(f"arrays must be float32, float64 or bfloat16, not {dtype}")
-    return ZEROS[dtype.name]
-
-
-def byte_offsets(offsets: Any, arrays: Sequence[Any]) -> Any:
-    """Return how many bytes into each array some entries lie: one column an array.
-
-    Of a state in blocks, these are the offsets of the records that they are in.
-    """
-    columns = []
-    for column, array in enumerate(arrays):
-        if array.dtype == np.uint8:
-            record = array.shape[1]
-            columns.append(offsets[:, column] // (record - SCALE) * record)
-        else:
-            columns.append(offsets[:, column] * array.dtype.itemsize)
-    return np.stack(columns, axis=1)
 
 
 class NarrowArray(types.Type):  # type: ignore[misc]

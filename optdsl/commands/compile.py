@@ -1,4 +1,4 @@
-"""`optdsl compile`: write a rule as a Python module that can be imported."""
+"""`optdsl compile`: write a rule as a Python module that can be imported, or as a library for C."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from optdsl.commands.compile_library import LIBRARY, tell, tell_import, write_libraries
 from optdsl.commands.files import write_text
 from optdsl.commands.rules import check_target, rules_by_module
-from optdsl.commands.terminal import out
 
 
 def compile_(
@@ -25,22 +25,24 @@ def compile_(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the modules.")
     ],
     target: Annotated[
-        str, typer.Option("--target", "-t", help="numba-cpu, reference or jax.")
+        str,
+        typer.Option(
+            "--target", "-t", help="numba-cpu, reference, jax, or library: for C, with a header."
+        ),
     ] = "numba-cpu",
 ) -> None:
     """Write an importable Python module for each definition of a spec."""
     from optdsl.codegen import emit
 
-    check_target(target)
+    check_target(target, LIBRARY)
     rules = rules_by_module(rule)
+    if target == LIBRARY:
+        write_libraries(rules, directory)
+        return
     texts = {module: (each, emit(each, target)) for module, each in rules.items()}
     directory.mkdir(parents=True, exist_ok=True)
     for module, (each, text) in texts.items():
         path = directory / f"{module}.py"
         write_text(path, text)
-        out().print(f"Wrote {path} ({each.family} {each.name}, target {target})", soft_wrap=True)
-        if not path.is_absolute() and all(
-            part.isidentifier() for part in path.with_suffix("").parts
-        ):
-            dotted = ".".join(path.with_suffix("").parts)
-            out().print(f"  from {dotted} import {each.name}", soft_wrap=True)
+        tell(f"Wrote {path} ({each.family} {each.name}, target {target})")
+        tell_import(path, each.name)

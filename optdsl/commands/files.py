@@ -20,11 +20,17 @@ def read_text(path: Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Put `text` at `path` whole or not at all, keeping the file's permissions."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes, executable: bool = False) -> None:
+    """Put `data` at `path` whole or not at all, keeping the file's permissions."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    new = (0o777 if executable else 0o666) & ~_umask()
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, path.stat().st_mode if path.exists() else new)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

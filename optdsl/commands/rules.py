@@ -87,11 +87,12 @@ def rules_by_module(what: str) -> dict[str, Rule]:
     return rules
 
 
-def check_target(target: str) -> None:
-    """Raise `Misuse` where there is no such target."""
+def check_target(target: str, *others: str) -> None:
+    """Raise `Misuse` where there is no such target, nor one of the `others`."""
     from optdsl.codegen import FUNCTIONAL, TARGETS
 
-    known = (*TARGETS, *FUNCTIONAL)
+    known = (*TARGETS, *FUNCTIONAL, *others)
     if target not in known:
-        hint = did_you_mean(target, known) or f"the targets are {' and '.join(known)}"
+        listed = f"{', '.join(known[:-1])} and {known[-1]}"
+        hint = did_you_mean(target, known) or f"the targets are {listed}"
         raise Misuse(f"there is no target `{target}`", hint)

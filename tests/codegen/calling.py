@@ -1,0 +1,131 @@
+"""Call a library as a C program does: by its plain symbols, with records of words."""
+
+import ctypes
+import importlib.util
+import itertools
+
+import numpy as np
+
+from optdsl.codegen.library import build_library
+from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.unit import prepare
+from optdsl.library import load_rule
+
+ENDINGS = {np.float32: "f32", np.float64: "f64"}
+_NUMBERS = itertools.count()
+
+
+class Built:
+    """A rule compiled to a library in a folder, with its interface and its functions."""
+
+    def __init__(self, rule, folder, name=None):
+        self.rule = load_rule(rule) if isinstance(rule, str) else rule
+        self.name = name or f"rule{next(_NUMBERS)}"  # a process loads a file of one name once
+        self.library = build_library(self.rule, self.name)
+        self.folder = folder
+        self.path = folder / self.library.shared_name
+        self.path.write_bytes(self.library.shared)
+        (folder / f"{self.name}.o").write_bytes(self.library.code)
+        (folder / f"{self.name}.h").write_text(self.library.header)
+        (folder / f"{self.name}.py").write_text(self.library.module)
+        self.interface = Interface(prepare(self.rule), self.name)
+        self.functions = ctypes.CDLL(str(self.path))
+
+    def module(self):
+        """Import its Python module."""
+        spec = importlib.util.spec_from_file_location(self.name, self.folder / f"{self.name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    def function(self, name):
+        found = self.functions[f"{self.name}_{name}"]
+        found.restype = ctypes.c_int
+        return found
+
+
+class Caller:
+    """The records that a C program would keep, and calls with them."""
+
+    def __init__(self, built, thetas, dtype=np.float64, seed=0, **hyper):
+        self.built, self.interface, self.dtype = built, built.interface, dtype
+        self.hyper = self.defaults(hyper)
+        self.run = np.full(self.interface.run.words, -1, np.int64)
+        self.thetas = thetas
+        record = self.interface.tensor
+        self.table = np.zeros((len(thetas), record.words), np.int64)
+        self.arrays = [{} for _ in thetas]
+        for index, theta in enumerate(thetas):
+            self.table[index, record.offset("size")] = theta.size
+            for stream in self.interface.streams:
+                array = theta if stream == "theta" else np.full_like(theta, np.nan)
+                self.put(index, stream, array)
+            for name, fact in self.interface.facts.items():
+                known = {"ndim": theta.ndim, "named": 0}[fact.name]
+                place = self.table[index, record.offset(f"tensor {name}") :]
+                place.view(np.float64)[0] = known
+        self.checked(self.call("init"))
+        if "seed" in self.interface.run.fields:
+            self.run[self.interface.run.offset("seed")] = seed
+
+    def defaults(self, given):
+        """Return what the macro of the header says, and what is given, in order."""
+        line = next(x for x in self.built.library.header.splitlines() if "_DEFAULTS {" in x)
+        texts = line[line.index("{") + 1 : line.index("}")].split(", ")
+        row = np.array([float(t.replace("INFINITY", "inf")) for t in texts])
+        for name, value in given.items():
+            row[self.interface.hyper.offset(name)] = value
+        return row
+
+    def put(self, index, stream, array):
+        self.arrays[index][stream] = array
+        place = self.interface.tensor.offset(f"stream {stream}")
+        self.table[index, place] = array.ctypes.data if array.size else 0
+
+    def call(self, name, *more):
+        ending = "" if self.interface.unit.system.family == "schedule" else ENDINGS[self.dtype]
+        function = self.built.function(f"{name}_{ending}" if ending else name)
+        arrays = [self.table.ctypes.data, len(self.table)] if ending else []
+        arrays = [ctypes.c_void_p(arrays[0]), ctypes.c_int64(arrays[1])] if arrays else []
+        first = [ctypes.c_void_p(self.hyper.ctypes.data), ctypes.c_void_p(self.run.ctypes.data)]
+        return function(*first, *arrays, *more)
+
+    def checked(self, verdict):
+        assert verdict >= 0, f"hyperparameter {-verdict} is outside its domain"
+        return verdict
+
+    def number(self, name):
+        """Return a number of the run, to read or to set."""
+        return self.run.view(np.float64)[self.interface.run.offset(f"all {name}") :]
+
+    def step(self, gradients):
+        """Take a step with gradients handed in, or with a function that is asked for them."""
+        if not callable(gradients):
+            for index, gradient in enumerate(gradients):
+                self.put(index, "g", np.ascontiguousarray(gradient, self.dtype))
+            return self.checked(self.call("step"))
+        kind = ctypes.CFUNCTYPE(
+            None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+        )
+
+        def asked(context, tensors, count, which):
+            stage = self.interface.asked[which]
+            points = [arrays[stage.point] for arrays in self.arrays]
+            for arrays, gradient in zip(self.arrays, gradients(points), strict=True):
+                arrays[stage.gradient][...] = gradient
+
+        return self.checked(self.call("step", kind(asked), None))
+
+    def next(self):
+        """Return what a schedule gives next."""
+        values = np.zeros(len(self.interface.unit.system.outputs))
+        places = [ctypes.c_void_p(values[i:].ctypes.data) for i in range(values.size)]
+        self.checked(self.call("next", *places))
+        return values
+
+    def look(self, name, stream):
+        self.checked(self.call(name))
+        return [arrays[stream] for arrays in self.arrays]
+
+    def stream(self, name):
+        return [arrays[name] for arrays in self.arrays]
