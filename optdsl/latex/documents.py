@@ -23,6 +23,7 @@ from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, di
 from optdsl.latex.algorithms import read_block
 from optdsl.latex.declared import Declared, spellings
 from optdsl.latex.equations import SourceEquation, parse_rows, read_parsed, read_rows
+from optdsl.latex.macros import written_out
 from optdsl.latex.notation import Sides
 from optdsl.latex.rows import Row
 from optdsl.latex.tokens import tokenize
@@ -192,7 +193,8 @@ def document_names() -> tuple[str, ...]:
 
 def parse_document(name: str, text: str, path: str | None = None) -> SourceDocument:
     """Return the document that a LaTeX file holds; each number and label may stand once."""
-    source = SourceText(path or f"{name}.tex", text)
+    source = written_out(SourceText(path or f"{name}.tex", text))
+    text = source.text
     displays: list[Display] = []
     at = 0
     while match := _BEGIN.search(text, at):

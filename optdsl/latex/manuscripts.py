@@ -16,6 +16,7 @@ from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, di
 from optdsl.latex.declared import Declared
 from optdsl.latex.documents import Display, SourceDocument, expand, parse_document, start_of_notes
 from optdsl.latex.equations import SourceEquation
+from optdsl.latex.macros import written_out
 from optdsl.latex.problems import refuse
 
 _ENVIRONMENTS = (
@@ -76,7 +77,7 @@ def parse_manuscript(name: str, text: str, path: str) -> Manuscript:
     Raises:
         DiagnosticError: a display is not closed, or the file holds no equation.
     """
-    source = SourceText(path, text)
+    source = written_out(SourceText(path, text))
     found = list(_displays(source)) or list(_bare(source))
     if not found:
         hint = "put what is to be read between `\\begin{align}` and `\\end{align}`"

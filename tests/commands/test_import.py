@@ -50,6 +50,16 @@ v_t &= \beta_2 v_{t-1} + (1 - \beta_2) g_t^2 \\
 \theta_{t+1} &= \theta_t - \frac{\eta}{\sqrt{\hat{v}_t} + \epsilon} m_t
 """
 
+MACROS = r"""
+\newcommand{\ema}[3]{#1 #2_{t-1} + (1 - #1) #3}
+\newcommand{\grad}{\nabla_\theta f_t}
+\DeclareMathOperator{\sgn}{sign}
+\begin{align}
+m_t &= \ema{\beta_1}{m}{\grad(\theta_{t-1})} \\
+\theta_t &= \theta_{t-1} - \alpha \sgn(m_t)
+\end{align}
+"""
+
 LION = r"""
 \begin{algorithmic}
 \State $m_0 \gets 0$
@@ -81,6 +91,7 @@ PAPERS = {
     "amsgrad": (AMSGRAD, [], "equals AMSGrad"),
     "lion": (LION, [], "equals Lion"),
     "adabelief": (ADABELIEF, [r"$\Pi(x)$ = x"], "equals AdaBelief where eta = alpha"),
+    "macros": (MACROS, [], "equals Signum where eta = alpha, beta = beta1"),
 }
 
 
