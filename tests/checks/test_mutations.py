@@ -8,6 +8,7 @@ from optdsl.checks.equivalence import compare
 from optdsl.library import load_system, single_rules
 from tests.checks.long_runs import long_runs
 from tests.checks.mutants import mutants
+from tests.checks.pairs import AMSGRAD, EFFICIENT, LENGTHS, LOOKING_AHEAD
 from tests.checks.rewrites import renamed
 from tests.checks.soundness import (
     GROUPS,
@@ -23,7 +24,6 @@ from tests.checks.soundness import (
     sampled_rewrites,
 )
 from tests.checks.systems import system
-from tests.checks.pairs import AMSGRAD, EFFICIENT, LENGTHS, LOOKING_AHEAD
 
 QUICK = ["SGD", "Momentum", "DecayedSGD", "Exponential", "ClipByValue", "SignSGD"]
 SLOWER = ["Nesterov", "RMSprop", "Adagrad", "Adam", "AdamW", "Adadelta"]
