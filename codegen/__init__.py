@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 TARGETS = {"reference": "reference", "numba-cpu": "numba_cpu"}
 #: Those in which a step is a function of values.
 FUNCTIONAL = {"jax": "jax"}
+#: Those whose kernels run on a device of their own.
+ON_DEVICES = {"numba-cuda": "numba_cuda"}
 
-__all__ = ["FUNCTIONAL", "TARGETS", "assembly", "compile_functions", "compile_system", "emit"]
+__all__ = ["FUNCTIONAL", "ON_DEVICES", "TARGETS", "assembly", "compile_functions", "compile_system", "emit"]
 
 
 def emit(rule: Rule, target: str = "numba-cpu") -> str:
@@ -85,7 +87,7 @@ def assembly(rule: Rule, dtype: str = "float32") -> str:
 
 def find_target(name: str) -> Target:
     """Return the module of the target called `name`; a DiagnosticError where there is none."""
-    target: Target = _module(name, TARGETS)
+    target: Target = _module(name, TARGETS | ON_DEVICES)
     return target
 
 

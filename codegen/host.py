@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from optdsl.codegen.blocks import indent
+from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
@@ -94,6 +94,11 @@ class _Reads:
 
 
 # -------------------------------------------------------------------- combine
+
+
+def emit_combine(unit: Unit, stage: Combine, functions: Functions) -> str:
+    """Add the function that folds partial sums on the host; return its name."""
+    return functions.add("combine", combine_function(unit, stage))
 
 
 def combine_function(unit: Unit, stage: Combine) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from optdsl.codegen.forms import partial_form
@@ -16,12 +16,18 @@ from optdsl.program.program import Accumulate, Assignment, Pass
 from optdsl.runtime.shapes import Form
 
 
+def _slot(array: str, slot: int) -> str:
+    return f"numbers[{slot}]" if array == "exactly" else f"{array}[{slot}]"
+
+
 class Loop:
     """The names and the lines of one pass.
 
     `real` wraps the text of a number so that it has the type of the entries;
     `prefix` stands before the names of functions; `place` is the first argument of a random
-    number, the array itself where a target computes on arrays.
+    number, the array itself where a target computes on arrays; `slot` gives the text of a
+    number in an array of them, "exactly" being the numbers of a step that nobody rounded;
+    `taken` are names that the target uses.
     """
 
     def __init__(
@@ -31,11 +37,14 @@ class Loop:
         real: Callable[[str], str],
         prefix: str,
         place: str | None = None,
+        slot: Callable[[str, int], str] = _slot,
+        taken: Iterable[str] = (),
     ) -> None:
         self.unit = unit
         self.stage = stage
         self.real = real
-        self.names = Identifiers(unit.indexed | set(unit.buffers))
+        self.slot = slot
+        self.names = Identifiers(unit.indexed | set(unit.buffers), taken)
         self.kept = stored(unit.system)
         self.streams = pass_streams(unit, stage)
         self.arrays = {stream: self.names.stream(stream) for stream in self.streams}
@@ -132,9 +141,9 @@ class Loop:
         self.draws = True
         called = step.name if isinstance(step, Value) else "t"
         name = self.names.value(Value(f"{called} exactly", Kind.STEP))
-        self._heads[name] = f"numbers[{self.unit.slots.scalars[step]}]"
-        self._heads["seed_low"] = f"everything[{seed}]"
-        self._heads["seed_high"] = f"everything[{seed + 1}]"
+        self._heads[name] = self.slot("exactly", self.unit.slots.scalars[step])
+        self._heads["seed_low"] = self.slot("everything", seed)
+        self._heads["seed_high"] = self.slot("everything", seed + 1)
         return name
 
     def write(self, expression: Expression) -> str:
@@ -153,19 +162,20 @@ class Loop:
         if value in self.entries:
             return self.names.value(value)
         slots = self.unit.slots
+        boolean = value.name in self.unit.predicates
+        step = "exactly" if boolean else "numbers"
         places = {
-            Kind.STEP: lambda: f"numbers[{slots.scalars[value]}]",
-            Kind.TENSOR: lambda: f"tensor[{slots.tensor[value.name]}]",
-            Kind.ALL: lambda: f"everything[{slots.everything[value.name]}]",
+            Kind.STEP: lambda: self.slot(step, slots.scalars[value]),
+            Kind.TENSOR: lambda: self.slot("tensor", slots.tensor[value.name]),
+            Kind.ALL: lambda: self.slot("everything", slots.everything[value.name]),
         }
         place = places[value.kind]()
-        boolean = value.name in self.unit.predicates
         name = self.names.value(value)
         self._heads[name] = f"{place} != 0.0" if boolean else self.real(place)
         return name
 
     def _clock(self, clock: Clock) -> str:
-        self._heads["t"] = self.real(f"numbers[{self.unit.slots.scalars[clock]}]")
+        self._heads["t"] = self.real(self.slot("numbers", self.unit.slots.scalars[clock]))
         return "t"
 
     def _draw(self, draw: Draw) -> str:

@@ -10,7 +10,6 @@ from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.feeds import feed_text
 from optdsl.codegen.forms import FORMS
 from optdsl.codegen.host import (
-    combine_function,
     default_function,
     scalars_function,
     start_function,
@@ -244,8 +243,8 @@ class Writer:
         return []
 
     def combined(self, stage: Combine) -> str:
-        """Return the name of the function that folds partial sums."""
-        return self.functions.add("combine", combine_function(self.unit, stage))
+        """Return the text of the function that folds partial sums."""
+        return self.target.emit_combine(self.unit, stage, self.functions)
 
     def _pass(self, stage: Pass) -> str:
         run = self.target.emit_pass(self.unit, stage, self.functions)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from optdsl.codegen.blocks import Functions
 from optdsl.codegen.unit import Unit
-from optdsl.program.program import Matrices, Pass
+from optdsl.program.program import Combine, Matrices, Pass
 from optdsl.runtime.shapes import Form
 
 
@@ -43,6 +43,8 @@ class Target(Protocol):
         and its streams with their forms.
         """
 
+    def emit_combine(self, unit: Unit, stage: Combine, functions: Functions) -> str:
+        """Add the functions that fold partial sums; return the text of what runs them."""
 
 class FunctionalTarget(Protocol):
     """A framework in which a step is a function of values: any module with these names.

@@ -24,12 +24,48 @@ def declared(module: Any, name: str, result: Any, arguments: list[Any]) -> Any:
     return known
 
 
+def for_cuda(builder: Any) -> bool:
+    """Is this code for a CUDA device?"""
+    return "nvptx" in builder.module.triple
+
+
 def intrinsic_call(builder: Any, name: str, *arguments: Any) -> Any:
-    """Call the LLVM intrinsic of this name for the type of its arguments."""
+    """Call the LLVM intrinsic of this name for the type of its arguments.
+
+    Where CUDA's compiler does not know one, what it has instead.
+    """
     kind = arguments[0].type
+    if for_cuda(builder) and name in _IN_CUDA:
+        return _IN_CUDA[name](builder, *arguments)
     suffix = "f32" if kind == ir.FloatType() else "f64"
     function = declared(builder.module, f"llvm.{name}.{suffix}", kind, [kind] * len(arguments))
     return builder.call(function, arguments)
+
+
+def _absolute(builder: Any, x: Any) -> Any:
+    """Return a number without its sign, by its bits."""
+    whole = ir.IntType(32 if x.type == ir.FloatType() else 64)
+    size = ir.Constant(whole, (1 << (whole.width - 1)) - 1)
+    return builder.bitcast(builder.and_(builder.bitcast(x, whole), size), x.type)
+
+
+def _nearest(builder: Any, x: Any) -> Any:
+    """Return the nearest whole number, by CUDA's library of device functions."""
+    name = "__nv_rintf" if x.type == ir.FloatType() else "__nv_rint"
+    return builder.call(declared(builder.module, name, x.type, [x.type]), [x])
+
+
+_IN_CUDA: dict[str, Build] = {"fabs": _absolute, "rint": _nearest}
+
+
+def negative(builder: Any, x: Any) -> Any:
+    """Return a number with the other sign."""
+    return builder.fsub(ir.Constant(x.type, -0.0), x) if for_cuda(builder) else builder.fneg(x)
+
+
+def plus(builder: Any, a: Any, b: Any) -> Any:
+    """Return a + b."""
+    return builder.fadd(a, b)
 
 
 def llvm(name: str) -> Build:

@@ -6,6 +6,7 @@ mean. What comes out is float32 and exact in the format: storing it loses nothin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.ir as ir
@@ -14,10 +15,6 @@ from numba.extending import register_jitable
 
 from optdsl.codegen.support import draws, kernels
 from optdsl.codegen.support.formats import intrinsic, types
-
-#: A call in a loop would keep it from running on vectors.
-_inlined = register_jitable(forceinline=True)
-_mixed, _bumped = _inlined(draws.mixed), _inlined(draws.bumped)
 
 where: Any = kernels.where
 floor: Any = kernels.floor
@@ -54,49 +51,64 @@ def number_of_bits(typing: Any, bits: Any) -> Any:
     return types.float32(bits), build
 
 
-@_inlined
-def word_of(
-    i: Any, begin: Any, identity: Any, step: Any, code: Any, low: Any, high: Any
-) -> Any:  # fmt: skip
-    """Return a random word of entry `begin + i`: the first of the four of its counter."""
-    entry = np.uint64(begin + i)
-    c0, c1 = entry & _LOW, np.uint64(step) & _LOW
-    c2, c3 = np.uint64(identity) & _LOW, (entry >> _UPPER) | np.uint64(code << 16)
-    k0, k1 = np.uint64(low), np.uint64(high)
-    for _ in range(9):
-        c0, c1, c2, c3 = _mixed(c0, c1, c2, c3, k0, k1)
-        k0, k1 = _bumped(k0, k1)
-    return _mixed(c0, c1, c2, c3, k0, k1)[0]
+def formulas(compiled: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return what rounds by chance: `compiled` makes a function one for kernels."""
+    mixed, bumped = compiled(draws.mixed), compiled(draws.bumped)
+
+    @compiled
+    def word_of(
+        i: Any, begin: Any, identity: Any, step: Any, code: Any, low: Any, high: Any
+    ) -> Any:  # fmt: skip
+        """Return a random word of entry `begin + i`: the first of the four of its counter."""
+        entry = np.uint64(begin + i)
+        c0, c1 = entry & _LOW, np.uint64(step) & _LOW
+        c2, c3 = np.uint64(identity) & _LOW, (entry >> _UPPER) | np.uint64(code << 16)
+        k0, k1 = np.uint64(low), np.uint64(high)
+        for _ in range(9):
+            c0, c1, c2, c3 = mixed(c0, c1, c2, c3, k0, k1)
+            k0, k1 = bumped(k0, k1)
+        return mixed(c0, c1, c2, c3, k0, k1)[0]
+
+    @compiled
+    def by_chance(value: Any, word: Any) -> Any:
+        """Return a float32 that is not negative as a whole one, the next below or above."""
+        below = floor(value)
+        chance = np.float32(np.int64(word >> _NEXT)) * _UNIT
+        return where(value - below > chance, below + np.float32(1.0), below)
+
+    @compiled
+    def bfloat16_by_chance(
+        value: Any, i: Any, begin: Any, identity: Any, step: Any, code: Any, low: Any, high: Any
+    ) -> Any:
+        """Return a number that bfloat16 has, next to `value`."""
+        word = word_of(i, begin, identity, step, code, low, high)
+        bits = bits_of(value)
+        moved = (bits + np.uint32(word & _ALL_BFLOAT16)) >> _LOST_BFLOAT16 << _LOST_BFLOAT16
+        return where(isfinite(value), number_of_bits(moved), np.float32(value))
+
+    @compiled
+    def float16_by_chance(
+        value: Any, i: Any, begin: Any, identity: Any, step: Any, code: Any, low: Any, high: Any
+    ) -> Any:
+        """Return a number that float16 has, next to `value`."""
+        word = word_of(i, begin, identity, step, code, low, high)
+        bits = bits_of(value)
+        moved = (bits + np.uint32(word & _ALL_FLOAT16)) >> _LOST_FLOAT16 << _LOST_FLOAT16
+        size = number_of_bits(bits & _SIZE)
+        whole = bits_of(by_chance(size * _MANY, word) * _FEW) | (bits & _SIGN)
+        kept = where(size < _LEAST, number_of_bits(whole), number_of_bits(moved))
+        return where(isfinite(value), kept, np.float32(value))
+
+    return {
+        "word_of": word_of,
+        "by_chance": by_chance,
+        "bfloat16_by_chance": bfloat16_by_chance,
+        "float16_by_chance": float16_by_chance,
+    }
 
 
-@_inlined
-def by_chance(value: Any, word: Any) -> Any:
-    """Return a float32 that is not negative as a whole one, the next below or above."""
-    below = floor(value)
-    chance = np.float32(np.int64(word >> _NEXT)) * _UNIT
-    return where(value - below > chance, below + np.float32(1.0), below)
-
-
-@_inlined
-def bfloat16_by_chance(
-    value: Any, i: Any, begin: Any, identity: Any, step: Any, code: Any, low: Any, high: Any
-) -> Any:
-    """Return a number that bfloat16 has, next to `value`."""
-    word = word_of(i, begin, identity, step, code, low, high)
-    bits = bits_of(value)
-    moved = (bits + np.uint32(word & _ALL_BFLOAT16)) >> _LOST_BFLOAT16 << _LOST_BFLOAT16
-    return where(isfinite(value), number_of_bits(moved), np.float32(value))
-
-
-@_inlined
-def float16_by_chance(
-    value: Any, i: Any, begin: Any, identity: Any, step: Any, code: Any, low: Any, high: Any
-) -> Any:
-    """Return a number that float16 has, next to `value`."""
-    word = word_of(i, begin, identity, step, code, low, high)
-    bits = bits_of(value)
-    moved = (bits + np.uint32(word & _ALL_FLOAT16)) >> _LOST_FLOAT16 << _LOST_FLOAT16
-    size = number_of_bits(bits & _SIZE)
-    whole = bits_of(by_chance(size * _MANY, word) * _FEW) | (bits & _SIGN)
-    kept = where(size < _LEAST, number_of_bits(whole), number_of_bits(moved))
-    return where(isfinite(value), kept, np.float32(value))
+# A call in a loop would keep it from running on vectors.
+_COMPILED = formulas(register_jitable(forceinline=True))
+word_of, by_chance = _COMPILED["word_of"], _COMPILED["by_chance"]
+bfloat16_by_chance = _COMPILED["bfloat16_by_chance"]
+float16_by_chance = _COMPILED["float16_by_chance"]

@@ -198,6 +198,8 @@ def where(typing: Any, condition: Any, value: Any, otherwise: Any) -> Any:
     return kind(types.boolean, value, otherwise), build
 
 
+#: The sum of two, as a function.
+plus = _of_two(arithmetic.plus)
 #: The smaller or the larger of two; NaN where either is.
 minimum, maximum = _of_two(arithmetic.extreme("<")), _of_two(arithmetic.extreme(">"))
 #: The sine, of what is within [-pi/2, pi/2].

@@ -4,6 +4,9 @@ Sums, differences and products are rounded one by one, even where the kernel aro
 contract: what one rounding loses is computed exactly by `sum_of` and `product_of`. Where one
 rounding of a product and a sum is meant, it is written as `fused`. Nothing branches and nothing
 is called, so that a loop over entries runs several lanes wide.
+
+The same formulas serve CUDA, whose compiler contracts whatever is not a function that says how
+it is rounded.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.support.arithmetic import intrinsic_call
+from optdsl.codegen.support.arithmetic import declared, for_cuda, intrinsic_call, negative
 
 _FLOAT, _DOUBLE, _WHOLE_32, _WHOLE_64 = (
     ir.FloatType(),
@@ -93,7 +96,18 @@ class Lane:
     def _number(self, operation: str, other: Lane | float) -> Lane:
         if isinstance(self.value.type, ir.IntType):
             return self._of(operation, other)
+        if for_cuda(self.builder):
+            return self._rounded(operation, self.like(other).value)
         return self._of(f"f{operation}", other, flags=_AS_WRITTEN)
+
+    def _rounded(self, operation: str, other: Any) -> Lane:
+        """Return what CUDA's own functions make of two numbers: they are never contracted."""
+        if operation == "sub":
+            operation, other = "add", negative(self.builder, other)
+        kind = self.value.type
+        name = f"llvm.nvvm.{operation}.rn.{'f' if kind == _FLOAT else 'd'}"
+        function = declared(self.builder.module, name, kind, [kind, kind])
+        return Lane(self.builder, self.builder.call(function, [self.value, other]))
 
     def __add__(self, other: Lane | float) -> Lane:
         return self._number("add", other)
@@ -108,7 +122,7 @@ class Lane:
         return self._of("fdiv", other)
 
     def __neg__(self) -> Lane:
-        return Lane(self.builder, self.builder.fneg(self.value))
+        return Lane(self.builder, negative(self.builder, self.value))
 
     def __lshift__(self, count: int) -> Lane:
         return self._of("shl", count)

@@ -1,0 +1,71 @@
+"""CUDA kernels to PTX, on any machine: what it takes is numba-cuda with libNVVM, and no driver."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from optdsl.codegen.support.cuda.device import device_words
+from optdsl.codegen.support.cuda.words import THREADS, Kernel, real_of
+
+#: How many numbers of 64 bits a kernel of each kind is given.
+PARAMETERS = {"pass": 11, "reduction": 11, "all": 10, "tensor": 10}
+#: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most.
+_RESIDENT = 4
+
+
+@dataclass(frozen=True)
+class Ptx:
+    """The PTX text of a kernel, and the name of its entry."""
+
+    text: str
+    entry: str
+
+
+def ptx(
+    kernel: Kernel,
+    formats: tuple[str, ...] = (),
+    cc: tuple[int, int] = (9, 0),
+    name: str = "",
+    approximate: bool = False,
+) -> Ptx:
+    """Return the PTX of a kernel for streams of these formats and a compute capability.
+
+    `name` stands before that of the entry. With `approximate`, square roots and divisions of
+    float32 are those of the hardware: within 1 and 2 units in the last place, where they are
+    otherwise rounded correctly.
+
+    Raises:
+        ImportError: where numba-cuda is missing.
+    """
+    from numba import cuda, types
+
+    integers = [types.int64] * PARAMETERS[kernel.kind]
+    found: Any = cuda.compile(
+        kernel.function(formats, device_words),
+        types.void(*integers),
+        device=False,
+        abi="numba",
+        cc=cc,
+        output="ptx",
+        launch_bounds=(THREADS, _RESIDENT),
+    )
+    text = str(found[0])
+    mangled = re.search(r"\.entry\s+(\w+)", text)
+    assert mangled is not None
+    parts = [name, kernel.name, real_of(formats).__name__ if formats else ""]
+    entry = "_".join(part for part in parts if part)
+    text = _with_plain_names(text, mangled[1], entry)
+    return Ptx(_approximated(text) if approximate else text, entry)
+
+
+def _with_plain_names(text: str, mangled: str, entry: str) -> str:
+    """Give the entry its plain name, and drop what Numba has for its own errors."""
+    lines = [line for line in text.splitlines() if "NumbaEnv" not in line]
+    return "\n".join(lines).replace(mangled, entry) + "\n"
+
+
+def _approximated(text: str) -> str:
+    """Let divisions and square roots of float32 be those of the hardware."""
+    return text.replace("div.rn.f32", "div.full.f32").replace("sqrt.rn.f32", "sqrt.approx.f32")
