@@ -20,7 +20,15 @@ FUNCTIONAL = {"jax": "jax"}
 #: Those whose kernels run on a device of their own.
 ON_DEVICES = {"numba-cuda": "numba_cuda"}
 
-__all__ = ["FUNCTIONAL", "ON_DEVICES", "TARGETS", "assembly", "compile_functions", "compile_system", "emit"]
+__all__ = [
+    "FUNCTIONAL",
+    "ON_DEVICES",
+    "TARGETS",
+    "assembly",
+    "compile_functions",
+    "compile_system",
+    "emit",
+]
 
 
 def emit(rule: Rule, target: str = "numba-cpu") -> str:

@@ -101,8 +101,9 @@ class _Finish:
     def _finished(self, reduction: Accumulate) -> list[str]:
         total = self.names.stream(f"total {reduction.name}")
         count = "entries" if self.kind is Kind.ALL else "read(int64, sizes, owner)"
-        finished = {"norm": f"sqrt({total})", "mean": f"{total} / float64({count})",
-                    "rms": f"sqrt({total} / float64({count}))", "any": f"{total} != 0.0"}  # fmt: skip
+        mean = f"{total} / float64({count})"
+        finished = {"norm": f"sqrt({total})", "mean": mean, "rms": f"sqrt({mean})",
+                    "any": f"{total} != 0.0"}  # fmt: skip
         name = self.names.value(Value(reduction.name, reduction.kind))
         text = finished.get(reduction.operator, total)
         return [f"# {comment(described(reduction))}", f"{name} = {text}",

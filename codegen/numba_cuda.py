@@ -83,7 +83,9 @@ class _Kernel:
         self.forms = {a: names.stream(f"{s} form") for s, a in self.arrays.items()}
         self.loaded = self._streams([load.stream for load in stage.loads])
         self.written = self._streams([store.stream for store in stage.stores])
-        self.target = Target(self._load, self._store, lambda counter: f"lane, {counter}", self._lost)
+        self.target = Target(
+            self._load, self._store, lambda counter: f"lane, {counter}", self._lost
+        )
 
     def _streams(self, names: list[str]) -> list[str]:
         """Return arrays; what theta loses in rounding goes where theta goes."""

@@ -46,6 +46,7 @@ class Target(Protocol):
     def emit_combine(self, unit: Unit, stage: Combine, functions: Functions) -> str:
         """Add the functions that fold partial sums; return the text of what runs them."""
 
+
 class FunctionalTarget(Protocol):
     """A framework in which a step is a function of values: any module with these names.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from optdsl.codegen.support.cuda.device import device_words
@@ -39,8 +40,8 @@ def ptx(
     Raises:
         ImportError: where numba-cuda is missing.
     """
-    from numba import cuda, types
-
+    cuda: Any = import_module("numba.cuda")
+    types: Any = import_module("numba.core.types")
     integers = [types.int64] * PARAMETERS[kernel.kind]
     found: Any = cuda.compile(
         kernel.function(formats, device_words),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,7 @@ def shared_words() -> dict[str, Any]:
 @cache
 def device_words(real: Any) -> dict[str, Any]:
     """Return what every word means in Numba for CUDA, in kernels that compute in this type."""
-    from numba import cuda
-
+    cuda: Any = import_module("numba.cuda")
     inlined = cuda.jit(device=True, inline="always")
     folds = (kernels.plus, kernels.minimum, kernels.maximum)
     found = {name: inlined(function) for name, function in places(cuda, *folds).items()}

@@ -14,9 +14,12 @@ import numpy as np
 from numba import njit
 
 from optdsl.codegen.support import chances, kernel_draws, kernels
+from optdsl.codegen.support.cuda import memory
 from optdsl.codegen.support.cuda.device import shared_words
-from optdsl.codegen.support.cuda.memory import read_changing, write
 from optdsl.codegen.support.cuda.words import THREADS, Kernel
+
+read_changing: Any = memory.read_changing
+write: Any = memory.write
 
 #: How many reductions a kernel may have.
 _MOST = 64
@@ -33,11 +36,11 @@ class Emulator:
         """Return what the words of kernels mean here."""
         place = self.place.ctypes.data
 
-        @njit  # type: ignore[untyped-decorator]
+        @njit
         def block_index() -> Any:
             return read_changing("int64", place, 0)
 
-        @njit  # type: ignore[untyped-decorator]
+        @njit
         def thread_index() -> Any:
             return read_changing("int64", place, 1)
 
@@ -57,7 +60,7 @@ class Emulator:
         """Return what folds a number a thread; thread 0, the last to come, gets the result."""
         shared = self.shared.ctypes.data
 
-        @njit  # type: ignore[untyped-decorator]
+        @njit
         def of_block(place: Any, x: Any) -> Any:
             thread, first = thread_index(), place * THREADS
             write("float64", shared, first + thread, x)

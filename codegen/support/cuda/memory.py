@@ -42,9 +42,7 @@ def _place(builder: Any, address: Any, index: Any, form: str) -> Any:
     return builder.add(address, builder.mul(index, ir.Constant(_COUNT, _WIDTHS[form])))
 
 
-def _loaded(
-    context: Any, builder: Any, address: Any, kind: Any, align: int, constant: bool
-) -> Any:
+def _loaded(context: Any, builder: Any, address: Any, kind: Any, align: int, constant: bool) -> Any:
     """Return what lies at an address; `constant` says that nobody writes it meanwhile."""
     loaded = builder.load(_pointer(context, builder, address, kind), align=align)
     if constant and _on_device(context):

@@ -56,12 +56,12 @@ bfloat16_by_chance, float16_by_chance = Word("bfloat16_by_chance"), Word("float1
 standard_normal, standard_uniform = Word("standard_normal"), Word("standard_uniform")
 
 __all__ = [
-    "THREADS", "TURNS", "bfloat16_by_chance", "block_index", "cos", "cube", "exp", "float16_by_chance", "float64", "floor", "get",
-    "greatest_of_block", "inf", "int64", "is_aligned", "isfinite", "kernel", "least_of_block",
-    "load", "load_constant", "load_some", "log", "logical_not", "maximum", "minimum", "mod",
-    "nothing", "pi", "power", "put", "read", "read_changing", "rounded", "sign", "sqrt", "square",
-    "standard_normal", "standard_uniform", "store", "store_some", "sum_of_block", "thread_index",
-    "where", "write",
+    "THREADS", "TURNS", "bfloat16_by_chance", "block_index", "cos", "cube", "exp",
+    "float16_by_chance", "float64", "floor", "get", "greatest_of_block", "inf", "int64",
+    "is_aligned", "isfinite", "kernel", "least_of_block", "load", "load_constant", "load_some",
+    "log", "logical_not", "maximum", "minimum", "mod", "nothing", "pi", "power", "put", "read",
+    "read_changing", "rounded", "sign", "sqrt", "square", "standard_normal", "standard_uniform",
+    "store", "store_some", "sum_of_block", "thread_index", "where", "write",
 ]  # fmt: skip
 
 

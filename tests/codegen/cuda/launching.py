@@ -1,5 +1,7 @@
 """Launch kernels for CUDA on the CPU, with the tables that a runtime would make for a device."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from optdsl.codegen.support.cuda.emulation import emulated
@@ -12,7 +14,7 @@ _RUNS = {}
 
 
 def run_of(kernel, formats, contract=False):
-    """Return what runs a kernel; those of the same kernel share it."""
+    """Return what runs a kernel, compiled once."""
     key = (kernel, formats, contract)
     if key not in _RUNS:
         _RUNS[key] = emulated(kernel, formats, contract)
@@ -30,6 +32,12 @@ class Table:
         self.owners, self.chunks, self.firsts = blocks(self.sizes, kernel.chunk(self.formats))
 
 
+class Unbound:
+    """What stands for a table where kernels make their own."""
+
+    chunks = 0
+
+
 class EmulatedDriver(Driver):
     """Takes steps with emulated kernels, as a runtime does with a device.
 
@@ -39,43 +47,45 @@ class EmulatedDriver(Driver):
     contract = False
 
     def run(self, program, gradient, moves=True):
-        self.tables, self.partials = None, None
-        wrapped = [self._wrapped(stage, program, place) for place, stage in enumerate(program)]
-        return super().run(wrapped, gradient, moves)
+        self.tables, self.partials = None, np.zeros((0, 0))
+        return super().run(self._launching(program), gradient, moves)
 
     def bind(self, stage):
-        class Nothing:
-            chunks = 0
+        return Unbound
 
-        return Nothing()
-
-    def _wrapped(self, stage, program, place):
-        if isinstance(stage, stages.Pass):
-            def function(*_):
-                self._pass(stage)
-        elif isinstance(stage, stages.Combine):
-            def function(*_):
-                self._finish(stage, next((s for s in program[place:] if isinstance(s, stages.Pass)), None))
-        else:
-            return stage
-        from dataclasses import replace
-        return replace(stage, function=function)
+    def _launching(self, program):
+        """Yield the stages, with functions that launch kernels."""
+        found = []
+        for place, stage in enumerate(program):
+            if isinstance(stage, stages.Pass):
+                stage = replace(stage, function=lambda *_, own=stage: self._pass(own))
+            elif isinstance(stage, stages.Combine):
+                later = (s for s in program[place:] if isinstance(s, stages.Pass))
+                behind = next(later, None)
+                finish = stage.function
+                stage = replace(stage, function=lambda *_, f=finish, b=behind: self._finish(f, b))
+            found.append(stage)
+        return found
 
     def _bound(self, stage):
-        kernel = stage.function.kernel
         by_format = {}
         for index in range(len(self.thetas)):
             names = tuple(self.streams[stream][index].dtype for stream in stage.streams)
             by_format.setdefault(names, []).append(index)
         return [
-            Table(kernel, [[self.streams[s][i] for i in members] for s in stage.streams], members)
+            Table(
+                stage.function.kernel,
+                [[self.streams[stream][i] for i in members] for stream in stage.streams],
+                members,
+            )
             for members in by_format.values()
         ]
 
-    def _numbers(self, formats):
+    def _numbers(self, real):
+        """Return the addresses of numbers; they are kept until the next launch."""
         cohort, scalars, tensor, everything = self.numbers()
-        self.kept = [cohort, scalars.astype(real_of(formats)), scalars.copy()]
-        return [array.ctypes.data for array in (*self.kept, tensor, everything)]
+        self._kept = [cohort, scalars.astype(real), scalars.copy(), tensor, everything]
+        return [array.ctypes.data for array in self._kept]
 
     def _pass(self, stage):
         self.tables = self._bound(stage)
@@ -85,23 +95,34 @@ class EmulatedDriver(Driver):
         for table in self.tables:
             count = len(table.owners)
             partials = self.partials[begin : begin + count]
-            run = run_of(stage.function.kernel, table.formats, self.contract)
-            given = [table.owners, table.chunks, table.sizes, table.addresses, table.rows]
-            run(count, *(each.ctypes.data for each in given), *self._numbers(table.formats),
-                partials.ctypes.data)
+            tables = (table.owners, table.chunks, table.sizes, table.addresses, table.rows)
+            run_of(stage.function.kernel, table.formats, self.contract)(
+                count,
+                *(each.ctypes.data for each in tables),
+                *self._numbers(real_of(table.formats)),
+                partials.ctypes.data,
+            )
             begin += count
 
-    def _finish(self, stage, behind):
-        tables = self.tables if self.tables is not None else self._bound(behind)
-        partials = self.partials if self.partials is not None else np.zeros((0, 0))
+    def _finish(self, finish, behind):
+        tables = self._bound(behind) if self.tables is None else self.tables
         begins = np.cumsum([0, *(len(table.owners) for table in tables)])
-        firsts = np.concatenate([t.firsts[:-1] + b for t, b in zip(tables, begins[:-1])] + [begins[-1:]])
-        sizes = np.concatenate([table.sizes for table in tables])
-        rows = np.concatenate([table.rows for table in tables])
-        cohort, _, exactly, tensor, everything = self._numbers(("float64",))
-        finish = stage.function
+        moved = [table.firsts[:-1] + begin for table, begin in zip(tables, begins, strict=False)]
+        firsts = np.concatenate([*moved, begins[-1:]])
+        sizes, rows = (
+            np.concatenate([getattr(table, name) for table in tables]) for name in ("sizes", "rows")
+        )
+        cohort, _, *numbers = self._numbers(np.float64)
         for kernel, count in ((finish.of_all, 1), (finish.of_tensor, len(sizes))):
             if kernel is not None:
                 run_of(kernel, (), self.contract)(
-                    count, firsts.ctypes.data, sizes.ctypes.data, len(sizes), int(sizes.sum()),
-                    rows.ctypes.data, cohort, exactly, tensor, everything, partials.ctypes.data)
+                    count,
+                    firsts.ctypes.data,
+                    sizes.ctypes.data,
+                    len(sizes),
+                    int(sizes.sum()),
+                    rows.ctypes.data,
+                    cohort,
+                    *numbers,
+                    self.partials.ctypes.data,
+                )

@@ -1,0 +1,63 @@
+"""Cooling
+
+    c[t] = 0.5*c[t-1] if mod(t, 2) == 0 else c[t-1]
+    eta = eta_0*c[t] + c[t-1]/t^2
+
+Written by optdsl VERSION for the target numba-cuda. Do not edit.
+"""
+# ruff: noqa
+
+import numpy as np
+
+from optdsl.codegen.support.quiet import quiet
+from optdsl.runtime import from_layout, layout
+
+
+@quiet
+def scalars_1(t, hyper, step_state, scalars):
+    c_prev = step_state[0]
+    eta_0 = hyper[0]
+    # c[t] = 0.5*c[t-1] if mod(t, 2) == 0 else c[t-1]
+    c = 0.5 * c_prev if np.mod(t, 2.0) == 0.0 else c_prev
+    # eta = eta_0*c[t] + c[t-1]/t^2
+    eta = eta_0 * c + c_prev / np.square(t)
+    scalars[0] = eta
+    step_state[0] = c
+
+
+@quiet
+def start_c(theta, hyper):
+    return 1.0
+
+
+LAYOUT = layout.Layout(
+    name='Cooling',
+    family='schedule',
+    doc='',
+    hyperparameters=(
+        layout.HyperparameterSlot('eta_0', 'Cooling', 'eta_0', default=0.1, low=0.0),
+    ),
+    states=(
+        layout.StateSlot('c', 'step', start_c),
+    ),
+    scalars=1,
+    tensor=0,
+    everything=0,
+    parts=1,
+    ready=(
+        layout.Scalars(0, scalars_1),
+    ),
+    function=(
+        layout.Scalars(0, scalars_1),
+    ),
+    iterate=None,
+    bind=None,
+    buffers=(),
+    result=0,
+    output=None,
+    uniform=(),
+    fingerprint='82455859d2ddaf6b',
+    target='numba-cuda',
+)
+
+Cooling = from_layout(LAYOUT)
