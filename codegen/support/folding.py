@@ -6,14 +6,11 @@ result never depends on how many threads computed them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from optdsl.codegen.support.tables import Table
-
-Numbers = npt.NDArray[np.float64]
+from optdsl.codegen.support.tables import Numbers, Table
 
 _SUMS = {"sum", "mean", "norm", "rms", "dot"}
 
@@ -36,6 +33,8 @@ def partial(operator: str, entries: Any, other: Any = None) -> Any:
 
 def over_all(operator: str, table: Table, partials: Numbers) -> Any:
     """Fold the partial sums of every chunk into one number."""
+    if table.team is not None:
+        partials = _by_tensor(operator, table, partials)
     if operator in _SUMS:
         total = np.add.reduce(partials) if partials.size else np.float64(0.0)
         return _finished(operator, total, np.float64(table.sizes.sum()))
@@ -48,16 +47,28 @@ def over_all(operator: str, table: Table, partials: Numbers) -> Any:
 
 def per_tensor(operator: str, table: Table, partials: Numbers) -> Any:
     """Fold the partial sums of each tensor of the table into one number a tensor."""
-    tensors = len(table.rows)
+    folded = _by_tensor(operator, table, partials)
     if operator in _SUMS:
-        total = np.bincount(table.owner, weights=partials, minlength=tensors)
-        return _finished(operator, total, table.sizes)
+        return _finished(operator, folded, table.sizes)
+    return folded if operator in ("min", "max") else folded != 0.0
+
+
+def _by_tensor(operator: str, table: Table, partials: Numbers) -> Numbers:
+    """Return what the chunks of each tensor fold to, those that others of a team hold too."""
+    tensors = len(table.rows)
+    folded: Numbers
     if operator in ("min", "max"):
         least, fold = (np.inf, np.minimum) if operator == "min" else (-np.inf, np.maximum)
         folded = np.full(tensors, least)
         fold.at(folded, table.owner, partials)
+    else:
+        weights = partials if operator in _SUMS else partials != 0.0
+        sums = np.bincount(table.owner, weights=weights, minlength=tensors)
+        folded = np.asarray(sums, np.float64)
+    if table.team is None:
         return folded
-    return np.bincount(table.owner, weights=partials != 0.0, minlength=tensors) != 0.0
+    how: Literal["add", "min", "max"] = "min" if operator == "min" else "max"
+    return table.team.fold(how if operator in ("min", "max") else "add", folded, table.rows)
 
 
 def _finished(operator: str, total: Any, count: Any) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +13,30 @@ Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
 
 
+Numbers = npt.NDArray[np.float64]
+
+
+class Team(Protocol):
+    """Processes that each hold a part of the same tensors."""
+
+    def fold(self, how: Literal["add", "min", "max"], numbers: Numbers, rows: Indices) -> Numbers:
+        """Return what the numbers of all processes fold to, one for each of the tensors `rows`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Table:
     """Some tensors, seen through several streams, and how they are cut into chunks.
 
     `rows` has for each tensor its row in `cohort` and `tensor`, `sizes` how many
     entries it has; `owner` says for each chunk which tensor of the table it is cut from.
+    Where a `team` holds the tensors, `sizes` counts what all of it has, the rest what is here.
     """
 
     rows: Indices
-    sizes: npt.NDArray[np.float64]
+    sizes: Numbers
     owner: Indices
+    team: Team | None = field(default=None, kw_only=True)
 
     @property
     def chunks(self) -> int:
@@ -64,4 +77,5 @@ def join_tables(tables: Sequence[Table]) -> Table:
         rows=np.concatenate([table.rows for table in tables]),
         sizes=np.concatenate([table.sizes for table in tables]),
         owner=np.concatenate([t.owner + n for t, n in zip(tables, counts, strict=False)]),
+        team=tables[0].team,
     )

@@ -38,6 +38,7 @@ def _compiled(optimizer: Any) -> CompiledOptimizer:
 
 def described(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
     """Say in each group of a state dict what it is of; note functions and schedules there."""
+    state["state"] = {index: dict(told) for index, told in state["state"].items()}
     for group in state["param_groups"]:
         for name, value in group.items():
             group[name] = _noted(value)
@@ -76,7 +77,7 @@ def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[
         groups.append(
             {name: _taken_up(name, value, here.get(name)) for name, value in group.items()}
         )
-    sealed = {key: Sealed(each) for key, each in state["state"].items()}
+    sealed = {key: Sealed(each) for key, each in state["state"].items() if each}
     return {**state, "state": sealed, "param_groups": groups}
 
 

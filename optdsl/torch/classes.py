@@ -12,6 +12,7 @@ from optdsl.library import load_rule
 from optdsl.model.storing import with_storage
 from optdsl.runtime import Optimizer, from_layout
 from optdsl.torch.compiled import CompiledOptimizer
+from optdsl.torch.needs import needs_of
 
 
 def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[CompiledOptimizer]:
@@ -37,6 +38,7 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
     assert issubclass(made, Optimizer)
     body: dict[str, Any] = {
         "rule": made,
+        "needs": needs_of(rule),
         "recipe": (what, target, dict(storage or {})),
         "__doc__": _docstring(made),
         "__signature__": _signature(made),

@@ -14,7 +14,9 @@ from optdsl.runtime import Optimizer, StepError, StepResult
 from optdsl.torch import checkpoints, states
 from optdsl.torch.groups import parted, settings_of, spelled
 from optdsl.torch.moving import to_torch
+from optdsl.torch.needs import Need
 from optdsl.torch.running import Running
+from optdsl.torch.shards import check_owner
 
 Closure = Callable[[], Any]
 
@@ -50,20 +52,23 @@ class CompiledOptimizer(torch.optim.Optimizer):
     """
 
     rule: ClassVar[type[Optimizer]]
+    needs: ClassVar[frozenset[Need]]
     recipe: ClassVar[tuple[str, str, dict[str, str]]]  # what it is compiled of
     __signature__: ClassVar[inspect.Signature]
     _running: Running | None = None
+    assigned: dict[torch.Tensor, Any] | None = None
 
     def __init__(self, params: Any, /, **hyperparameters: Any) -> None:
         maximize = bool(hyperparameters.pop("maximize", False))
         layout = self.rule.layout
+        check_owner(layout.name, self.needs)
         self._seed = {} if layout.seed is None else {"seed": hyperparameters.pop("seed", 0)}
         own, _ = parted(self.rule.names, hyperparameters)
         self._given = own
         self._settings = settings_of(self.rule.names, own)
         defaults = {"maximize": maximize, **spelled(self._settings, own)}
         super().__init__(params, defaults)
-        self._running = Running(self.rule, self.param_groups, self._seed)
+        self._running = Running(self.rule, self.needs, self.param_groups, self._seed)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with hyperparameters of their own; others are those of the class.
@@ -89,9 +94,18 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
     @property
     def running(self) -> Running:
-        """The runtime's optimizer under this one."""
+        """The runtime's optimizer under this one, with the states that were assigned."""
         assert self._running is not None
+        if self.assigned is not None:
+            self._load(self.assigned, self._running.attributes())
         return self._running
+
+    def _load(self, told: Mapping[torch.Tensor, Any], about: Mapping[str, Any]) -> None:
+        """Put new states in place of those there are, which stay where that is refused."""
+        seed = {} if self.rule.layout.seed is None else {"seed": about["seed"]}
+        running = Running(self.rule, self.needs, self.param_groups, seed)
+        states.load(running, told, about["mode"])
+        self._seed, self._running, self.assigned = seed, running, None
 
     @property
     def result(self) -> StepResult | None:
@@ -152,19 +166,17 @@ class CompiledOptimizer(torch.optim.Optimizer):
     # ------------------------------------------------------------------ states
 
     @property  # type: ignore[override]
-    def state(self) -> Mapping[torch.Tensor, dict[str, Any]]:
+    def state(self) -> states.States:
         """The states of each parameter that has taken a step: tensors in use, numbers as copies.
 
-        To change them, go through `load_state_dict`.
+        States of a whole parameter can be assigned, or all cleared: `opt.state.clear()`.
         """
-        return {} if self._running is None else states.of_parameters(self._running)
+        return states.States(self)
 
     @state.setter
-    def state(self, value: Mapping[Any, Any]) -> None:
-        if value:
-            raise AttributeError("the states of a compiled rule are set by `load_state_dict`")
+    def state(self, value: Mapping[torch.Tensor, Any]) -> None:
         if self._running is not None:
-            self._running = Running(self.rule, self.param_groups, self._seed)
+            self.assigned = dict(value)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what PyTorch's optimizers return: states by the place of a parameter, and groups.
@@ -222,14 +234,17 @@ class CompiledOptimizer(torch.optim.Optimizer):
         groups = new["param_groups"]
         about = new.pop("about", None) or checkpoints.taken_about(groups)
         given = new.pop("given", None)
-        seed = {} if self.rule.layout.seed is None else {"seed": about["seed"]}
-        running = Running(self.rule, groups, seed)
-        states.load(running, told, about["mode"])
+        before = self.__dict__.get("param_groups")
+        self.param_groups = groups
+        try:
+            self._load(told, about)
+        except BaseException:
+            self.param_groups = before or []
+            raise
         super().__setstate__(new)
         if given is not None:
             self._given = given
             self._settings = settings_of(self.rule.names, given)
-        self._seed, self._running = seed, running
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledOptimizer:
         new = type(self).__new__(type(self))

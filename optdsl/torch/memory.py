@@ -110,6 +110,15 @@ def like(parameter: torch.Tensor, shard: torch.Tensor) -> torch.Tensor:
     return made
 
 
+def beside(parameter: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Return what this process holds of a gradient: the entries of the part of the parameter."""
+    if type(gradient) is torch.Tensor or not hasattr(gradient, "placements"):
+        return gradient
+    held: Any = gradient
+    wanted = getattr(parameter, "placements", held.placements)
+    return local(held if held.placements == wanted else held.redistribute(placements=wanted))
+
+
 class Gradients:
     """The gradients of one parameter as arrays, which own nothing and keep nothing alive.
 

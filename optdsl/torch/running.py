@@ -12,24 +12,35 @@ import torch
 from optdsl.runtime import Optimizer, StepError, StepResult
 from optdsl.runtime.arrays import Array
 from optdsl.torch.groups import Link
-from optdsl.torch.memory import tensor_of
+from optdsl.torch.memory import beside, tensor_of
+from optdsl.torch.needs import Need
 from optdsl.torch.places import Place, Places
+from optdsl.torch.shards import Shards, across, check_shards
 
 
 class Running:
     """One optimizer of the runtime on the memory of the tensors in groups of PyTorch."""
 
     def __init__(
-        self, rule: type[Optimizer], groups: list[dict[str, Any]], seed: Mapping[str, Any]
+        self,
+        rule: type[Optimizer],
+        needs: frozenset[Need],
+        groups: list[dict[str, Any]],
+        seed: Mapping[str, Any],
     ) -> None:
         self.rule = rule
+        self.needs = needs
         self.groups: list[dict[str, Any]] = []
         self.places = Places()
         self.links: list[Link] = []
         self.result: StepResult | None = None
         self._uphill: dict[int, Array] = {}
+        self._shards = Shards()
         given = [self._taken(group) for group in groups]
-        self.optimizer = rule(given, **seed)
+        reduces = bool(needs & {"tensor", "all"})
+        together = torch.distributed.is_available() and torch.distributed.is_initialized()
+        stepping = across(rule, self._shards) if reduces and together else rule
+        self.optimizer = stepping(given, **seed)
 
     def _taken(self, group: dict[str, Any]) -> dict[str, Any]:
         """Take in a group; return it as the runtime's."""
@@ -40,9 +51,12 @@ class Running:
             for index in range(len(group["params"]))
         ]
         places = [Place(p, label) for p, label in zip(group["params"], labels, strict=True)]
+        for place in places:
+            check_shards(self.rule.layout.name, self.needs, place.tensor, place.label)
         link = Link(group, self.rule.names)
         self.groups.append(group)
         self.places.add(places)
+        self._shards.add(group["params"])
         self.links.append(link)
         arrays = [place.array for place in places]
         held = arrays if names is None else dict(zip(names, arrays, strict=True))
@@ -115,6 +129,8 @@ class Running:
         found: list[Array | None] = []
         for place in self.places.items:
             gradient = place.tensor.grad
+            if gradient is not None:
+                gradient = beside(place.tensor, gradient)
             found.append(None if gradient is None else place.gradients.of(gradient))
         if any(group["maximize"] for group in self.groups):
             self._turn(found)

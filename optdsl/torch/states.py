@@ -8,8 +8,9 @@ many parameters share are told for each.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +23,70 @@ if TYPE_CHECKING:
     from optdsl.torch.running import Running
 
 _CASE, _BEGUN, _PLACES = "case", "begun", "places"
+
+
+class States(MutableMapping[torch.Tensor, Mapping[str, Any]]):
+    """The states of an optimizer by parameter, as PyTorch's tools read and write them.
+
+    What is read is on the memory in use, and cannot be assigned to; a whole parameter can,
+    and what is assigned is loaded before the next step.
+    """
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    def _all(self) -> dict[torch.Tensor, Any]:
+        if self._owner.assigned is not None:
+            return self._owner.assigned
+        told = of_parameters(self._owner.running)
+        return {tensor: MappingProxyType(each) for tensor, each in told.items()}
+
+    def _to_change(self) -> dict[torch.Tensor, Any]:
+        if self._owner.assigned is None:
+            told = of_parameters(self._owner.running)
+            self._owner.assigned = {tensor: dict(each) for tensor, each in told.items()}
+        return self._owner.assigned
+
+    def __getitem__(self, tensor: torch.Tensor) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._all().get(tensor, MappingProxyType({}))
+        return found
+
+    def __setitem__(self, tensor: torch.Tensor, told: Mapping[str, Any]) -> None:
+        self._to_change()[tensor] = told
+
+    def __delitem__(self, tensor: torch.Tensor) -> None:
+        del self._to_change()[tensor]
+
+    def __contains__(self, tensor: object) -> bool:
+        return tensor in self._all()
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def items(self) -> ItemsView[torch.Tensor, Any]:
+        """Return all parameters that have states, and these."""
+        return self._all().items()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._owner.assigned = {}
+
+    def __repr__(self) -> str:
+        return repr(dict(self.items()))
+
+
+class Owner(Protocol):
+    """An optimizer whose states are told. `assigned` waits to be loaded, where it is not None."""
+
+    assigned: dict[torch.Tensor, Any] | None
+
+    @property
+    def running(self) -> Running:
+        """The optimizer of the runtime, with what was assigned."""
+        ...
 
 
 def of_parameters(running: Running) -> dict[torch.Tensor, dict[str, Any]]:

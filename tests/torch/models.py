@@ -60,3 +60,18 @@ def apart(first, second):
     pairs = list(zip(first.parameters(), second.parameters(), strict=True))
     largest = max(p.abs().max().item() for p, _ in pairs)
     return max((p.double() - q.double()).abs().max().item() for p, q in pairs) / largest
+
+
+class Scale(torch.nn.Module):
+    """One number: of two processes, one holds it and the other nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x * self.factor
+
+
+def scaled_net():
+    return net().append(Scale().double())

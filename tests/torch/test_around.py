@@ -197,3 +197,25 @@ def test_results_of_steps_and_inputs():
     w.grad = torch.ones(1)
     polyak.step(loss=torch.tensor(2.0, requires_grad=True))
     assert w.item() == pytest.approx(-2.0)
+
+
+def test_states_can_be_assigned_and_cleared():
+    (model, twin), given = twins(), batches(10)
+    opt, other = (made("Adam")(each.parameters(), lr=0.1) for each in (model, twin))
+    train(model, opt, given[:5])
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        other.state[q] = {k: v.clone() if k != "step" else v for k, v in opt.state[p].items()}
+        with torch.no_grad():
+            q.copy_(p)
+    train(model, opt, given[5:])
+    train(twin, other, given[5:])
+    assert apart(model, twin) == 0
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        opt.state[model[0].weight]["step"] = 3
+    opt.state.clear()
+    assert len(opt.state) == 0
+    train(model, opt, given[:1])
+    assert opt.state[model[0].weight]["step"] == 1
+    opt.state[model[0].weight] = {"step": 1, "m": torch.zeros(1)}
+    with pytest.raises(CheckpointError, match=r"`v` are missing|`m` of parameter"):
+        opt.step()
