@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optdsl.codegen.blocks import Functions
+from optdsl.codegen.host import emit_combine
 from optdsl.codegen.library.interface import Interface, draws
 from optdsl.codegen.unit import Unit
-from optdsl.program.program import Matrices, Pass
+from optdsl.program.program import Combine, Matrices, Pass
 from optdsl.runtime.shapes import Form
 
 NAME = "library"
@@ -44,3 +45,7 @@ class LibraryTarget:
     ) -> tuple[str, dict[str, Form]]:
         """A library that has matrices is refused before it comes to this."""
         raise AssertionError("a library holds no matrices")
+
+    def emit_combine(self, unit: Unit, stage: Combine, functions: Functions) -> str:
+        """Add the function that folds partial sums; return its name."""
+        return emit_combine(unit, stage, functions)
