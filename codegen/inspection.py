@@ -31,24 +31,18 @@ def kernels(layout: Layout) -> list[tuple[Pass, Any]]:
     return list(found.values())
 
 
-def _compiled(layout: Layout, stage: Pass, runner: Any, dtype: str) -> tuple[Any, Any]:
-    """Compile a kernel for tensors of `dtype`; return the new one and its signature.
+def _texts(layout: Layout, dtype: str) -> list[str]:
+    """Return the optimised LLVM code of each kernel for tensors of `dtype`.
 
-    Numba shows nothing of what it took from its cache, so this compiles again. It
-    runs over no chunk at all.
+    What came from the cache is machine code alone, so this compiles again.
     """
-    from optdsl.codegen.support.kernels import compiled_again
+    from optdsl.codegen.support.compiling import compile_kernel
 
-    fresh = compiled_again(runner.kernel)
-    formats = tuple(_zero(layout, name, dtype) for name in stage.streams)
-    nothing = np.zeros(0, np.int64)
-    fresh(
-        np.zeros(3, np.int64), formats, np.zeros((0, len(formats)), np.int64), nothing,
-        *((nothing,) if runner.by_rows else ()), nothing, nothing,
-        np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0), np.zeros((0, stage.reductions)),
-        *((nothing,) if runner.draws else ()),
-    )  # fmt: skip
-    return fresh, fresh.signatures[0]
+    texts = []
+    for stage, runner in kernels(layout):
+        formats = tuple(_zero(layout, name, dtype) for name in stage.streams)
+        texts.append(compile_kernel(runner.kernel, formats).text)
+    return texts
 
 
 def _zero(layout: Layout, stream: str, dtype: str) -> Any:
@@ -67,8 +61,13 @@ def _zero(layout: Layout, stream: str, dtype: str) -> Any:
 
 def assembly_text(layout: Layout, dtype: str) -> str:
     """Return the assembly of every kernel of a layout."""
-    compiled = (_compiled(layout, stage, runner, dtype) for stage, runner in kernels(layout))
-    return "\n".join(kernel.inspect_asm(signature) for kernel, signature in compiled)
+    from llvmlite import binding
+
+    from optdsl.codegen.support.processor import target_machine
+
+    machine = target_machine()
+    texts = _texts(layout, dtype)
+    return "\n".join(machine.emit_assembly(binding.parse_assembly(text)) for text in texts)
 
 
 def llvm_text(layout: Layout, dtype: str) -> list[str]:
@@ -77,9 +76,8 @@ def llvm_text(layout: Layout, dtype: str) -> list[str]:
     A loop that only copies is none.
     """
     texts = []
-    for stage, runner in kernels(layout):
-        compiled, signature = _compiled(layout, stage, runner, dtype)
-        functions = _FUNCTION.findall(compiled.inspect_llvm(signature))
+    for text in _texts(layout, dtype):
+        functions = _FUNCTION.findall(text)
         texts.append("\n".join(each for each in functions if _COMPUTES.search(each)))
     return [text for text in texts if text]
 

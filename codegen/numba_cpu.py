@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from optdsl.codegen import matrices, numba_storing
+from optdsl.codegen import matrices
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.host import emit_combine as emit_combine
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.numba_storing import STORED, by_blocks
+from optdsl.codegen.support.words import WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Accumulate, Matrices, Pass
@@ -19,15 +20,8 @@ NAME = "numba-cpu"
 BIND = "bind_chunks"
 IMPORTS = {
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
-    "optdsl.codegen.support.kernel_draws": ("standard_normal", "standard_uniform"),
-    "optdsl.codegen.support.kernels": (
-        "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
-        "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
-        "power", "row_of", "sign", "size_of", "sqrt", "square", "view", "where",
-    ),
-    **numba_storing.IMPORTS,
-    "optdsl.codegen.support.sharing": ("flush_tiny", "next_chunks", "restore"),
-    "optdsl.codegen.support.row_chunks": ("LONGEST", "as_rows", "over_rows"),
+    "optdsl.codegen.support.words": WORDS,
+    "optdsl.codegen.support.row_chunks": ("LONGEST", "as_rows"),
     **matrices.IMPORTS,
 }  # fmt: skip
 
@@ -43,8 +37,7 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
         kernel = functions.add("kernel", _kernel_by_rows(loop, update, all_streams(unit, stage)))
     else:
         kernel = functions.add("kernel", _kernel(loop, update))
-    over = "over_rows" if stage.by_rows else "over_chunks"
-    return f"{over}({kernel}, draws=True)" if loop.draws else f"{over}({kernel})"
+    return f"over_chunks({kernel})"
 
 
 def bind_pass(unit: Unit, stage: Pass) -> str | None:

@@ -12,12 +12,6 @@ from optdsl.codegen.storing import Target, Words
 from optdsl.runtime.formats import SCALE
 from optdsl.storage import Storage
 
-IMPORTS = {
-    "optdsl.codegen.support.blocks": ("close_blocks", "close_blocks_by_chance", "open_blocks",
-                                      "room"),
-    "optdsl.codegen.support.chances": ("bfloat16_by_chance", "float16_by_chance"),
-}  # fmt: skip
-
 
 def _store(array: str, storage: Storage | None, value: str, words: Words | None) -> str:
     if words is None or storage is None or storage.block is not None:

@@ -7,6 +7,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from optdsl.codegen.support.processor import processor
+
 
 def compiler_version() -> str:
     """Return the version of optdsl, or "unknown" in a bare checkout."""
@@ -43,11 +45,3 @@ def environment(target: str) -> tuple[str, ...]:
     facts = [f"optdsl {compiler_version()}", compiler_fingerprint(), target]
     facts += [f"{package} {_version(package)}" for package in ("numpy", "numba", "llvmlite")]
     return (*facts, *(processor() if target == "numba-cpu" else ()))
-
-
-@cache
-def processor() -> tuple[str, ...]:
-    """Return the name and the features of this processor, as LLVM knows them."""
-    from llvmlite import binding
-
-    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.ir as ir
+import numba
 import numpy as np
 from numba import njit
 from numba.core import cgutils
@@ -42,6 +43,11 @@ _BASE = (np.uint32(112 << 23), np.uint32(96 << 23))
 _PLACE = (np.float32(2.0**-17), np.float32(2.0**-33))
 _PLACES = (np.float32(2.0**17), np.float32(2.0**33))
 _MAGIC = (np.float32(2.0**6), np.float32(2.0**-10))
+
+
+#: Kernels count no references, and then Numba refuses a function that returns an array, though
+#: nobody owns this one either.
+_WITH_ARRAYS: Any = numba.njit(_nrt=True)  # type: ignore[call-overload]
 
 
 @intrinsic
@@ -233,7 +239,7 @@ def _one(records: Any, block: Any, number: Any) -> Any:
     return records + number * (block + SCALE)
 
 
-@njit
+@_WITH_ARRAYS  # type: ignore[untyped-decorator]
 def open_blocks(records: Any, block: Any, count: Any, place: Any) -> Any:
     """Return `count` numbers of the blocks at `records`, widened into the array `place`."""
     for number in range((count + block - 1) // block):

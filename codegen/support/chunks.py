@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optdsl.codegen.support.frames import Frame
 from optdsl.codegen.support.tables import Array, Indices, Table
 from optdsl.codegen.support.threads import share
+from optdsl.codegen.support.words import Kernel
 from optdsl.codegen.support.zeros import byte_offsets, zero_of
 from optdsl.runtime.arrays import address
 
@@ -31,6 +34,7 @@ class Chunks:
     `addresses` has one row a chunk and one column a stream; `formats` one zero of its dtype
     a stream; `place` says which rows of `partials` belong to these chunks, `begins` which
     entry of its tensor a chunk begins with. `counts` are entries, or rows of so many `columns`.
+    `calls` keeps for each kernel the arrays it was last run with, beside those of the chunks.
     """
 
     formats: tuple[Any, ...]
@@ -40,6 +44,7 @@ class Chunks:
     place: slice
     begins: Indices
     columns: Indices
+    calls: dict[Kernel, tuple[tuple[Array, ...], Frame]] = field(default_factory=dict)
 
     @cached_property
     def entries(self) -> int:
@@ -106,7 +111,9 @@ def chunked(
         groups.append(
             Chunks(
                 formats=tuple(map(zero_of, formats)),
-                addresses=origins[owner] + byte_offsets(pieces.offsets, tensors[members[0]]),
+                addresses=np.ascontiguousarray(
+                    origins[owner] + byte_offsets(pieces.offsets, tensors[members[0]])
+                ),
                 counts=pieces.counts,
                 rows=rows[owner],
                 place=slice(start, start + len(owner)),
@@ -144,15 +151,9 @@ def _origins(arrays: Sequence[Sequence[Array]], tensors: int) -> Indices:
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs `kernel` over every chunk of a table.
+    """Runs `kernel` over every chunk of a table."""
 
-    One that draws random numbers (`draws`) is also told where in its tensor each chunk
-    begins, one that goes by rows (`by_rows`) how many columns each has.
-    """
-
-    kernel: Callable[..., None]
-    draws: bool = False
-    by_rows: bool = False
+    kernel: Kernel
 
     def __call__(
         self,
@@ -164,21 +165,26 @@ class Runner:
         partials: npt.NDArray[np.float64],
     ) -> None:
         """Run the kernel on the chunks of each group of formats."""
+        arrays = (cohort, scalars, tensor, everything, partials)
         for group in table.groups:
-            arguments = (
-                group.formats, group.addresses, group.counts,
-                *((group.columns,) if self.by_rows else ()),
-                group.rows, cohort, scalars, tensor, everything, partials[group.place],
-                *((group.begins,) if self.draws else ()),
-            )  # fmt: skip
-            share(self.kernel, len(group.counts), group.entries <= ALONE, arguments)
+            known = group.calls.get(self.kernel)
+            if known is None or not all(map(operator.is_, known[0], arrays)):
+                known = group.calls[self.kernel] = arrays, self._frame(group, *arrays)
+            frame = known[1]
+            share(frame.run, frame.take, len(group.counts), group.entries <= ALONE)
+
+    def _frame(
+        self, group: Chunks, cohort: Array, scalars: Array, tensor: Array, everything: Array,
+        partials: Array,
+    ) -> Frame:  # fmt: skip
+        arrays = {
+            "addresses": group.addresses, "counts": group.counts, "columns": group.columns,
+            "rows": group.rows, "begins": group.begins, "cohort": cohort, "scalars": scalars,
+            "tensor": tensor, "everything": everything, "partials": partials[group.place],
+        }  # fmt: skip
+        return Frame(self.kernel, group.formats, arrays)
 
 
-def over_chunks(kernel: Callable[..., None], draws: bool = False) -> Runner:
+def over_chunks(kernel: Kernel) -> Runner:
     """Return what runs `kernel` over every chunk of a table."""
-    return Runner(kernel, draws)
-
-
-def over_rows(kernel: Callable[..., None], draws: bool = False) -> Runner:
-    """Return what runs `kernel` over every block of rows of a table."""
-    return Runner(kernel, draws, by_rows=True)
+    return Runner(kernel)

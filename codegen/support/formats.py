@@ -2,8 +2,7 @@
 
 An entry is read as float32 and written as the nearest number of the format, ties to even, in
 whole-number operations on its bits, so that loops over entries run on vectors. A float64 number
-is rounded once. A format is told by the type of a zero: uint16 stands for bfloat16, int16 for
-float16.
+is rounded once. A format is told by the type of a zero; see `zeros.py`.
 """
 
 from __future__ import annotations

@@ -8,12 +8,9 @@ run several lanes wide; the order is fixed when the kernel is compiled.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numba
 from numba import njit
 from numba.core import compiler
 from numba.core import types as numba_types
@@ -27,32 +24,18 @@ from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of, 
 from optdsl.codegen.support.formats import narrow_array, narrow_view
 
 __all__ = [
-    "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest", "inf",
-    "isfinite", "kernel", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
+    "FLAGS", "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest",
+    "inf", "isfinite", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
     "power", "row_of", "sign", "sine", "size_of", "sqrt", "square", "view", "where",
 ]  # fmt: skip
 
-_FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+#: How kernels are compiled.
+FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
 
 # Numba is not typed: these names keep that in one place.
 types: Any = numba_types
 _arrays: Any = arrayobj
 _Compiler: Any = compiler.Compiler
-
-
-_FILES = (
-    "kernels.py", "arithmetic.py", "registers.py", "lanes.py", "elementary.py", "sharing.py",
-    "formats.py", "blocks.py", "chances.py", "draws.py", "kernel_draws.py",
-)  # fmt: skip
-
-
-def _fingerprint() -> str:
-    files = (Path(__file__).with_name(name) for name in _FILES)
-    text = b"".join(file.read_bytes() for file in files) + numba.__version__.encode()
-    return hashlib.sha256(text).hexdigest()[:12]
-
-
-_FINGERPRINT = _fingerprint()
 
 
 class _NoAlias(_Compiler):  # type: ignore[misc]
@@ -65,22 +48,7 @@ class _NoAlias(_Compiler):  # type: ignore[misc]
 
 def entrywise(function: Callable[..., None]) -> Any:
     """Compile what is done to the entries of one chunk: no two of its arrays overlap."""
-    return njit(pipeline_class=_NoAlias, **_FLAGS)(function)
-
-
-def kernel(function: Callable[..., None]) -> Any:
-    """Compile a loop over chunks that threads share, cached beside its module.
-
-    The name under which it is cached tells this file and Numba's version: a newer
-    one never takes up what an older one compiled.
-    """
-    function.__qualname__ = f"{function.__qualname__}_{_FINGERPRINT}"
-    return njit(nogil=True, cache=True, **_FLAGS)(function)
-
-
-def compiled_again(kernel: Any) -> Any:
-    """Return a kernel like this one that takes nothing from the cache."""
-    return njit(nogil=True, **_FLAGS)(kernel.py_func)
+    return njit(pipeline_class=_NoAlias, **FLAGS)(function)
 
 
 @njit

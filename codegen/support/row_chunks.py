@@ -7,11 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from optdsl.codegen.support.chunks import CHUNK, ChunkedTensors, Cut, chunked, over_rows
+from optdsl.codegen.support.chunks import CHUNK, ChunkedTensors, Cut, chunked
 from optdsl.codegen.support.tables import Array, Indices
 from optdsl.runtime.shapes import Form, block_count, matrix_shape, rows_in_block
-
-__all__ = ["LONGEST", "as_rows", "over_rows"]
 
 #: The longest piece of a row that is worked on at once.
 LONGEST = CHUNK

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
-
-import numpy as np
 
 #: Takes of each thread: more balance better, fewer keep neighbours in memory together.
 _TAKES = 16
@@ -26,11 +25,10 @@ _LARGEST = 16
 class _Task:
     """A kernel to help with: a helper or its owner claims it, whoever comes first."""
 
-    __slots__ = ("arguments", "claimed", "done", "error", "kernel")
+    __slots__ = ("claimed", "done", "error", "run")
 
-    def __init__(self, kernel: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        self.kernel = kernel
-        self.arguments = arguments
+    def __init__(self, run: Callable[[], None]) -> None:
+        self.run = run
         self.claimed = Lock()
         self.done = Lock()
         self.done.acquire()
@@ -41,7 +39,7 @@ class _Task:
         if not self.claimed.acquire(blocking=False):
             return
         try:
-            self.kernel(*self.arguments)
+            self.run()
         except BaseException as error:  # told to the owner
             self.error = error
         finally:
@@ -89,41 +87,43 @@ if hasattr(os, "register_at_fork"):
 
 
 def thread_count() -> int:
-    """Return how many threads a kernel may use.
+    """Return how many threads a kernel may use: what Numba says, which need not be imported."""
+    numba: Any = sys.modules.get("numba")
+    count = getattr(numba, "get_num_threads", None)
+    return _threads_by_default() if count is None else int(count())
 
-    `numba.set_num_threads` says so, where Numba is loaded, else `NUMBA_NUM_THREADS`; without
-    either it is the number of processors that this process may use.
+
+@cache
+def _threads_by_default() -> int:
+    """Return what `numba.get_num_threads()` is until someone sets it."""
+    chosen = os.environ.get("NUMBA_NUM_THREADS", "")
+    if chosen.isdecimal():
+        return max(1, int(chosen))
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def share(run: Callable[[], None], take: Any, chunks: int, alone: bool) -> None:
+    """Call `run` in several threads so that each of so many chunks is worked on once.
+
+    `take` is made to hold the next chunk, how many to take at once, and how many there are;
+    kernels go through it by `next_chunks`. With `alone`, no other thread is asked to help.
     """
-    numba = sys.modules.get("numba")
-    if numba is not None:
-        return int(numba.get_num_threads())
-    given = os.environ.get("NUMBA_NUM_THREADS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def share(
-    kernel: Callable[..., None], chunks: int, alone: bool, arguments: tuple[Any, ...]
-) -> None:
-    """Run `kernel(take, *arguments)` so that each of so many chunks is worked on once.
-
-    `take` holds the next chunk, how many to take at once, and how many there are; kernels go
-    through it by `taken`. With `alone`, no other thread is asked to help.
-    """
+    take[0] = 0
+    take[1] = take[2] = chunks
     threads = 1 if alone or chunks < 2 else min(thread_count(), chunks)
     if threads == 1 or not _CREW.busy.acquire(blocking=False):
-        kernel(np.array([0, chunks, chunks]), *arguments)
+        run()
         return
     try:
-        some = min(_LARGEST, max(1, chunks // (threads * _TAKES)))
-        everything = (np.array([0, some, chunks]), *arguments)
+        take[1] = min(_LARGEST, max(1, chunks // (threads * _TAKES)))
         tasks = []
         for queue in _CREW.wanted(threads - 1):
-            tasks.append(_Task(kernel, everything))
+            tasks.append(_Task(run))
             queue.put(tasks[-1])
         try:
-            kernel(*everything)
+            run()
         finally:
             for task in tasks:
                 task.finish()

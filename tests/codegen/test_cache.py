@@ -163,9 +163,9 @@ def test_two_processes_compile_the_same_rule_at_once(folder):
     assert printed[0] == printed[1] != ""
     assert len(modules(folder)) == 1
     assert not list(folder.rglob("*.part"))
-    machine_code = list(folder.rglob("*.nbc"))
+    machine_code = list(folder.rglob("*.machine"))
     assert machine_code
     times = {path: path.stat().st_mtime_ns for path in machine_code}
     again = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert again.stdout.strip() == printed[0]
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.nbc")} == times
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.machine")} == times

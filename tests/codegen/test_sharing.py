@@ -87,7 +87,9 @@ def test_the_process_ends_while_helpers_wait():
 def test_helpers_take_their_share_and_an_error_of_theirs_is_told():
     seen = set()
 
-    def kernel(take, both):
+    both = threading.Barrier(2)
+
+    def kernel():
         both.wait(10)
         seen.add(threading.get_ident())
         if threading.current_thread() is not threading.main_thread():
@@ -97,7 +99,7 @@ def test_helpers_take_their_share_and_an_error_of_theirs_is_told():
     numba.set_num_threads(2)
     try:
         with pytest.raises(ValueError, match="of a helper"):
-            threads.share(kernel, 100, False, (threading.Barrier(2),))
+            threads.share(kernel, np.zeros(3), 100, False)
     finally:
         numba.set_num_threads(before)
     assert len(seen) == 2
@@ -107,16 +109,16 @@ def test_helpers_take_their_share_and_an_error_of_theirs_is_told():
 def test_a_helper_that_comes_late_keeps_nobody_waiting():
     hold, held = threading.Event(), threading.Event()
 
-    def slow(take):
+    def slow():
         if threading.current_thread() is not threading.main_thread():
             held.set()
             hold.wait(10)
 
     queue = threads._CREW.wanted(1)[0]
-    queue.put(threads._Task(slow, (None,)))
+    queue.put(threads._Task(slow))
     held.wait(10)
     worked = []
-    threads.share(lambda take: worked.append(1), 100, False, ())
+    threads.share(lambda: worked.append(1), np.zeros(3), 100, False)
     hold.set()
     assert worked == [1]
 

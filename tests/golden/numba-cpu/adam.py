@@ -11,9 +11,8 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
-from optdsl.codegen.support.kernels import entrywise, kernel, row_of, sqrt, square, view
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import entrywise, kernel, row_of, sqrt, square, view, flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 

@@ -12,9 +12,8 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.folding import over_all
-from optdsl.codegen.support.kernels import entrywise, isfinite, kernel, logical_not, row_of, view
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import entrywise, kernel, isfinite, logical_not, row_of, view, flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.folding import per_tensor
-from optdsl.codegen.support.kernels import add, entrywise, float64, kernel, row_of, sqrt, square, view
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.sharing import flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import entrywise, kernel, add, float64, row_of, sqrt, square, view, flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 

@@ -1,0 +1,135 @@
+"""Kernels through Numba to LLVM code, for arrays of given formats.
+
+What comes out is one function that takes the address of a frame and calls nothing of Python or
+of Numba, so that its machine code can be kept on disk and run where Numba is not even imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numba
+from numba.core import compiler, registry
+from numba.core import types as numba_types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from optdsl.codegen.support.frames import SHAPES
+from optdsl.codegen.support.kernels import FLAGS
+from optdsl.codegen.support.kernels import entrywise as compiled_entrywise
+from optdsl.codegen.support.words import Entrywise, Kernel, Word
+
+# Numba is not typed: these names keep that in one place.
+types: Any = numba_types
+_numba: Any = numba
+_arrays: Any = arrayobj
+_compiler: Any = compiler
+_registry: Any = registry
+_lock: Any = global_compiler_lock
+
+
+@dataclass(frozen=True)
+class Code:
+    """The LLVM code of a kernel, optimised, and the name of the function that runs a frame.
+
+    That function takes three addresses, and uses only the last: the first two are where Numba
+    has functions leave what they return, and why they failed. It returns zero.
+    """
+
+    name: str
+    text: str
+
+
+def compile_kernel(kernel: Kernel, formats: tuple[Any, ...]) -> Code:
+    """Compile a kernel for arrays like the zeros `formats`."""
+    inner = _numba.njit(nogil=True, **FLAGS)(_found(kernel.function))
+    arguments = _arguments(kernel.arguments, _numba.typeof(formats))
+
+    def entry(frame: Any) -> None:
+        inner(*arguments(frame))
+
+    entry.__name__ = entry.__qualname__ = kernel.function.__name__
+    flags = _compiler.Flags()
+    flags.no_cpython_wrapper = True
+    flags.no_cfunc_wrapper = True
+    flags.nrt = False
+    target = _registry.cpu_target
+    with _lock:
+        target.typing_context.refresh()
+        target.target_context.refresh()
+        made = _compiler.compile_extra(
+            target.typing_context, target.target_context, entry, (types.intp,), types.none,
+            flags, {},
+        )  # fmt: skip
+    return Code(made.fndesc.llvm_func_name, made.library.get_llvm_str())
+
+
+def _found(function: FunctionType) -> FunctionType:
+    """Return a function like this one, with Numba's functions in place of words."""
+    known = function.__globals__
+    names = {name: _real(known[name]) for name in function.__code__.co_names if name in known}
+    names["__name__"] = known.get("__name__")
+    return FunctionType(function.__code__, names, function.__name__)
+
+
+def _real(value: Any) -> Any:
+    if isinstance(value, Word):
+        return value.found()
+    return compiled_entrywise(_found(value.function)) if isinstance(value, Entrywise) else value
+
+
+def _arguments(names: tuple[str, ...], formats: Any) -> Any:
+    """Return the function that makes of the address of a frame the arguments of a kernel."""
+    kinds = [_kind(name, formats) for name in names]
+    result = types.Tuple(kinds)
+
+    def typed(typing: Any, frame: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            numbers = _Numbers(context, builder, arguments[0])
+            return context.make_tuple(builder, result, [numbers.next(kind) for kind in kinds])
+
+        return result(types.intp), build
+
+    return intrinsic(typed)
+
+
+def _kind(name: str, formats: Any) -> Any:
+    if name == "formats":
+        return formats
+    dtype, axes = SHAPES[name]
+    return types.Array(getattr(types, dtype), axes, "C")
+
+
+class _Numbers:
+    """Reads the numbers of a frame one behind the other."""
+
+    def __init__(self, context: Any, builder: Any, frame: Any) -> None:
+        self.context = context
+        self.builder = builder
+        self.begin = builder.inttoptr(frame, context.get_value_type(types.intp).as_pointer())
+        self.place = 0
+
+    def number(self) -> Any:
+        place = self.context.get_constant(types.intp, self.place)
+        self.place += 1
+        return self.builder.load(self.builder.gep(self.begin, [place]))
+
+    def next(self, kind: Any) -> Any:
+        """Return the next array; of formats only the type counts."""
+        if not isinstance(kind, types.Array):
+            return self.context.get_constant_null(kind)
+        item = self.context.get_data_type(kind.dtype)
+        size = self.context.get_constant(types.intp, self.context.get_abi_sizeof(item))
+        data = self.builder.inttoptr(self.number(), item.as_pointer())
+        shape = [self.number() for _ in range(kind.ndim)]
+        strides = [size]
+        for length in reversed(shape[1:]):
+            strides.insert(0, self.builder.mul(strides[0], length))
+        array = _arrays.make_array(kind)(self.context, self.builder)
+        _arrays.populate_array(
+            array, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None
+        )
+        return array._getvalue()

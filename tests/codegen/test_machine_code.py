@@ -1,0 +1,121 @@
+"""The machine code of kernels on disk: run without Numba, never stale, never damaged."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llvmlite import binding
+
+from optdsl.codegen import compile_system, emit
+from optdsl.codegen.inspection import kernels
+from optdsl.codegen.support import machine_code
+from optdsl.codegen.support.compiling import compile_kernel
+from optdsl.codegen.support.words import Word, kernel
+from optdsl.language import parse
+from optdsl.library import load_rule, lookup_in
+from optdsl.model import build
+from tests.program.systems import system
+
+ROOT = Path(__file__).parents[2]
+USE = """
+import sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+import mine
+theta = np.ones(3, {dtype!r})
+mine.{name}([theta]).step([np.full(3, 2.0, {dtype!r})])
+print(theta[0], *sorted({{"numba", "scipy", "sympy", "lark", "mpmath"}} & set(sys.modules)))
+"""
+
+
+def used(folder, name="Momentum", dtype="float64"):
+    script = USE.format(folder=str(folder), name=name, dtype=dtype)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.split()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mine.py").write_text(emit(system("momentum")))
+    return tmp_path
+
+
+def kept(folder):
+    return sorted((folder / "__pycache__").glob("*.machine"))
+
+
+def test_a_second_process_needs_no_numba(folder):
+    assert "numba" in used(folder)
+    assert used(folder) == ["0.98"]
+
+
+def test_each_set_of_formats_has_a_file(folder):
+    used(folder)
+    used(folder, dtype="float32")
+    assert len(kept(folder)) == 2
+    assert used(folder, dtype="float32") == ["0.98"]
+
+
+def test_another_text_is_compiled_anew(folder):
+    used(folder)
+    text = (folder / "mine.py").read_text()
+    (folder / "mine.py").write_text(text.replace("theta_prev - v_t", "theta_prev - 2.0 * v_t"))
+    found, *loaded = used(folder)
+    assert (found, "numba" in loaded) == ("0.96", True)
+    assert len(kept(folder)) == 1
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: (
+    data[:200] + bytes([data[200] ^ 1]) + data[201:])])  # fmt: skip
+def test_a_damaged_file_is_written_anew(folder, damage):
+    used(folder)
+    (file,) = kept(folder)
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    assert used(folder)[0] == "0.98"
+    assert file.read_bytes()[:32] == whole[:32]
+    assert used(folder) == ["0.98"]
+
+
+def test_where_nothing_can_be_written_kernels_still_run(folder):
+    (folder / "__pycache__").write_text("in the way")
+    assert used(folder)[0] == "0.98"
+
+
+def test_a_remainder_is_found_in_the_mathematical_library(tmp_path):
+    text = "optimizer Rest\n  theta[t] = theta[t-1] - mod(g[t], 1.5)\n"
+    file = parse(text)
+    (tmp_path / "mine.py").write_text(emit(build(file.definitions[-1], lookup_in(file))))
+    used(tmp_path, "Rest")
+    assert used(tmp_path, "Rest") == ["0.5"]
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGLD", "MADGRAD", "ClipByGlobalNorm", "Adafactor"])
+def test_kernels_call_nobody(name):
+    layout = compile_system(load_rule(name))
+    for stage, runner in kernels(layout):
+        shaped = {each for each, _ in layout.shaped}
+        formats = tuple(np.float64(0) if s in shaped else np.float32(0) for s in stage.streams)
+        code = compile_kernel(runner.kernel, formats)
+        assert machine_code.wanting(binding.parse_assembly(code.text)) == []
+
+
+def test_code_that_calls_somebody_is_not_kept(tmp_path):
+    path = tmp_path / "made.py"
+    path.write_text("def kernel_1(take, formats, scalars):\n    print(scalars[0, 0])\n")
+    names = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    made = kernel(names["kernel_1"])
+    made.compiled((np.float32(0),))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_word_that_there_is_not():
+    from optdsl.codegen.support import words
+
+    assert isinstance(words.sqrt, Word)
+    with pytest.raises(AttributeError, match="no word squareroot"):
+        words.squareroot  # noqa: B018
