@@ -39,6 +39,7 @@ from optdsl.model.system import Hyperparameter, Input, State, System
 from optdsl.program.change_of_variables import stores_iterate
 from optdsl.program.describing import cases_equations_text, equations_text
 from optdsl.program.formulas import formula, indexed_names
+from optdsl.program.hoisting import Named
 from optdsl.program.streams import THETA_BEFORE, changed_states, output_buffer, written_streams
 
 
@@ -178,7 +179,7 @@ class CaseWriter:
         """Return the case as the module has it."""
         system, case = self.part.system, self.part.case
         stem = f"_{self.number + 1}" if len(self.prepared.parts) > 1 else ""
-        once = self._numbers(self.part.named.system, f"numbers{stem}", self._once())
+        once = self._numbers(self.part.named, f"numbers{stem}", self._once())
         moves = system.family != "schedule"
         update, meetings = self._update(f"update{stem}") if moves else ("None", [])
         fields = [
@@ -192,7 +193,8 @@ class CaseWriter:
             *(tuple_text("skips", self._skips()) if self.system.skips else []),
             *self._theta_part(),
             *self._choice(),
-            *self._evaluate(stem),
+            *self._look("evaluation", stem, self.part.evaluate),
+            *self._look("iterate", stem, self.part.iterate),
         ]
         return ["functional.Case(", *indent(fields), "),"]
 
@@ -221,21 +223,22 @@ class CaseWriter:
             found += [f"windows={windows!r},", f"kept={kept!r},"]
         return found
 
-    def _evaluate(self, stem: str) -> list[str]:
-        named = self.part.evaluate
+    def _look(self, field: str, stem: str, named: Named | None) -> list[str]:
+        """Write what looks at the parameters and states and moves nothing, if there is such."""
         if named is None:
             return []
         output = _output(named.system)
-        once = self._numbers(named.system, f"evaluation_numbers{stem}", [])
+        once = self._numbers(named, f"{field}_numbers{stem}", [])
         body = self._body(once=False)
+        body.array(THETA_BEFORE)
         for equation in named.system.equations:
-            if equation.value.kind is not Kind.STEP or equation.name == output:
+            kind = kind_of(equation, {output})
+            if kind is not Kind.STEP:
                 text = named.comments.get(equation.name, "")
-                body.assign(equation.name, equation.value, kind_of(equation, {output}), text)
-        name = body.function(
-            self.functions, f"evaluation{stem}", [body.local(Value(output, Kind.ENTRY))]
-        )
-        return [f"evaluate=({once}, {_call(name, body.reads, [output])}),"]
+                body.assign(equation.name, equation.value, kind, text)
+        returns = [body.local(Value(output, Kind.ENTRY))]
+        name = body.function(self.functions, f"{field}{stem}", returns)
+        return [f"{field}=({once}, {_call(name, body.reads, [output])}),"]
 
     # -------------------------------------------------------------- one step
 
@@ -251,17 +254,17 @@ class CaseWriter:
             wanted += [Value(name, Kind.STEP) for name in system.outputs]
         return [each for each in wanted if each.kind is Kind.STEP]
 
-    def _numbers(self, system: System, stem: str, wanted: list[Value]) -> str:
+    def _numbers(self, named: Named, stem: str, wanted: list[Value]) -> str:
         """Write what is computed once a step; return the call of it."""
+        system = named.system
         entries = set(written_streams(system))
         own = [e for e in system.equations if kind_of(e, entries) is Kind.STEP]
         trees = [e.value for e in system.equations if e not in own]
         read = {each.name for tree in trees for each in values(tree) if each.offset == 0}
         names = [e.name for e in own if e.name in read | {each.name for each in wanted}]
         body = self._body(once=True)
-        comments = self.part.named.comments if system is self.system else {}
         for equation in own:
-            text = comments.get(equation.name, "")
+            text = named.comments.get(equation.name, "")
             body.assign(equation.name, equation.value, Kind.STEP, text)
         if not names:
             return "functional.NOTHING"
@@ -321,8 +324,8 @@ class CaseWriter:
     def _kept_states(self) -> list[State]:
         """Return the states that a step or the evaluation point reads or changes."""
         trees = list(self.trees)
-        if self.part.evaluate is not None:
-            trees += [each.value for each in self.part.evaluate.system.equations]
+        for named in (self.part.evaluate, self.part.iterate):
+            trees += [each.value for each in named.system.equations] if named else []
         read = {value.name for tree in trees for value in values(tree) if value.offset == -1}
         changed = {each.name for kind in Kind for each in changed_states(self.system, kind)}
         return [state for state in self.part.system.states if state.name in read | changed]
@@ -344,7 +347,8 @@ class CaseWriter:
             case Fact(name, pattern):
                 return f"functional.Fact({name!r}{'' if pattern is None else f', {pattern!r}'})"
         body = self._body(once=True)
-        body.array(Value("theta", Kind.ENTRY, -1))
+        if state.kind not in (Kind.STEP, Kind.ALL):
+            body.array(THETA_BEFORE)
         text = body.write(state.start, state.kind)
         name = body.function(self.functions, f"start_{identifier(state.name)}", [text])
         return _call(name, body.reads, [state.name])

@@ -19,11 +19,16 @@ from optdsl.program.lowering import live_names, with_named_numbers
 
 @dataclass(frozen=True)
 class Part:
-    """One case of a rule, ready to be written: its settled system and its named numbers."""
+    """One case of a rule, ready to be written: its settled system and its named numbers.
+
+    `evaluate` gives the point of evaluation from theta and states, `iterate` gives theta where
+    the parameters hold the point of the gradient.
+    """
 
     system: System
     named: Named
     evaluate: Named | None
+    iterate: Named | None
     feeds: tuple[Feed, ...]
     case: Case | None = None
 
@@ -59,7 +64,9 @@ def prepare_functions(rule: Rule) -> Prepared:
         kept = used & {equation.name for equation in system.equations}
         named = with_named_numbers(system, mode, kept=kept)
         assert named is not None
-        parts.append(Part(system, named, with_named_numbers(system, "evaluate"), own, case))
+        evaluate = with_named_numbers(system, "evaluate")
+        iterate = with_named_numbers(system, "iterate") if mode == "ready" else None
+        parts.append(Part(system, named, evaluate, iterate, own, case))
     return Prepared(settled, tuple(parts), mode)
 
 

@@ -7,6 +7,7 @@ of Optax. Needs `pip install 'optdsl[optax]'`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,14 @@ except ModuleNotFoundError as error:
     message = "optdsl.optax needs Optax: install it, as with `pip install 'optdsl[optax]'`"
     raise ModuleNotFoundError(message, name=error.name) from error
 
-from optdsl.optax.making import evaluation, from_functions, schedule_of
+from optdsl.optax.making import evaluation, from_functions, schedule_of, transformation_of
 from optdsl.optax.sources import of_t
 from optdsl.optax.state import State
+from optdsl.runtime.functional import Functions
 
-__all__ = ["State", "evaluation", "from_functions", "of_t", "schedule", "transformation"]
+__all__ = [
+    "State", "evaluation", "factory", "from_functions", "of_t", "schedule", "transformation",
+]  # fmt: skip
 
 
 def transformation(
@@ -58,10 +62,20 @@ def transformation(
     >>> [round(float(w), 3) for w in optax.apply_updates(params, updates)["w"]]
     [0.9, 1.1]
     """
-    from optdsl.codegen import compile_functions
-    from optdsl.library import load_rule
+    return transformation_of(_compiled(rule), hyperparameters)
 
-    return from_functions(compile_functions(load_rule(rule), "jax"))(**hyperparameters)
+
+def factory(rule: str | Path) -> Callable[..., Any]:
+    """Return a function like `optax.adam`: it takes hyperparameters and returns the rule.
+
+    Its signature lists them, so that `optax.inject_hyperparams` can put them into the state.
+
+    >>> import jax.numpy as jnp, optax, optdsl.optax
+    >>> adam = optax.inject_hyperparams(optdsl.optax.factory("Adam"))(lr=0.1)
+    >>> float(adam.init(jnp.ones(2)).hyperparams["lr"])
+    0.10000000149011612
+    """
+    return from_functions(_compiled(rule))
 
 
 def schedule(rule: str | Path, **hyperparameters: Any) -> optax.Schedule:
@@ -78,7 +92,11 @@ def schedule(rule: str | Path, **hyperparameters: Any) -> optax.Schedule:
     >>> [float(falling(count)) for count in range(5)]
     [1.0, 0.75, 0.5, 0.25, 0.0]
     """
+    return schedule_of(_compiled(rule), hyperparameters)
+
+
+def _compiled(rule: str | Path) -> Functions:
     from optdsl.codegen import compile_functions
     from optdsl.library import load_rule
 
-    return schedule_of(compile_functions(load_rule(rule), "jax"), hyperparameters)
+    return compile_functions(load_rule(rule), "jax")

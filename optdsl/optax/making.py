@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,9 @@ from optdsl.optax.numbers import number_type
 from optdsl.optax.rule import Rule, sixty_four_bits
 from optdsl.optax.sources import Known, chosen_sources
 from optdsl.optax.state import State
+from optdsl.runtime.classes import FORMULA, default_for
 from optdsl.runtime.functional import Functions
+from optdsl.runtime.hyperparameters import Names, is_keyword_argument
 from optdsl.runtime.layout import Feed
 from optdsl.runtime.seeds import checked_seed
 
@@ -22,17 +25,39 @@ from optdsl.runtime.seeds import checked_seed
 def from_functions(functions: Functions) -> Callable[..., Any]:
     """Return what makes the rule of a generated module: a transformation, or a schedule.
 
-    It takes hyperparameters by name; see `optdsl.optax.transformation`.
+    It takes hyperparameters by name, as `optax.adam` does, and its signature lists them; see
+    `optdsl.optax.transformation` for what each may be.
     """
 
     def make(**hyperparameters: Any) -> Any:
+        more = hyperparameters.pop("hyperparameters", {})  # so Optax hands on what has no name
+        whole = {**hyperparameters, **more}
+        given = {name: each for name, each in whole.items() if not _is_formula(each)}
         if functions.family == "schedule":
-            return schedule_of(functions, hyperparameters)
-        return transformation_of(functions, hyperparameters)
+            return schedule_of(functions, given)
+        return transformation_of(functions, given)
 
     make.__name__ = make.__qualname__ = functions.name
     make.__doc__ = functions.doc or f"{functions.name}, a rule of optdsl."
+    make.__signature__ = _signature(functions)  # type: ignore[attr-defined]
     return make
+
+
+def _is_formula(value: Any) -> bool:
+    """Does a value stand for what the spec itself gives?"""
+    return value is FORMULA or isinstance(value, Feed)
+
+
+def _signature(functions: Functions) -> inspect.Signature:
+    names = Names(functions.name, functions.hyperparameters, functions.inputs)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(name, kind, default=default_for(names, name))
+        for name in names.preferred()
+        if is_keyword_argument(name)
+    ]
+    rest = inspect.Parameter("hyperparameters", inspect.Parameter.VAR_KEYWORD)
+    return inspect.Signature([*parameters, rest])
 
 
 def transformation_of(
@@ -80,7 +105,8 @@ def evaluation(
         state: its state after a step.
         params: the parameters after that step.
 
-    A rule that says nothing of evaluation is evaluated at `params`.
+    A rule that says nothing of evaluation is evaluated at its theta: at `params`, unless these
+    hold the point of the next gradient, as those of Nesterov do.
 
     >>> import jax.numpy as jnp, optax, optdsl.optax
     >>> average = optdsl.optax.transformation("AveragedSGD", lr=1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,9 @@ from optdsl.optax.turns import standing
 from optdsl.optax.work import Work
 from optdsl.runtime.errors import ParameterError, StepError
 from optdsl.runtime.functional import Functions
+
+#: First theta, then the point of evaluation that is told from it.
+LOOKS: tuple[Literal["iterate", "evaluation"], ...] = ("iterate", "evaluation")
 
 
 @contextmanager
@@ -107,13 +110,14 @@ class Rule:
 
     def evaluation(self, state: State, params: Any) -> Any:
         """Return the point at which the model is to be evaluated."""
-        if not any(case.evaluate for case in self.functions.cases):
-            return params
+        outside = _x64()
         with sixty_four_bits():
             tree = Tree(self.functions, params)
             arrays = tree.flatten(params, "params")
-            numbers = Numbers(self.functions, self.sources, tree, state, {}, _x64())
-            return tree.unflatten(Work(numbers, self.seed).evaluated(arrays))
+            for field in LOOKS:
+                numbers = Numbers(self.functions, self.sources, tree, state, {}, outside)
+                arrays = Work(numbers, self.seed).looked_at(field, arrays)
+            return tree.unflatten(arrays)
 
 
 def _x64() -> bool:

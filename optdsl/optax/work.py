@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 
@@ -75,17 +75,17 @@ class Work:
                 found.append(Task(leaf, number, case, active, values, work))
         return found
 
-    def evaluated(self, arrays: list[Any]) -> list[Any]:
-        """Return for every tensor the point at which the model is to be evaluated."""
+    def looked_at(self, field: Literal["iterate", "evaluation"], arrays: list[Any]) -> list[Any]:
+        """Return for every tensor what a look at it gives; the tensor itself before a step."""
         stored = self._stored()
         found = []
         for leaf in self.tree.leaves:
-            point = array = arrays[leaf.number]
+            point = array = jnp.asarray(arrays[leaf.number])
             for number in leaf.accepted:
-                evaluate = self.functions.cases[number].evaluate
-                if evaluate is None:
+                look = getattr(self.functions.cases[number], field)
+                if look is None:
                     continue
-                numbers, call = evaluate
+                numbers, call = look
                 known = self.numbers.known[leaf.cohort, number]
                 known.update(numbers(known))
                 values = self._values(leaf, number, arrays, stored)
@@ -93,7 +93,7 @@ class Work:
                 begun = self.numbers.steps_taken(leaf.cohort) > 0
                 active = self.numbers.active(leaf.cohort, number)
                 point = jnp.where(jnp.logical_and(begun, active), own, point)
-            found.append(jnp.asarray(point, jnp.asarray(array).dtype))
+            found.append(point.astype(array.dtype))
         return found
 
     def _stored(self) -> dict[str, list[Any]]:

@@ -63,7 +63,7 @@ def _signature(layout: Layout, names: Names) -> inspect.Signature:
         parameters.append(inspect.Parameter("parameters", inspect.Parameter.POSITIONAL_ONLY))
     for name in names.preferred():
         if is_keyword_argument(name):
-            default = _default(names, name)
+            default = default_for(names, name)
             parameters.append(
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
             )
@@ -73,7 +73,8 @@ def _signature(layout: Layout, names: Names) -> inspect.Signature:
     return inspect.Signature(parameters)
 
 
-def _default(names: Names, name: str) -> Any:
+def default_for(names: Names, name: str) -> Any:
+    """Return the default of what a name stands for, as signatures show it."""
     slots = [names.slots[indices[0]] for indices in names.slots_of(name)]
     values = [_default_of(slot) for slot in slots]
     if names.is_tuple(name):

@@ -94,6 +94,9 @@ class Case:
 
     `numbers` gives what is computed once a step, from clocks, hyperparameters and states;
     `update` what is made of one tensor. `update` returns a generator where it has `meetings`.
+    `evaluation` gives the point of evaluation, of theta and states after a step, by numbers and
+    then tensor by tensor; `iterate` gives theta where the parameters hold something else, at
+    the head of the step to come.
     """
 
     title: str
@@ -108,7 +111,8 @@ class Case:
     accepts: Callable[[Any], bool] | None = None
     windows: tuple[tuple[int, int, int | None], ...] = ()
     kept: tuple[tuple[int, ...], ...] = ()
-    evaluate: tuple[Call, Call] | None = None
+    evaluation: tuple[Call, Call] | None = None
+    iterate: tuple[Call, Call] | None = None
 
 
 @dataclass(frozen=True)

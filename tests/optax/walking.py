@@ -42,21 +42,20 @@ def loss(params):
     return float(sum(np.sum((np.asarray(x, np.float64) - 3.0) ** 2) for x in params.values()))
 
 
-def with_arrays(rule, dtype, arguments, target="reference", steps=STEPS, inputs=None):
-    """Return our own parameters after each step; see `optdsl.load`."""
+def with_arrays(rule, dtype, arguments, target="reference", steps=STEPS, inputs=None, asks=False):
+    """Return our own parameters after each step; `asks` says that it asks for all gradients."""
     params = start(dtype)
     optimizer = optdsl.load(rule, target)(params, **arguments)
     slots = optimizer.layout
     found = []
     for t in range(1, steps + 1):
-        for name, value in (inputs or {}).get(t, {}).items():
-            optimizer.observe(**{name: value})
+        more = (inputs or {}).get(t, {})
         if slots.losses:
-            optimizer.step(gradients(params, t), loss=loss(params))
-        elif slots.ready is None:
-            optimizer.step(lambda point, t=t: gradients(point, t))
+            optimizer.step(gradients(params, t), loss=loss(params), **more)
+        elif slots.ready is None or asks:
+            optimizer.step(lambda point, t=t: gradients(point, t), **more)
         else:
-            optimizer.step(gradients(params, t))
+            optimizer.step(gradients(params, t), **more)
         found.append({name: array.copy() for name, array in params.items()})
     return found
 
