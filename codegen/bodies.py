@@ -172,6 +172,11 @@ class Body:
         return found
 
 
+def call_text(function: str, reads: tuple[str, ...], writes: list[str]) -> str:
+    """Return what a module says of a function: the keys of what it reads and returns."""
+    return f"functional.Call({function}, {reads!r}, {tuple(writes)!r})"
+
+
 def kind_of(equation: Equation, entries: set[str]) -> Kind:
     """Return the kind of an equation; what is stored has a value an entry."""
     return Kind.ENTRY if equation.name in entries else equation.value.kind

@@ -6,8 +6,9 @@ predicates are those of the other targets.
 
 from __future__ import annotations
 
+from optdsl.codegen.beginnings import Beginnings
 from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.bodies import Body, kind_of
+from optdsl.codegen.bodies import Body, call_text, kind_of
 from optdsl.codegen.cases import clocks_kept, predicate_text
 from optdsl.codegen.functional_unit import Part, Prepared, prepare_functions
 from optdsl.codegen.module import (
@@ -15,7 +16,6 @@ from optdsl.codegen.module import (
     header_text,
     hyper_text,
     input_text,
-    plain_default,
     tuple_text,
     words_of,
 )
@@ -26,19 +26,16 @@ from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import (
     Draw,
     Expression,
-    Fact,
     Kind,
-    Number,
     Reduce,
     Value,
     values,
     walk,
 )
-from optdsl.model.overriding import Feed
 from optdsl.model.system import Hyperparameter, Input, State, System
 from optdsl.program.change_of_variables import stores_iterate
 from optdsl.program.describing import cases_equations_text, equations_text
-from optdsl.program.formulas import formula, indexed_names
+from optdsl.program.formulas import indexed_names
 from optdsl.program.hoisting import Named
 from optdsl.program.streams import THETA_BEFORE, changed_states, output_buffer, written_streams
 
@@ -122,7 +119,7 @@ class FunctionsWriter:
 
     def _hyper(self, hyper: Hyperparameter) -> str:
         ahead = any(hyper.name in part.ahead for part in self.parts)
-        return hyper_text(hyper, self._owner(hyper).default(hyper), ahead)
+        return hyper_text(hyper, self._owner(hyper).begin.default(hyper), ahead)
 
     def _input(self, given: Input) -> str:
         return input_text(self._owner(given).part.system, given)
@@ -150,6 +147,7 @@ class CaseWriter:
         self.indexed = indexed_names(self.system)
         self.predicates = frozenset(predicate_names(self.system, []))
         self.output = _output(self.system)
+        self.begin = Beginnings(part, target.PREFIX, self.indexed, self.predicates, functions)
 
     # -------------------------------------------------------------------- facts
 
@@ -238,7 +236,7 @@ class CaseWriter:
                 body.assign(equation.name, equation.value, kind, text)
         returns = [body.local(Value(output, Kind.ENTRY))]
         name = body.function(self.functions, f"{field}{stem}", returns)
-        return [f"{field}=({once}, {_call(name, body.reads, [output])}),"]
+        return [f"{field}=({once}, {call_text(name, body.reads, [output])}),"]
 
     # -------------------------------------------------------------- one step
 
@@ -269,7 +267,7 @@ class CaseWriter:
         if not names:
             return "functional.NOTHING"
         returns = [body.local(Value(name, Kind.STEP)) for name in names]
-        return _call(body.function(self.functions, stem, returns), body.reads, names)
+        return call_text(body.function(self.functions, stem, returns), body.reads, names)
 
     def _update(self, stem: str) -> tuple[str, list[str]]:
         """Write what is made of one tensor; return the call of it, and where it waits."""
@@ -301,7 +299,7 @@ class CaseWriter:
         given = self._given(written)
         returns = [body.local(value) for _, value in given]
         name = body.function(self.functions, stem, returns)
-        return _call(name, body.reads, [key for key, _ in given]), meetings
+        return call_text(name, body.reads, [key for key, _ in given]), meetings
 
     def _given(self, written: dict[str, Value]) -> list[tuple[str, Value]]:
         """Return what the work on one tensor gives: theta or an output, states, conditions."""
@@ -319,7 +317,7 @@ class CaseWriter:
         given += [(c.name, c) for c in conditions if isinstance(c, Value) and c.kind is Kind.ALL]
         return list(dict(given).items())
 
-    # ------------------------------------------------------------ starts, defaults
+    # ------------------------------------------------------------------- states
 
     def _kept_states(self) -> list[State]:
         """Return the states that a step or the evaluation point reads or changes."""
@@ -335,54 +333,8 @@ class CaseWriter:
         rest += f", storage={state.storage!r}" if state.storage else ""
         return (
             f"functional.StateSlot({state.name!r}, {STATE_KINDS[state.kind]!r}, "
-            f"{self._start(state)}{rest}),"
+            f"{self.begin.start(state)}{rest}),"
         )
-
-    def _start(self, state: State) -> str:
-        match state.start:
-            case None:
-                return "0.0"
-            case Number(value):
-                return repr(float(value))
-            case Fact(name, pattern):
-                return f"functional.Fact({name!r}{'' if pattern is None else f', {pattern!r}'})"
-        body = self._body(once=True)
-        if state.kind not in (Kind.STEP, Kind.ALL):
-            body.array(THETA_BEFORE)
-        text = body.write(state.start, state.kind)
-        name = body.function(self.functions, f"start_{identifier(state.name)}", [text])
-        return _call(name, body.reads, [state.name])
-
-    def default(self, hyper: Hyperparameter) -> str | None:
-        """Return the text of a default: a number, a schedule, or a formula."""
-        feed = next((f for f in self.part.feeds if f.hyperparameter.name == hyper.name), None)
-        if feed is not None:
-            return self._feed(feed)
-        plain = plain_default(hyper)
-        if plain is not None or hyper.default is None:
-            return plain
-        body = self._body(once=True)
-        text = body.write(hyper.default, Kind.STEP)
-        name = body.function(self.functions, f"default_{identifier(hyper.name)}", [text])
-        return _call(name, body.reads, [hyper.name])
-
-    def _feed(self, feed: Feed) -> str:
-        """Return what the module says of a schedule that gives a hyperparameter."""
-        body = self._body(once=True)
-        for each in feed.equations:
-            left = f"{each.name}[t]" if each.name in self.indexed else each.name
-            text = f"{left} = {formula(each.value, self.indexed)}"
-            body.assign(each.name, each.value, Kind.STEP, text)
-        name = feed.hyperparameter.name
-        given = [name, *(s.name for s in feed.states if s.name != name)]
-        returns = [body.local(Value(each, Kind.STEP)) for each in given]
-        function = body.function(self.functions, f"schedule_{identifier(name)}", returns)
-        states = tuple(state.name for state in feed.states)
-        starts = "".join(f"{self._start(state)}, " for state in feed.states)
-        rest = f", states={states!r}, starts=({starts.rstrip()})" if states else ""
-        rest += f", needs={tuple(sorted(feed.needs))!r}" if feed.needs else ""
-        rest += f", own={tuple(sorted(feed.own))!r}" if feed.own else ""
-        return f"layout.Feed({_call(function, body.reads, given)}, {feed.text!r}{rest})"
 
 
 def _output(system: System) -> str:
@@ -397,7 +349,3 @@ def _first_array(system: System) -> Value:
     if system.family == "optimizer":
         return THETA_BEFORE
     return Value(system.gradients[0].name, Kind.ENTRY)
-
-
-def _call(function: str, reads: tuple[str, ...], writes: list[str]) -> str:
-    return f"functional.Call({function}, {reads!r}, {tuple(writes)!r})"

@@ -1,0 +1,78 @@
+"""What values begin with: states before the first step, and hyperparameters by default."""
+
+from __future__ import annotations
+
+from optdsl.codegen.blocks import Functions
+from optdsl.codegen.bodies import Body, call_text
+from optdsl.codegen.functional_unit import Part
+from optdsl.codegen.module import plain_default
+from optdsl.codegen.naming import identifier
+from optdsl.model.expressions import Fact, Kind, Number, Value
+from optdsl.model.overriding import Feed
+from optdsl.model.system import Hyperparameter, State
+from optdsl.program.formulas import formula
+from optdsl.program.streams import THETA_BEFORE
+
+
+class Beginnings:
+    """Writes starts and defaults of one case, as text for the module and as functions of it."""
+
+    def __init__(
+        self, part: Part, prefix: str, indexed: frozenset[str], predicates: frozenset[str],
+        functions: Functions,
+    ) -> None:  # fmt: skip
+        self.part = part
+        self.prefix = prefix
+        self.indexed = indexed
+        self.predicates = predicates
+        self.functions = functions
+
+    def _body(self) -> Body:
+        return Body(self.prefix, self.indexed, self.predicates, once=True)
+
+    def start(self, state: State) -> str:
+        """Return the text of what a state is before the first step."""
+        match state.start:
+            case None:
+                return "0.0"
+            case Number(value):
+                return repr(float(value))
+            case Fact(name, pattern):
+                return f"functional.Fact({name!r}{'' if pattern is None else f', {pattern!r}'})"
+        body = self._body()
+        if state.kind not in (Kind.STEP, Kind.ALL):
+            body.array(THETA_BEFORE)
+        text = body.write(state.start, state.kind)
+        name = body.function(self.functions, f"start_{identifier(state.name)}", [text])
+        return call_text(name, body.reads, [state.name])
+
+    def default(self, hyper: Hyperparameter) -> str | None:
+        """Return the text of a default: a number, a schedule, or a formula."""
+        feed = next((f for f in self.part.feeds if f.hyperparameter.name == hyper.name), None)
+        if feed is not None:
+            return self._feed(feed)
+        plain = plain_default(hyper)
+        if plain is not None or hyper.default is None:
+            return plain
+        body = self._body()
+        text = body.write(hyper.default, Kind.STEP)
+        name = body.function(self.functions, f"default_{identifier(hyper.name)}", [text])
+        return call_text(name, body.reads, [hyper.name])
+
+    def _feed(self, feed: Feed) -> str:
+        """Return what the module says of a schedule that gives a hyperparameter."""
+        body = self._body()
+        for each in feed.equations:
+            left = f"{each.name}[t]" if each.name in self.indexed else each.name
+            text = f"{left} = {formula(each.value, self.indexed)}"
+            body.assign(each.name, each.value, Kind.STEP, text)
+        name = feed.hyperparameter.name
+        given = [name, *(s.name for s in feed.states if s.name != name)]
+        returns = [body.local(Value(each, Kind.STEP)) for each in given]
+        function = body.function(self.functions, f"schedule_{identifier(name)}", returns)
+        states = tuple(state.name for state in feed.states)
+        starts = "".join(f"{self.start(state)}, " for state in feed.states)
+        rest = f", states={states!r}, starts=({starts.rstrip()})" if states else ""
+        rest += f", needs={tuple(sorted(feed.needs))!r}" if feed.needs else ""
+        rest += f", own={tuple(sorted(feed.own))!r}" if feed.own else ""
+        return f"layout.Feed({call_text(function, body.reads, given)}, {feed.text!r}{rest})"
