@@ -6,11 +6,13 @@ imported before it is called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["Diagnostic", "DiagnosticError", "__version__", "load"]
 __version__ = "0.1.0"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,12 +46,13 @@ class SharedLibrary:
     """
 
     def __init__(self, module: str, prefix: str, fingerprint: str) -> None:
-        path = Path(module).resolve().with_name(library_name(prefix))
-        if not path.exists():
+        folder = os.path.dirname(os.path.realpath(module))
+        path = os.path.join(folder, library_name(prefix))
+        if not os.path.exists(path):
             command = " ".join(link_command(prefix))
-            raise ImportError(f"{path} is missing. In {path.parent}, run: {command}")
+            raise ImportError(f"{path} is missing. In {folder}, run: {command}")
         self._prefix = prefix
-        self._library = ctypes.CDLL(str(path))
+        self._library = ctypes.CDLL(path)
         try:
             found = ctypes.c_char_p(ctypes.addressof(self._symbol(ctypes.c_char, "fingerprint")))
         except ValueError:

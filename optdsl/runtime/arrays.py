@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -29,6 +30,12 @@ def can_be_stepped(dtype: np.dtype[Any] | None) -> bool:
     return dtype in DTYPES and dtype.isnative
 
 
+def is_masked(array: Any) -> bool:
+    """Is it an array of `numpy.ma`? None is, where nobody has imported that."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(array, masked.MaskedArray)
+
+
 def check_parameter(array: Any, label: str) -> None:
     """Refuse what cannot be stepped in place.
 
@@ -36,7 +43,7 @@ def check_parameter(array: Any, label: str) -> None:
         ParameterTypeError: not a NumPy array, or not one of float32, float64 or bfloat16.
         ParameterError: read-only, not contiguous, or not aligned.
     """
-    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+    if not isinstance(array, np.ndarray) or is_masked(array):
         raise ParameterTypeError(
             f"parameter {label} is of type {type(array).__name__}: give a NumPy array"
         )
@@ -194,7 +201,7 @@ def _check_gradient(given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], la
             f"the gradient of {label} is of type {type(given).__name__}: give a NumPy array, "
             "or None for a parameter that takes no step"
         )
-    if isinstance(given, np.ma.MaskedArray):
+    if is_masked(given):
         raise GradientTypeError(f"the gradient of {label} is a masked array: fill it first")
     if given.dtype != dtype:
         module = "ml_dtypes" if is_bfloat16(dtype) else "numpy"

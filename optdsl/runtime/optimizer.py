@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal
 
-from optdsl.runtime import checkpoint, statefile
+from optdsl.runtime import checkpoint
 from optdsl.runtime.arrays import check_parameters, check_same_form
 from optdsl.runtime.asking import Asker
 from optdsl.runtime.engine import NOBODY, Engine, Selection
@@ -361,6 +361,8 @@ class Optimizer:
         Raises:
             OSError: the file cannot be written.
         """
+        from optdsl.runtime import statefile  # what it needs takes long to import
+
         with self._turns:
             statefile.write(checkpoint.dump(self._holder(), self._mode, copy=False), path)
 
@@ -371,6 +373,8 @@ class Optimizer:
             CheckpointError: as `load_state_dict`, or the file is damaged or none of ours.
             OSError: the file cannot be read.
         """
+        from optdsl.runtime import statefile
+
         self.load_state_dict(statefile.read(path))
 
     def _holder(self) -> checkpoint.Holder:

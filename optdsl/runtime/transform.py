@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, ClassVar
 
-from optdsl.runtime import checkpoint, statefile
+from optdsl.runtime import checkpoint
 from optdsl.runtime.arrays import Array, can_be_stepped
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import GradientError, GradientTypeError, StepError
@@ -195,11 +195,15 @@ class Transform:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the state to one file, as `Optimizer.save` does."""
+        from optdsl.runtime import statefile  # what it needs takes long to import
+
         with self._turns:
             statefile.write(checkpoint.dump(self._holder(), None, copy=False), path)
 
     def load(self, path: str | PathLike[str]) -> None:
         """Continue from a file that `save` wrote, as `Optimizer.load` does."""
+        from optdsl.runtime import statefile
+
         self.load_state_dict(statefile.read(path))
 
     def _holder(self) -> checkpoint.Holder:

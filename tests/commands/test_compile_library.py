@@ -1,0 +1,60 @@
+"""`optdsl compile --target library`: the files that it writes, and what it says."""
+
+import subprocess
+import sys
+
+import pytest
+
+from optdsl.codegen.library.objects import c_compiler
+
+needs_compiler = pytest.mark.skipif(c_compiler() is None, reason="no C compiler")
+
+
+@needs_compiler
+def test_four_files_are_written(optdsl, tmp_path):
+    done = optdsl("compile", "SGD", "--target", "library", "-o", "build")
+    assert done.status == 0, done.text
+    written = {path.suffix for path in (tmp_path / "build").iterdir()}
+    assert {".h", ".o", ".py"} < written
+    assert len(list((tmp_path / "build").iterdir())) == 4
+    assert "Wrote build/sgd.h and build/sgd.o (optimizer SGD, target library)" in done.out
+    assert "from build.sgd import SGD" in done.out
+    code = (
+        "import numpy as np\nfrom build.sgd import SGD\nw = np.ones(3)\n"
+        "SGD([w], lr=0.5).step([w.copy()])\nassert w.tolist() == [0.5] * 3"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_without_a_compiler_it_says_what_to_run(optdsl, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    done = optdsl("compile", "SGD", "--target", "library", "-o", "build")
+    assert done.status == 0, done.text
+    assert {path.name for path in (tmp_path / "build").iterdir()} == {"sgd.h", "sgd.o", "sgd.py"}
+    assert "There is no C compiler here. To link, run in build: cc -shared" in done.out
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("Adafactor", "computes with tensors as matrices, rows or columns"),
+        ("SGD if ndim == 1 else AdamW", "chooses between rules"),
+    ],
+)
+def test_what_a_library_cannot_hold_is_refused(optdsl, tmp_path, rule, why):
+    refused = optdsl("compile", rule, "--target", "library", "-o", "build")
+    assert refused.status == 1
+    assert "error[not-in-a-library]" in refused.err
+    assert why in refused.err
+    assert not (tmp_path / "build").exists()
+
+
+def test_storage_that_a_library_does_not_know_is_refused(optdsl, tmp_path):
+    (tmp_path / "small.opt").write_text(
+        "optimizer Small\n  hyper eta = 0.1 in [0, inf)\n  state m : bfloat16\n  m[0] = 0\n"
+        "  m[t] = 0.9*m[t-1] + g[t]\n  theta[t] = theta[t-1] - eta*m[t]\n"
+    )
+    refused = optdsl("compile", "small.opt", "--target", "library", "-o", "build")
+    assert refused.status == 1
+    assert "keeps `m` as bfloat16, and a library knows float and double" in refused.err
