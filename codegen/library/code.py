@@ -23,7 +23,7 @@ def library_code(interface: Interface, machine: str, triple: str) -> tuple[str, 
     """Return the LLVM code of a library for a kind of machine, and what tells it from others."""
     module = ir.Module(interface.prefix)
     module.triple = triple
-    level = add_choice(module, interface.prefix, machine)
+    level = add_choice(module, interface.prefix, machine) if interface.passes else None
     settings = Settings(module, interface)
     if interface.unit.system.family == "schedule":
         _add_steps(Steps(module, interface, settings, FORMATS[1][2], "", {}))

@@ -14,7 +14,7 @@ from optdsl.program.describing import equations_text
 from optdsl.program.formulas import formula
 from optdsl.program.streams import output_buffer
 
-_WIDTH = 96
+_WIDTH = 100
 
 
 def header_text(interface: Interface, version: str) -> str:
@@ -40,7 +40,7 @@ def header_text(interface: Interface, version: str) -> str:
         *_run(interface),
         *([] if _is_schedule(interface) else _tensors(interface)),
         *_functions(interface),
-        *_choice(interface.prefix),
+        *_choice(interface),
         "",
         "#ifdef __cplusplus",
         "}",
@@ -60,7 +60,7 @@ def _is_schedule(interface: Interface) -> bool:
 
 def _remark(text: str, indent: str = "") -> list[str]:
     """Return a comment of C, wrapped."""
-    width = _WIDTH - len(indent) - 6
+    width = _WIDTH - len(indent) - 8
     lines = textwrap.wrap(_safe(text), width) or [""]
     if len(lines) == 1:
         return [f"{indent}/* {lines[0]} */"]
@@ -95,21 +95,31 @@ def _usage(interface: Interface) -> list[str]:
     if _is_schedule(interface):
         outputs = ", ".join(f"&{name}" for name in _outputs(interface))
         body = [f"    {prefix}_init(&hyper, &run);",
-                f"    {prefix}_next(&hyper, &run, {outputs});  /* for each step */"]  # fmt: skip
-        return ["How it is used:", "", *head, *(line.split("  /*")[0] for line in body)]
-    fields = interface.tensor.fields
-    arrays = [field for key, field in fields.items() if key.startswith("stream ")]
-    named = "".join(f", .{each.name} = {each.name}" for each in arrays)
+                f"    {prefix}_next(&hyper, &run, {outputs});  // for each step"]  # fmt: skip
+        return ["How it is used:", "", *head, *body]
     more = "" if interface.is_given else ", my_gradient, NULL"
     return [
         "How it is used, with float (with double: _f64 in place of _f32):", "", *head,
-        f"    {prefix}_tensor_f32 tensors[1] = {{{{.size = n{named}}}}};",
+        *_example(interface),
         f"    {prefix}_init_f32(&hyper, &run, tensors, 1);",
         f"    {prefix}_step_f32(&hyper, &run, tensors, 1{more});  // again and again", "",
         "A step over several tensors is one call with a table of them; what is reduced over all",
-        "tensors is so over those of the call. Functions keep nothing to themselves: calls with",
-        "other runs and tensors may be made from several threads at once.",
+        "tensors is so over those of the call. No two arrays may overlap. Calls with other runs",
+        "and tensors may be made from several threads at once.",
     ]  # fmt: skip
+
+
+def _example(interface: Interface) -> list[str]:
+    """Return the definition of a table of one tensor."""
+    fields = interface.tensor.fields
+    arrays = [field.name for key, field in fields.items() if key.startswith("stream ")]
+    facts = [fields[f"tensor {name}"].name for name in interface.facts]
+    named = ", ".join([".size = n", *(f".{name} = {name}" for name in (*arrays, *facts))])
+    begin = f"    {interface.prefix}_tensor_f32 tensors[1] = {{{{"
+    if len(begin) + len(named) < _WIDTH - 8:
+        return [f"{begin}{named}}}}};"]
+    lines = textwrap.wrap(named, _WIDTH - 16)
+    return [begin, *(f"        {line}" for line in lines), "    }};"]
 
 
 # ------------------------------------------------------------------- records
@@ -117,12 +127,15 @@ def _usage(interface: Interface) -> list[str]:
 
 def _record(name: str, fields: list[tuple[str, str, str]]) -> list[str]:
     """Return a record: for each field its type, its name and what it is."""
+    declared = [f"{kind}{'' if kind.endswith('*') else ' '}{label};" for kind, label, _ in fields]
+    column = 4 + max(len(each) for each in declared) + 2
     lines = [f"typedef struct {name} {{"]
-    for kind, label, doc in fields:
-        space = "" if kind.endswith("*") else " "
-        declared = f"    {kind}{space}{label};"
-        lines += _remark(doc, "    ") if doc else []
-        lines.append(declared)
+    for text, (_, _, doc) in zip(declared, fields, strict=True):
+        beside = f"    {text}".ljust(column) + f"/* {_safe(doc)} */"
+        if len(beside) <= _WIDTH:
+            lines.append(beside)
+        else:
+            lines += [*_remark(doc, "    "), f"    {text}"]
     return [*lines, f"}} {name};", ""]
 
 
@@ -242,6 +255,9 @@ def _meaning(interface: Interface, key: str) -> str:
         return "what the transform gives, written by a step"
     if name in looked:
         return f"written by {interface.prefix}_{looked[name]}; NULL where that is not called"
+    points = [stage.point for stage in interface.asked]
+    if name in points:
+        return f"the point of gradient number {points.index(name)}; a step writes it"
     return "room that a step uses"
 
 
@@ -267,31 +283,36 @@ def _functions(interface: Interface) -> list[str]:
             *_remark(f"Gives the value of the next step. Returns 0. {wrong}"),
             f"int {prefix}_next({common}{values});", "",
         ]  # fmt: skip
+    table = ", {tensor} *tensors, int64_t count"
     lines = _remark(f"Makes run and tensors ready for their first step. Returns 0. {wrong}")
-    lines += [f"int {prefix}_init_{e}({common}, {prefix}_tensor_{e} *tensors, int64_t count);"
-              for e, _, _ in FORMATS]  # fmt: skip
-    lines.append("")
+    lines += _declared(interface, "init", common, table)
     if not interface.is_given:
         lines += _callbacks(interface)
-    rests = " 1 where the rule rested in this step" if interface.unit.system.parts > 1 else ""
-    lines += _remark(f"Takes a step. Returns 0{',' if rests else ''}{rests}. {wrong}")
-    for e, _, _ in FORMATS:
-        more = "" if interface.is_given else f", {prefix}_gradient_{e} gradient, void *context"
-        lines.append(
-            f"int {prefix}_step_{e}({common}, {prefix}_tensor_{e} *tensors, int64_t count{more});"
-        )
-    lines.append("")
+    rests = ", or 1 where the rule rests in this step" if interface.unit.system.parts > 1 else ""
+    lines += _remark(f"Takes a step. Returns 0{rests}. {wrong}")
+    more = "" if interface.is_given else ", {gradient} gradient, void *context"
+    lines += _declared(interface, "step", common, table + more)
     looks = {
         "iterate": "Between steps theta holds the point of the next gradient. Writes the iterate "
         "itself into `iterate`. hyper is that of the step to come.",
         "evaluate": "Writes the point at which the model is evaluated.",
     }
     for name in interface.looks:
-        lines += _remark(looks[name])
-        lines += [f"int {prefix}_{name}_{e}({common}, {prefix}_tensor_{e} *tensors, "
-                  "int64_t count);" for e, _, _ in FORMATS]  # fmt: skip
-        lines.append("")
+        lines += [*_remark(looks[name]), *_declared(interface, name, common, table)]
     return lines
+
+
+def _declared(interface: Interface, name: str, common: str, more: str) -> list[str]:
+    """Return the declarations of a function, one a format; `more` names types in braces."""
+    prefix, lines = interface.prefix, list[str]()
+    for ending, _, _ in FORMATS:
+        types = {"tensor": f"{prefix}_tensor_{ending}", "gradient": f"{prefix}_gradient_{ending}"}
+        begin, rest = f"int {prefix}_{name}_{ending}({common}", more.format(**types)
+        if len(begin + rest) <= _WIDTH - 2:
+            lines.append(f"{begin}{rest});")
+        else:
+            lines += [f"{begin},", f"    {rest.removeprefix(', ')});"]
+    return [*lines, ""]
 
 
 def _callbacks(interface: Interface) -> list[str]:
@@ -313,14 +334,18 @@ def _callbacks(interface: Interface) -> list[str]:
     return [*lines, ""]
 
 
-def _choice(prefix: str) -> list[str]:
-    return [
+def _choice(interface: Interface) -> list[str]:
+    prefix = interface.prefix
+    levels = [
         *_remark("The instructions in use: 0 baseline, 1 AVX2, 2 AVX-512. The best that the "
                  "processor has are chosen when the library is loaded."),
         f"int {prefix}_instructions(void);", "",
         *_remark("Uses other instructions, in no step that is under way. Returns 0, or -1 for "
                  "those that the processor lacks."),
         f"int {prefix}_use_instructions(int level);", "",
+    ]  # fmt: skip
+    return [
+        *(levels if interface.passes else []),
         *_remark("Tells this library from any other."),
         f"extern const char {prefix}_fingerprint[17];",
-    ]  # fmt: skip
+    ]

@@ -29,7 +29,7 @@ class Kernel:
     def __call__(self, take: Any, formats: tuple[Any, ...], *arrays: Any) -> None:
         """Work on the chunks that `take` gives; the GIL is released meanwhile."""
         function = self._narrow if type(formats[0]) is np.float32 else self._wide
-        places = [address(array) for array in arrays]
+        places = [address(array) if array.size else None for array in arrays]
         function(address(take), *places, *([None] * (9 - len(places))))
 
 
