@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from benchmarks.cases import OURS, Row, _row
 from benchmarks.race import Times
+from optdsl.codegen.library.objects import c_compiler
 
 _BY_NAME = """
 import numpy as np, optdsl
@@ -36,16 +37,29 @@ def starts(rounds: int) -> Iterator[Row]:
         by_name = _after_one([sys.executable, "-c", _BY_NAME], f"{folder}/0", count)
         code = _OF_A_MODULE.format(folder=f"{folder}/out0")
         of_a_module = _after_one([sys.executable, "-c", code], f"{folder}/0", count)
+        of_a_library = _of_a_library(folder, count)
     for what, found, limit in (
         ("`optdsl compile Adam`, nothing cached", cold, 1.5),
         ("first step of a compiled module", of_a_module, 0.7),
         ('first step of `optdsl.load("Adam")`', by_name, 0.7),
+        ("first step of a library's module", of_a_library, 0.25),
     ):
+        if not found:
+            continue
         times = {OURS: Times(tuple(found)), "limit": Times((limit,))}
         yield _row("start", what, "limit", times, 1)
 
 
 _OPTDSL = (sys.executable, "-m", "optdsl")
+
+
+def _of_a_library(folder: str, count: int) -> list[float]:
+    """Return the seconds to a first step of a library, none where nothing can link one."""
+    if c_compiler() is None:
+        return []
+    _seconds([*_OPTDSL, "compile", "Adam", "-t", "library", "-o", f"{folder}/library"], folder)
+    code = _OF_A_MODULE.format(folder=f"{folder}/library")
+    return _after_one([sys.executable, "-c", code], folder, count)
 
 
 def _after_one(command: list[str], cache: str, count: int) -> list[float]:

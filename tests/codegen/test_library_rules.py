@@ -1,0 +1,57 @@
+"""The table of what is compiled for C, which docs/library-rules.md holds."""
+
+from pathlib import Path
+
+import pytest
+
+from optdsl.codegen.library import refusal
+from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.unit import prepare
+from optdsl.library import load_rule, shipped
+
+PAGE = Path(__file__).parents[2] / "docs" / "library-rules.md"
+
+
+def functions(rule):
+    """Return in words what a library of a rule has."""
+    interface = Interface(prepare(rule), "rule")
+    if rule.family == "schedule":
+        return "`init`, `next`"
+    names = ["init", "step", *interface.looks]
+    said = ", ".join(f"`{name}`" for name in names)
+    notes = [f"asks for {len(interface.asked)} gradients"] if interface.asked else []
+    notes += ["rests in some steps"] if rule.parts > 1 else []
+    notes += ["reads the loss"] if rule.losses else []
+    notes += ["draws random numbers"] if "seed" in interface.run.fields else []
+    return f"{said} ({', '.join(notes)})" if notes else said
+
+
+def table():
+    rows, compiled = [], 0
+    for name in shipped():
+        rule = load_rule(name)
+        problem = refusal(rule)
+        compiled += problem is None
+        told = (
+            "refused: " + problem.message.removeprefix(f"{name} ") if problem else functions(rule)
+        )
+        rows.append(f"| {name} | {rule.family} | {told} |")
+    return "\n".join(
+        [
+            "# Shipped rules as libraries for C",
+            "",
+            f"Of {len(rows)} shipped rules {compiled} are compiled, and {len(rows) - compiled} are "
+            "refused. [library.md](library.md) says what the",
+            "functions do. Each has one for float and one for double.",
+            "",
+            "| rule | is | functions |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+@pytest.mark.slow
+def test_the_page_of_rules_says_what_is_compiled(golden):
+    golden(table(), PAGE)
