@@ -27,19 +27,14 @@ from optdsl.codegen.library.words import (
 )
 from optdsl.codegen.loops import pass_streams
 from optdsl.codegen.support import arithmetic, registers
+from optdsl.codegen.support.chunks import CHUNK
+from optdsl.codegen.support.frames import SHAPES
+from optdsl.codegen.support.shared_library import KERNEL_ARGUMENTS
 from optdsl.model.expressions import Kind
 from optdsl.program.program import Accumulate, Pass
 
-#: Entries of one partial sum, as in `support/chunks.py`: sums are the same.
-CHUNK = 4096
-
-#: What a function over records takes, and one over a table of the runtime.
+#: What a function over records takes.
 OVER_RECORDS = {"tensors": WORDS, "count": WORD, "scalars": NUMBERS, "everything": NUMBERS}
-OVER_TABLE = {
-    "take": WORDS, "addresses": WORDS, "counts": WORDS, "rows": WORDS, "cohort": WORDS,
-    "scalars": NUMBERS, "tensor": NUMBERS, "everything": NUMBERS, "partials": NUMBERS,
-    "begins": WORDS,
-}  # fmt: skip
 
 
 class PassWriter:
@@ -106,8 +101,8 @@ class PassWriter:
 
     def over_table(self, name: str, update: Any) -> Any:
         """Add the function that runs a pass over chunks of a table, which threads share."""
-        made, builder = function(self.module, name, VOID, OVER_TABLE)
-        at = {argument.name: argument for argument in made.args}
+        made, builder = function(self.module, name, VOID, {"frame": WORDS})
+        at = _arrays_of(builder, made.args[0])
         before = registers.flush_tiny(builder, self.machine)
         some, count = load(builder, at["take"], 1), load(builder, at["take"], 2)
         again, work, done = (made.append_basic_block(n) for n in ("again", "work", "done"))
@@ -142,6 +137,17 @@ class PassWriter:
         begin = load(builder, at["begins"], chunk) if draws(self.stage) else word(0)
         given = [load(builder, at["counts"], chunk), scalars, tensor, at["everything"], partials]
         builder.call(update, [*arrays, *given, begin, identity])
+
+
+def _arrays_of(builder: Any, frame: Any) -> dict[str, Any]:
+    """Return the arrays of a frame of `support/frames.py`: each an address, then its lengths."""
+    arrays, offset = {}, 0
+    for name in KERNEL_ARGUMENTS:
+        dtype, axes = SHAPES[name]
+        kind = WORD if dtype == "int64" else DOUBLE
+        arrays[name] = array_at(builder, load(builder, frame, offset), kind)
+        offset += 1 + axes
+    return arrays
 
 
 class _Fold:

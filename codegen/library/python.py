@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from optdsl.codegen.blocks import Functions
 from optdsl.codegen.host import emit_combine
-from optdsl.codegen.library.interface import Interface, draws
+from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.unit import Unit
 from optdsl.program.program import Combine, Matrices, Pass
 from optdsl.runtime.shapes import Form
@@ -34,7 +34,7 @@ class LibraryTarget:
         given = f"__file__, {self.interface.prefix!r}, {self.fingerprint!r}"
         library = functions.add("LIBRARY", [f"NAME = SharedLibrary({given})"], number=False)
         kernel = f"{library}.kernel({self.interface.passes[stage]})"
-        return f"over_chunks({kernel}, draws=True)" if draws(stage) else f"over_chunks({kernel})"
+        return f"over_chunks({kernel})"
 
     def bind_pass(self, unit: Unit, stage: Pass) -> str | None:
         """Return None: every table is one of chunks."""

@@ -9,28 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from optdsl.runtime.arrays import address
-
 #: The levels of instructions by name, in the order of their numbers.
 LEVELS = ("baseline", "avx2", "avx512")
+#: The arrays of a frame that a kernel of a library reads, in their order.
+KERNEL_ARGUMENTS = (
+    "take", "addresses", "counts", "rows", "cohort", "scalars", "tensor", "everything",
+    "partials", "begins",
+)  # fmt: skip
 #: What tells a library to use other instructions than the best that the processor has.
 VARIABLE = "OPTDSL_INSTRUCTIONS"
 
 
-class Kernel:
-    """One pass over a table of chunks, in float32 or float64 as the arrays are."""
+class LibraryKernel:
+    """One pass over a table of chunks, in float32 or float64: used as `words.Kernel` is.
+
+    Calls release the GIL.
+    """
+
+    arguments = KERNEL_ARGUMENTS
 
     def __init__(self, narrow: Any, wide: Any) -> None:
         for function in (narrow, wide):
-            function.argtypes = [ctypes.c_void_p] * 10
+            function.argtypes = [ctypes.c_void_p]
             function.restype = None
         self._narrow, self._wide = narrow, wide
 
-    def __call__(self, take: Any, formats: tuple[Any, ...], *arrays: Any) -> None:
-        """Work on the chunks that `take` gives; the GIL is released meanwhile."""
-        function = self._narrow if type(formats[0]) is np.float32 else self._wide
-        places = [address(array) if array.size else None for array in arrays]
-        function(address(take), *places, *([None] * (9 - len(places))))
+    def compiled(self, formats: tuple[Any, ...]) -> Any:
+        """Return what works on the chunks of a frame of arrays like these zeros."""
+        return self._narrow if formats[0].dtype == np.float32 else self._wide
 
 
 class SharedLibrary:
@@ -80,10 +86,10 @@ class SharedLibrary:
         """The instructions in use: "baseline", "avx2" or "avx512"."""
         return LEVELS[self._library[f"{self._prefix}_instructions"]()]
 
-    def kernel(self, number: int) -> Kernel:
+    def kernel(self, number: int) -> LibraryKernel:
         """Return what runs a pass."""
         name = f"{self._prefix}_kernel_{number}"
-        return Kernel(self._library[f"{name}_f32"], self._library[f"{name}_f64"])
+        return LibraryKernel(self._library[f"{name}_f32"], self._library[f"{name}_f64"])
 
 
 def library_name(prefix: str) -> str:
