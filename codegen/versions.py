@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from optdsl.codegen.support.processor import processor
+
+#: The parts of this package that read a text, turn it into a module and run that.
+_PACKAGES = ("codegen", "language", "model", "program", "runtime")
+_FILES = ("asking.py", "diagnostics.py", "library.py", "storage.py")
 
 
 def compiler_version() -> str:
@@ -24,20 +30,37 @@ def _version(package: str) -> str:
 
 @cache
 def compiler_fingerprint() -> str:
-    """Return a hash of the sources that turn a system into a module and run it."""
-    import optdsl.codegen
-    import optdsl.diagnostics
-    import optdsl.model.expressions
-    import optdsl.program
+    """Return a hash of the sources that turn a text into a module and run it."""
+    package = _folders("optdsl")[0]
+    files = [package / name for name in _FILES]
+    for part in _PACKAGES:
+        files += files_of(f"optdsl.{part}", (".py", ".lark"))
+    return hash_of(files)
 
+
+def hash_of(files: list[Path]) -> str:
+    """Return a hash of the names and the bytes of some files."""
     digest = hashlib.sha256()
-    packages = (optdsl.codegen, optdsl.program)
-    files = [f for p in packages for f in Path(p.__path__[0]).rglob("*.py")]
-    files += [Path(optdsl.model.expressions.__file__)]
-    for file in sorted(files):
-        digest.update(file.name.encode())
-        digest.update(file.read_bytes())
+    for file in files:
+        data = file.read_bytes()
+        digest.update(f"{file.name} {len(data)}\n".encode())
+        digest.update(data)
     return digest.hexdigest()
+
+
+def files_of(package: str, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files of a package that end so, in order; the package is not imported."""
+    return sorted(file for folder in _folders(package) for file in _below(folder, suffixes))
+
+
+def _below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.suffix in suffixes)
+
+
+def _folders(package: str) -> list[Path]:
+    spec = find_spec(package)
+    assert spec is not None
+    return [Path(folder) for folder in spec.submodule_search_locations or ()]
 
 
 def environment(target: str) -> tuple[str, ...]:

@@ -40,10 +40,23 @@ def load(
     >>> w
     array([0., 0., 0.])
     """
-    from optdsl.codegen import compile_system
-    from optdsl.library import load_rule
-    from optdsl.model.storing import with_storage
+    from optdsl.codegen import shelf
     from optdsl.runtime import from_layout
 
-    rule = load_rule(str(what))
-    return from_layout(compile_system(with_storage(rule, storage) if storage else rule, target))
+    note = shelf.asked(what, target, storage or {})
+    module = shelf.remembered(note)
+    return from_layout(_compiled(what, target, storage, note) if module is None else module.LAYOUT)
+
+
+def _compiled(what: str | Path, target: str, storage: Any, note: Path | None) -> Any:
+    """Compile a rule, and remember what the text became."""
+    from optdsl.codegen import cache, emit, find_target, shelf
+    from optdsl.library import load_rule
+    from optdsl.model.storing import with_storage
+
+    find_target(target)
+    rule = with_storage(load_rule(str(what)), storage) if storage else load_rule(str(what))
+    module = cache.imported(rule, target, lambda: emit(rule, target))
+    if note == shelf.asked(what, target, storage or {}):  # else the text has changed meanwhile
+        shelf.remember(note, module.__name__.rpartition(".")[2])
+    return module.LAYOUT

@@ -10,6 +10,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from optdsl.asking import file_named
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
 from optdsl.language import parse, parse_expression, syntax
 from optdsl.language.trees import walk
@@ -130,22 +131,20 @@ def find(what: str | Path) -> tuple[syntax.Definition, Lookup]:
     >>> find("Adam")[0].family
     'optimizer'
     """
-    if isinstance(what, Path) or re.search(r"\.opt(:\w+)?$|[/\\]", what):
-        return _in_file(str(what))
-    name = what.strip()
+    in_file = file_named(what)
+    if in_file is not None:
+        return _in_file(*in_file)
+    name = str(what).strip()
     if re.fullmatch(r"\w+", name):
         definition = lookup_in(None)(name)
         if definition is None:
             raise DiagnosticError(_unknown(name))
         return definition, lookup_in(None)
-    return _composition(what), lookup_in(None)
+    return _composition(str(what)), lookup_in(None)
 
 
-def _in_file(what: str) -> tuple[syntax.Definition, Lookup]:
-    path, colon, name = what.rpartition(":")
-    if not colon or not path.endswith(".opt"):
-        path, name = what, ""
-    file = read_file(Path(path))
+def _in_file(path: Path, name: str) -> tuple[syntax.Definition, Lookup]:
+    file = read_file(path)
     if not file.definitions:
         raise DiagnosticError(
             Diagnostic("empty-file", f"{path} holds no definition", hint="start with `optdsl new`")

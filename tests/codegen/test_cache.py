@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from optdsl.codegen import cache, compile_system, emit, versions
+from optdsl.codegen import cache, compile_system, emit, shelf, versions
 from optdsl.diagnostics import DiagnosticError
 from optdsl.model.expressions import number
 from optdsl.model.system import Hyperparameter
@@ -51,7 +51,7 @@ def test_a_module_is_written_once(folder, monkeypatch):
 def test_it_lies_where_the_platform_keeps_caches(monkeypatch, tmp_path):
     monkeypatch.delenv("OPTDSL_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.cache_directory() == tmp_path / "optdsl"
+    assert shelf.cache_directory() == tmp_path / "optdsl"
 
 
 def changed_equation(of):
@@ -148,8 +148,8 @@ def test_a_cache_that_cannot_be_written_is_a_diagnostic(tmp_path, monkeypatch):
 
 def test_a_module_cut_short_is_never_seen(folder):
     path = folder / "x" / "x.py"
-    cache._write(path, "one")
-    cache._write(path, "two")
+    shelf.write(path, "one")
+    shelf.write(path, "two")
     assert path.read_text() == "two"
     assert list(path.parent.iterdir()) == [path]
 
