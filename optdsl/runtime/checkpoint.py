@@ -17,7 +17,6 @@ from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.layout import Numbers
 from optdsl.runtime.reading import Reading
 from optdsl.runtime.seeds import checked_seed
-from optdsl.runtime.sources import dump_sources, restored_sources
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.tensors import Tensors
 
@@ -35,6 +34,8 @@ class Holder:
 
 def dump(holder: Holder, mode: str | None, copy: bool) -> dict[str, Any]:
     """Return the state as nested dicts and lists of numbers, strings and arrays."""
+    from optdsl.runtime.sources import dump_sources  # it imports schedules
+
     engine = holder.engine
     tensors = engine.tensors
     return {
@@ -93,6 +94,8 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Literal["ready", "funct
     Raises:
         CheckpointError: it does not belong here; nothing has changed then.
     """
+    from optdsl.runtime.sources import restored_sources
+
     _check_identity(_identity(holder), state)
     try:
         sources = restored_sources(holder.settings, state["groups"])

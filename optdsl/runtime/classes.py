@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optdsl.runtime.hyperparameters import Names, is_keyword_argument
 from optdsl.runtime.layout import Feed, HyperparameterSlot, Layout
 from optdsl.runtime.optimizer import Optimizer
-from optdsl.runtime.schedule import Schedule
-from optdsl.runtime.transform import Transform
 from optdsl.runtime.values import domain_text
+
+if TYPE_CHECKING:
+    from optdsl.runtime.schedule import Schedule
+    from optdsl.runtime.transform import Transform
 
 
 class _Formula:
@@ -35,8 +37,7 @@ def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Trans
     >>> from_layout(compile_system(load_system("SGD")))
     <class 'optdsl.runtime.optimizer.SGD'>
     """
-    bases: dict[str, Any] = {"optimizer": Optimizer, "schedule": Schedule, "transform": Transform}
-    base = bases[layout.family]
+    base = _base(layout.family)
     names = Names(layout.name, layout.hyperparameters, layout.inputs)
     name = _class_name(layout.name)
     body = {
@@ -48,6 +49,19 @@ def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Trans
     }
     made: type[Optimizer] | type[Schedule] | type[Transform] = type(name, (base,), body)
     return made
+
+
+def _base(family: str) -> Any:
+    """Return the class of all rules of a family; what is not asked for is not imported."""
+    if family == "schedule":
+        from optdsl.runtime.schedule import Schedule
+
+        return Schedule
+    if family == "transform":
+        from optdsl.runtime.transform import Transform
+
+        return Transform
+    return Optimizer
 
 
 def _class_name(name: str) -> str:
