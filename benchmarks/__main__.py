@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cases, starts
+from benchmarks import cases, predicted, starts
 from benchmarks.cases import Row
 from benchmarks.machine import machine
 from benchmarks.peers import missing
@@ -22,7 +22,7 @@ from benchmarks.picture import draw
 TABLES = {
     "adam": cases.adam, "without-fused": cases.without_fused, "two-passes": cases.two_passes,
     "mixed": cases.mixed, "overhead": cases.overhead, "start": starts.starts,
-    "one-pass": cases.one_pass,
+    "one-pass": cases.one_pass, "predicted": predicted.predictions,
 }  # fmt: skip
 
 

@@ -31,7 +31,8 @@ def _read(array: Any, amount: Any) -> Any:
 
 
 @numba.njit(parallel=True, nogil=True)
-def _move(written: Any, read: Any, amount: Any, totals: Any) -> None:
+def move(written: Any, read: Any, amount: Any, totals: Any) -> None:
+    """Read every array, and write those in `written` back with `amount` added."""
     length = max(written[0].size, read[0].size)
     for block in numba.prange(totals.size):
         begin = block * _BLOCK
@@ -64,7 +65,7 @@ def mover(optimizer: Any) -> Callable[[], None]:
 
     def run() -> None:
         for written, read in passes:
-            _move(written, read, amount, totals)
+            move(written, read, amount, totals)
 
     return run
 

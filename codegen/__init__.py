@@ -19,8 +19,11 @@ TARGETS = {"reference": "reference", "numba-cpu": "numba_cpu"}
 FUNCTIONAL = {"jax": "jax"}
 #: Those whose kernels run on a device of their own.
 ON_DEVICES = {"numba-cuda": "numba_cuda"}
+#: Shorter names of targets.
+ALIASES = {"cuda": "numba-cuda"}
 
 __all__ = [
+    "ALIASES",
     "FUNCTIONAL",
     "ON_DEVICES",
     "TARGETS",
@@ -82,8 +85,8 @@ def compile_system(rule: Rule, target: str = "numba-cpu") -> Layout:
     """
     from optdsl.codegen.cache import load
 
-    find_target(target)
-    return load(rule, target, lambda: emit(rule, target))
+    name = find_target(target).NAME
+    return load(rule, name, lambda: emit(rule, name))
 
 
 def assembly(rule: Rule, dtype: str = "float32") -> str:
@@ -110,6 +113,7 @@ def _module(name: str, known: dict[str, str]) -> Any:
 
     from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 
+    name = ALIASES.get(name, name)
     if name not in known:
         hint = did_you_mean(name, known) or f"the targets are {', '.join(known)}"
         raise DiagnosticError(

@@ -80,7 +80,9 @@ def header_text(rule: Rule, lines: list[str], target: str, version: str) -> str:
 def _imports(target: Target, words: set[str]) -> list[str]:
     """Return the imports that a module of these names needs, and no others."""
     others: list[str] = []
-    ours = ["from optdsl.runtime import from_layout, layout"]
+    ours = [f"from {target.RUNTIME} import from_layout", "from optdsl.runtime import layout"]
+    if target.RUNTIME == "optdsl.runtime":
+        ours = ["from optdsl.runtime import from_layout, layout"]
     for module, offered in (*target.IMPORTS.items(), *HOST_IMPORTS.items()):
         used = [name for name in offered if name in words]
         if used:

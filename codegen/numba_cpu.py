@@ -18,6 +18,7 @@ from optdsl.runtime.shapes import Form
 
 NAME = "numba-cpu"
 BIND = "bind_chunks"
+RUNTIME = "optdsl.runtime"
 IMPORTS = {
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
     "optdsl.codegen.support.words": WORDS,

@@ -21,6 +21,7 @@ from optdsl.storage import Storage
 
 NAME = "numba-cuda"
 BIND = "bind_blocks"
+RUNTIME = "optdsl.cuda"
 IMPORTS = {
     "optdsl.codegen.support.cuda.launching": ("bind_blocks", "finished", "launched"),
     "optdsl.codegen.support.cuda.words": tuple(WORDS),

@@ -15,7 +15,8 @@ class Target(Protocol):
     """A way to run passes over memory.
 
     `NAME` is what users call it, `IMPORTS` what its modules may import, `BIND` the
-    function among them that makes a table of arrays.
+    function among them that makes a table of arrays, `RUNTIME` the module whose `from_layout` makes
+    a class of a layout.
     """
 
     @property
@@ -29,6 +30,10 @@ class Target(Protocol):
     @property
     def BIND(self) -> str:
         """The function that makes a table of arrays."""
+
+    @property
+    def RUNTIME(self) -> str:
+        """The module whose `from_layout` makes a class of a layout."""
 
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
         """Add the functions of one pass; return the text of the one that runs it over a table."""

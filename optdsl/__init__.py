@@ -26,9 +26,9 @@ def load(
     `what` is the name of a shipped rule ("Adam"), the path of a file of specs
     ("mine.opt": its last definition; "mine.opt:Mine": the one of that name), or a
     composition of rules ("ClipByGlobalNorm(c=1) | Adam"). `target` is
-    "numba-cpu" (float32, float64 and bfloat16, all cores) or "reference" (plain NumPy in
-    float64). `storage` says how states are kept, as `state m : bfloat16` in a spec does:
-    `storage={"m": "bfloat16", "v": "int8 blockwise(256)"}`.
+    "numba-cpu" (float32, float64 and bfloat16, all cores), "cuda" (arrays on an NVIDIA card) or
+    "reference" (plain NumPy in float64). `storage` says how states are kept, as
+    `state m : bfloat16` in a spec does: `storage={"m": "bfloat16", "v": "int8 blockwise(256)"}`.
 
     Returns a subclass of `optdsl.runtime.Optimizer`, `Schedule` or `Transform`.
     Raises `DiagnosticError` with every error of the spec, `OSError` where a file cannot be read.
@@ -40,12 +40,18 @@ def load(
     >>> w
     array([0., 0., 0.])
     """
-    from optdsl.codegen import shelf
+    from optdsl.codegen import ALIASES, shelf
     from optdsl.runtime import from_layout
 
+    target = ALIASES.get(target, target)
     note = shelf.asked(what, target, storage or {})
     module = shelf.remembered(note)
-    return from_layout(_compiled(what, target, storage, note) if module is None else module.LAYOUT)
+    layout = _compiled(what, target, storage, note) if module is None else module.LAYOUT
+    if target == "numba-cuda":
+        from optdsl.cuda import from_layout as on_card
+
+        return on_card(layout)
+    return from_layout(layout)
 
 
 def _compiled(what: str | Path, target: str, storage: Any, note: Path | None) -> Any:

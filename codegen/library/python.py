@@ -27,6 +27,7 @@ class LibraryTarget:
 
     NAME = NAME
     BIND = "bind_chunks"
+    RUNTIME = "optdsl.runtime"
     IMPORTS = IMPORTS
 
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:

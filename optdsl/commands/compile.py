@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from optdsl.commands.compile_cuda import built, write_build
 from optdsl.commands.compile_library import LIBRARY, tell, tell_import, write_libraries
 from optdsl.commands.files import write_text
 from optdsl.commands.rules import check_target, rules_by_module
+from optdsl.commands.terminal import Misuse
 
 
 def compile_(
@@ -27,22 +29,52 @@ def compile_(
     target: Annotated[
         str,
         typer.Option(
-            "--target", "-t", help="numba-cpu, reference, jax, or library: for C, with a header."
+            "--target",
+            "-t",
+            help="numba-cpu, cuda, reference, jax, or library: for C, with a header.",
         ),
     ] = "numba-cpu",
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            "--arch",
+            metavar="NAMES",
+            help="For cuda: architectures, such as sm_80,sm_90,sm_100 (these by default).",
+        ),
+    ] = None,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            "--dtype",
+            help="For cuda: what parameters hold: float32, float64, bfloat16 or float16.",
+        ),
+    ] = "float32",
 ) -> None:
-    """Write an importable Python module for each definition of a spec."""
+    """Write an importable Python module for each definition of a spec.
+
+    For the target cuda, also its kernels as PTX for each architecture (and as cubins, where ptxas
+    or nvJitLink is installed), a C header to launch them, and a report of what they take.
+    """
     from optdsl.codegen import emit
 
-    check_target(target, LIBRARY)
+    target = check_target(target, LIBRARY)
+    if target != "numba-cuda" and arch is not None:
+        raise Misuse(f"the target {target} has no architectures", "--arch is for --target cuda")
     rules = rules_by_module(rule)
     if target == LIBRARY:
         write_libraries(rules, directory)
         return
     texts = {module: (each, emit(each, target)) for module, each in rules.items()}
+    on_cards = {
+        module: built(each, module, arch, dtype)
+        for module, each in rules.items()
+        if target == "numba-cuda" and each.family != "schedule"
+    }
     directory.mkdir(parents=True, exist_ok=True)
     for module, (each, text) in texts.items():
         path = directory / f"{module}.py"
         write_text(path, text)
         tell(f"Wrote {path} ({each.family} {each.name}, target {target})")
         tell_import(path, each.name)
+        if module in on_cards:
+            write_build(on_cards[module], module, directory)

@@ -14,11 +14,18 @@ from rich.text import Text
 from optdsl.commands.terminal import out, write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optdsl.model import Rule
     from optdsl.model.system import Hyperparameter
+    from optdsl.program import Program
 
 _TABLE = re.compile(r"\\begin\{tabular\}.*?\n(.*?)\\end\{tabular\}", re.DOTALL)
 _ROW = re.compile(r"^(.+?) & \$\\?(?:sim )?(\d+)n?\$ & (\d+) \\\\ % (\w+)", re.MULTILINE)
+
+
+#: What times are predicted for: the card of this architecture, and so many parameters.
+_CARD, PARAMETERS = "sm_90", 100_000_000
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,32 @@ def costs(rule: Rule) -> dict[str, Any]:
     }
 
 
+def predicted(programs: Sequence[Program]) -> dict[str, Any] | None:
+    """Return the time of a step as the model of costs predicts it, the longest of these programs.
+
+    None where there is no program, or one that computes with whole matrices.
+    """
+    from optdsl.codegen.toolkit.cards import CARDS
+    from optdsl.program.timing import launches, predicted_seconds
+
+    card = CARDS[_CARD]
+    found = [launches(program) for program in programs]
+    known = [each for each in found if each is not None]
+    if not known or len(known) < len(found):
+        return None
+    seconds = max(predicted_seconds(each, PARAMETERS, card.machine) for each in known)
+    return {"card": card.name, "parameters": PARAMETERS, "milliseconds": round(seconds * 1e3, 4)}
+
+
+def predicted_words(found: dict[str, Any]) -> str:
+    """Return a prediction in words."""
+    millions = found["parameters"] // 1_000_000
+    return (
+        f"{found['milliseconds']:.3g} ms for {millions} million parameters on an "
+        f"{found['card']}, if memory is all that it waits for"
+    )
+
+
 def tunable_hyperparameters(rule: Rule) -> list[Hyperparameter]:
     """Return the hyperparameters of a rule without those that only keep a division finite."""
     return [each for each in rule.hyperparameters if not _is_epsilon(each)]
@@ -94,11 +127,17 @@ def disagreement(data: dict[str, Any], said: dict[str, Any]) -> str:
     return f"{said['document']} gives {said['rule']} " + " and ".join(parts) if parts else ""
 
 
+def _card_name() -> str:
+    from optdsl.codegen.toolkit.cards import CARDS
+
+    return CARDS[_CARD].name
+
+
 def print_table(rules: list[dict[str, Any]]) -> None:
     """Print one line a rule, and below the table what documents say otherwise."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("optimizer")
-    for heading in ("state bytes", "tunable", "all", "passes", "bytes moved"):
+    for heading in ("state bytes", "tunable", "all", "passes", "bytes moved", "ms"):
         table.add_column(heading, justify="right")
     notes: list[str] = []
     for rule in rules:
@@ -112,6 +151,7 @@ def print_table(rules: list[dict[str, Any]]) -> None:
             str(rule["hyperparameter_count"]),
             str(rule["passes"]),
             str(rule["bytes_moved_per_parameter"]),
+            "" if rule["predicted"] is None else f"{rule['predicted']['milliseconds']:.3g}",
         )
     write(table)
     console = out()
@@ -119,7 +159,9 @@ def print_table(rules: list[dict[str, Any]]) -> None:
     console.print(
         Text(
             "bytes a parameter, in float32; tunable: hyperparameters without epsilon; "
-            "wrappers stand around SGD",
+            "wrappers stand around SGD; "
+            f"ms: predicted for {PARAMETERS // 1_000_000} million parameters on an "
+            f"{_card_name()}",
             "dim",
         )
     )

@@ -8,7 +8,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from optdsl.commands.costs import costs, disagreement, print_table
+from optdsl.commands.costs import (
+    costs,
+    disagreement,
+    predicted,
+    predicted_words,
+    print_table,
+)
 from optdsl.commands.rules import find_rule, find_system
 from optdsl.commands.terminal import out, print_json, write
 
@@ -57,13 +63,14 @@ def _cost(rule: Rule) -> dict[str, Any]:
     return {"name": rule.name, **costs(rule), **_traffic(_programs(rule))}
 
 
-def _traffic(programs: Iterable[Program | None]) -> dict[str, float | None]:
+def _traffic(programs: Iterable[Program | None]) -> dict[str, Any]:
     from optdsl.program import bytes_per_parameter
 
     there = [program for program in programs if program is not None]
     return {
         "passes": max((len(program.passes) for program in there), default=None),
         "bytes_moved_per_parameter": max(map(bytes_per_parameter, there), default=None),
+        "predicted": predicted(there),
     }
 
 
@@ -229,6 +236,8 @@ def _cost_table(data: dict[str, Any]) -> Table:
         table.add_row(
             "bytes moved", f"{data['bytes_moved_per_parameter']:.4g} a parameter and step"
         )
+        if data["predicted"] is not None:
+            table.add_row("predicted time", predicted_words(data["predicted"]))
         table.add_row("", Text("in float32", "dim"))
     for said in data["said"]:
         words = disagreement(data, said)

@@ -87,12 +87,13 @@ def rules_by_module(what: str) -> dict[str, Rule]:
     return rules
 
 
-def check_target(target: str, *others: str) -> None:
-    """Raise `Misuse` where there is no such target, nor one of the `others`."""
-    from optdsl.codegen import FUNCTIONAL, TARGETS
+def check_target(target: str, *others: str) -> str:
+    """Return the target's own name. Raise `Misuse` where it is none, nor one of the `others`."""
+    from optdsl.codegen import ALIASES, FUNCTIONAL, TARGETS
 
-    known = (*TARGETS, *FUNCTIONAL, *others)
-    if target not in known:
+    known = (*TARGETS, *ALIASES, *FUNCTIONAL, *others)
+    if target not in (*known, *ALIASES.values()):
         listed = f"{', '.join(known[:-1])} and {known[-1]}"
         hint = did_you_mean(target, known) or f"the targets are {listed}"
         raise Misuse(f"there is no target `{target}`", hint)
+    return ALIASES.get(target, target)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optdsl.commands.compile_cuda import built
+from optdsl.commands.naming import snake_case
 from optdsl.commands.rules import check_target, find_rule, find_whole
 from optdsl.commands.terminal import Misuse, print_text
 
@@ -27,6 +29,8 @@ class Stage(StrEnum):
     SOURCE = "source"
     ASSEMBLY = "assembly"
     JAX = "jax"
+    PTX = "ptx"
+    SASS = "sass"
 
 
 def show(
@@ -38,11 +42,17 @@ def show(
     ],
     stage: Annotated[Stage, typer.Option("--as", help="The stage to show.")] = Stage.EQUATIONS,
     target: Annotated[
-        str, typer.Option("--target", "-t", help="For source: numba-cpu, reference or jax.")
+        str, typer.Option("--target", "-t", help="For source: numba-cpu, cuda, reference or jax.")
     ] = "numba-cpu",
+    arch: Annotated[
+        str, typer.Option("--arch", help="For ptx and sass: an architecture.")
+    ] = "sm_90",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="For ptx and sass: what parameters hold.")
+    ] = "float32",
 ) -> None:
     """Print a rule as equations, LaTeX, program, source, functions of JAX or machine code."""
-    check_target(target)
+    target = check_target(target)
     writers: dict[Stage, Callable[[], str]] = {
         Stage.EQUATIONS: lambda: _equations(rule),
         Stage.LATEX: lambda: _latex(rule),
@@ -50,6 +60,8 @@ def show(
         Stage.SOURCE: lambda: _source(find_whole(rule), target),
         Stage.ASSEMBLY: lambda: _assembly(find_whole(rule)),
         Stage.JAX: lambda: _source(find_whole(rule), "jax"),
+        Stage.PTX: lambda: _ptx(find_whole(rule), arch, dtype),
+        Stage.SASS: lambda: _sass(find_whole(rule), arch, dtype),
     }
     print_text(writers[stage]())
 
@@ -103,6 +115,22 @@ def _assembly(rule: Rule) -> str:
     # Numba shows only what it has just compiled, so nothing may come from the cache.
     with _empty_cache():
         return assembly(rule)
+
+
+def _ptx(rule: Rule, arch: str, dtype: str) -> str:
+    made = built(rule, snake_case(rule.name), arch, dtype)
+    return "\n".join(each.ptx for each in made.by_architecture)
+
+
+def _sass(rule: Rule, arch: str, dtype: str) -> str:
+    from optdsl.codegen.toolkit.assembling import assemble
+    from optdsl.codegen.toolkit.disassembling import sass_text
+
+    made = built(rule, snake_case(rule.name), arch, dtype)
+    assembled = (
+        each.assembled or assemble(each.ptx, each.architecture) for each in made.by_architecture
+    )
+    return "\n".join(sass_text(each.cubin) for each in assembled)
 
 
 @contextmanager

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from optdsl.model.expressions import Kind
+from optdsl.program.program import Combine, Matrices, Pass, Program
+from optdsl.program.traffic import traffic
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -39,9 +43,30 @@ class Launch:
     times entries a thread; None where that is no limit.
     """
 
-    read: int
-    written: int
+    read: float
+    written: float
     resident: int | None = None
+
+
+def launches(program: Program, width: int = 4) -> tuple[Launch, ...] | None:
+    """Return the launches of a step, for parameters of `width` bytes.
+
+    One a pass, and between passes one for the numbers for all tensors and one for those a
+    tensor. None for a program with stages of matrices, whose time is not that of their bytes.
+    """
+    found: list[Launch] = []
+    moved = iter(traffic(program, width))
+    for stage in program.stages:
+        if isinstance(stage, Matrices):
+            return None
+        if isinstance(stage, Pass):
+            bytes_moved = next(moved)
+            found.append(Launch(bytes_moved.read, bytes_moved.written))
+        elif isinstance(stage, Combine):
+            made = {each.kind for each in stage.reductions}
+            made |= {each.kind for each in stage.assignments}
+            found += [Launch(0, 0) for kind in (Kind.ALL, Kind.TENSOR) if kind in made]
+    return tuple(found)
 
 
 def predicted_seconds(launches: Iterable[Launch], parameters: int, machine: Machine) -> float:

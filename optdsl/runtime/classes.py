@@ -26,8 +26,10 @@ class _Formula:
 FORMULA = _Formula()
 
 
-def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Transform]:
-    """Return the class of a compiled rule.
+def from_layout(
+    layout: Layout, base: type[Any] | None = None
+) -> type[Optimizer] | type[Schedule] | type[Transform]:
+    """Return the class of a compiled rule, made of `base` or of the usual one for its family.
 
     Its signature names each hyperparameter once, by its alias where it has one; its docstring
     lists names, aliases, defaults and domains.
@@ -37,7 +39,7 @@ def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Trans
     >>> from_layout(compile_system(load_system("SGD")))
     <class 'optdsl.runtime.optimizer.SGD'>
     """
-    base = _base(layout.family)
+    base = base or _base(layout.family)
     names = Names(layout.name, layout.hyperparameters, layout.inputs)
     name = _class_name(layout.name)
     body = {

@@ -14,7 +14,7 @@ from optdsl.runtime.errors import HyperparameterError
 from optdsl.runtime.facts import Facts
 from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.inputs import checked_inputs
-from optdsl.runtime.layout import Ask, Bind, Guard, Layout, Numbers, Scalars
+from optdsl.runtime.layout import Ask, Guard, Layout, Numbers, Scalars
 from optdsl.runtime.plan import CommonWork, Plan, Work
 from optdsl.runtime.tensors import Tensors
 from optdsl.runtime.values import shown_name
@@ -30,7 +30,7 @@ class Selection:
         self.cohorts: list[Cohort] = []
         self.version = -1
         self.by_case: list[Selection] = []
-        self.tables: dict[tuple[tuple[str, ...], Bind | None], tuple[int, Any]] = {}
+        self.tables: dict[tuple[tuple[str, ...], Any], tuple[int, Any]] = {}
         self.partials: dict[tuple[int, int], Numbers] = {}
 
 

@@ -37,3 +37,7 @@ class StepError(RuntimeRefusal, ValueError):
 
 class CheckpointError(RuntimeRefusal, ValueError):
     """A stored state is damaged, or belongs to something else."""
+
+
+class DeviceError(RuntimeRefusal, RuntimeError):
+    """A card, its driver or a package to reach them is missing, or the driver refuses a call."""

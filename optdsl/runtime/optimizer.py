@@ -10,7 +10,7 @@ from os import PathLike
 from typing import Any, ClassVar, Literal
 
 from optdsl.runtime import checkpoint
-from optdsl.runtime.arrays import check_parameters, check_same_form
+from optdsl.runtime.arrays import Extents, check_parameters, check_same_form
 from optdsl.runtime.asking import Asker
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import StepError
@@ -82,7 +82,7 @@ class Optimizer:
         layout = self.layout
         self._turns = Turns()
         self._mode: Mode | None = None
-        self._engine = Engine(layout)
+        self._engine = self._new_engine()
         self._groups: list[Group] = []
         self._structure = Structure()
         self._ready = None if layout.ready is None else make_plan(layout, layout.ready, ("g",))
@@ -90,7 +90,7 @@ class Optimizer:
         self._aside = Aside()
         self._evaluate = None if layout.evaluate is None else make_plan(layout, layout.evaluate)
         self._iterate = None if layout.iterate is None else make_plan(layout, layout.iterate)
-        self._intake = Intake(self._engine, "g")
+        self._intake = self._new_intake()
         self._asker = Asker(self._engine, self._function)
         self._engine.tensors.sow(taken_seed(layout, hyperparameters))
         groups = as_groups(parameters)
@@ -101,26 +101,38 @@ class Optimizer:
             self._defaults = Settings.of(self.names, hyperparameters, partial=True)
             self._add([self._read_group(group) for group in groups], nested=True)
 
+    def _new_engine(self) -> Engine:
+        """Return the engine that runs the rule."""
+        return Engine(self.layout)
+
+    def _new_intake(self) -> Intake:
+        """Return what takes in gradients."""
+        return Intake(self._engine, "g")
+
+    def _checked(self, arrays: list[Any], labels: list[str]) -> tuple[list[Any], Extents]:
+        """Return parameters as the engine takes them, and the memory that they take."""
+        return arrays, check_parameters(arrays, labels, self.layout.parameters)
+
     def _read_group(self, group: Mapping[str, Any]) -> tuple[Any, Settings]:
         own = {name: value for name, value in group.items() if name != "params"}
         return group["params"], Settings.of(self.names, own, self._defaults)
 
     def _add(self, groups: list[tuple[Any, Settings]], nested: bool) -> None:
         structure = self._structure
-        arrays = list(self._engine.tensors.stream("theta"))
+        arrays: list[Any] = list(self._engine.tensors.stream("theta"))
         added = []
         for number, (parameters, settings) in enumerate(groups, start=len(self._groups)):
             part, new = Part.of(parameters, f" of group {number}" if nested else "")
             structure = structure.with_part(part) if nested else Structure([part])
-            added.append((new, parameters, settings))
+            added.append((slice(len(arrays), len(arrays) + len(new)), parameters, settings))
             arrays += new
-        extents = check_parameters(arrays, structure.labels, self.layout.parameters)
+        arrays, extents = self._checked(arrays, structure.labels)
         tensors = self._engine.tensors
         tensors.labels, tensors.names = structure.labels, structure.names
-        for new, parameters, settings in added:
-            if new:
-                shapes = [array.shape for array in new]
-                self._engine.add(len(self._groups), shapes, new[0].dtype, settings)
+        for place, parameters, settings in added:
+            if arrays[place]:
+                shapes = [array.shape for array in arrays[place]]
+                self._engine.add(len(self._groups), shapes, arrays[place][0].dtype, settings)
             self._groups.append(Group(settings, parameters))
         tensors.extents = extents
         tensors.put("theta", arrays)

@@ -10,7 +10,7 @@ import numpy as np
 from optdsl.runtime.arrays import Array, Extents
 from optdsl.runtime.cases import begins, belongs
 from optdsl.runtime.facts import Facts
-from optdsl.runtime.formats import is_bfloat16, store, stored_dtype, stored_shape, without_chance
+from optdsl.runtime.formats import store, stored_dtype, stored_shape, without_chance
 from optdsl.runtime.layout import EVALUATED, Ask, Layout, Numbers, StateSlot
 from optdsl.runtime.shapes import STATE_FORMS, kept_shape, seen_shape
 from optdsl.storage import known_storage
@@ -84,41 +84,34 @@ class Tensors:
 
     @property
     def working(self) -> np.dtype[Any]:
-        """The dtype of what is computed of the parameters: float32 for bfloat16."""
+        """The dtype of what is computed of the parameters: float32 for those of 16 bits."""
         assert self.dtype is not None
-        return np.dtype(np.float32) if is_bfloat16(self.dtype) else self.dtype
+        return np.dtype(np.float32) if self.dtype.itemsize < 4 else self.dtype
 
     def start(self, index: int, hyper: Numbers, case: int = 0) -> None:
         """Give the states of tensor `index` the values they have before its first step.
 
         They are those that begin with this case.
         """
-        theta = self.stream("theta")[index]
         started = self.started[index]
         for slot in self.entry_states:
-            if not begins(slot, case, started):
-                continue
-            shape = self.shapes[index]
-            stream = self.stream(slot.name)
-            array = stream[index]
-            if array is None:  # one that is there already may stand in a table: it stays
-                array = np.empty(self.state_shape(slot, shape), dtype=self.state_dtype(slot))
-            if slot.kind == "entry" and slot.storage is not None:
-                begun = np.broadcast_to(slot.start(theta, hyper), shape)
-                store(without_chance(slot.storage), array, begun)
-            elif slot.kind == "entry":
-                array[...] = slot.start(theta, hyper)
-            else:
-                seen: Array = np.empty(shape) if theta is None else theta
-                matrix = seen.reshape(seen_shape("entry", shape))
-                array.reshape(seen_shape(slot.kind, shape))[...] = slot.start(matrix, hyper)
-            stream[index] = array
+            if begins(slot, case, started):
+                self.begin(slot, index, hyper)
         if self.tensor_states:
             facts = Facts(self.shapes[index], self.names[index])
             for column, slot in enumerate(self.tensor_states):
                 if begins(slot, case, started):
                     self.tensor[index, column] = slot.start(facts, hyper)
         self.started[index] = case + 1
+
+    def begin(self, slot: StateSlot, index: int, hyper: Numbers) -> None:
+        """Give a state that has an array the values it has before the first step of a tensor."""
+        shape, stream = self.shapes[index], self.stream(slot.name)
+        array = stream[index]
+        if array is None:  # one that is there already may stand in a table: it stays
+            array = np.empty(self.state_shape(slot, shape), dtype=self.state_dtype(slot))
+        fill_with_start(array, slot, self.stream("theta")[index], shape, hyper)
+        stream[index] = array
 
     def start_everything(self, hyper: Numbers, case: int = 0) -> None:
         """Give the numbers for all tensors of a case the values they have before the first step."""
@@ -145,11 +138,11 @@ class Tensors:
         for index in indices:
             if stream[index] is None:
                 form = self.forms.get(name)
-                dtype = np.float64 if form is not None else self._buffer_dtype(name)
+                dtype = np.float64 if form is not None else self.buffer_dtype(name)
                 stream[index] = np.empty(kept_shape(form or "entry", self.shapes[index]), dtype)
                 self._buffer_extents.pop(name, None)
 
-    def _buffer_dtype(self, name: str) -> np.dtype[Any] | None:
+    def buffer_dtype(self, name: str) -> np.dtype[Any] | None:
         """What users see is as their parameters are, what only kernels see as they compute."""
         return self.dtype if name in self._seen else self.working
 
@@ -177,6 +170,21 @@ class Tensors:
             assert all(array is not None for array in arrays), f"no arrays for stream {name}"
             gathered.append(arrays)
         return gathered  # type: ignore[return-value]
+
+
+def fill_with_start(
+    array: Array, slot: StateSlot, theta: Array | None, shape: tuple[int, ...], hyper: Numbers
+) -> None:
+    """Write to the array of a state the values before the first step, for a tensor of a shape."""
+    if slot.kind == "entry" and slot.storage is not None:
+        begun = np.broadcast_to(slot.start(theta, hyper), shape)
+        store(without_chance(slot.storage), array, begun)
+    elif slot.kind == "entry":
+        array[...] = slot.start(theta, hyper)
+    else:
+        seen: Array = np.empty(shape) if theta is None else theta
+        matrix = seen.reshape(seen_shape("entry", shape))
+        array.reshape(seen_shape(slot.kind, shape))[...] = slot.start(matrix, hyper)
 
 
 def points_of(layout: Layout) -> frozenset[str]:

@@ -4,7 +4,9 @@ import pytest
 
 from optdsl.codegen.toolkit.architectures import ARCHITECTURES
 from optdsl.codegen.toolkit.cards import CARDS
-from optdsl.program.timing import Launch, Machine, predicted_seconds
+from optdsl.library import load_system
+from optdsl.program import bytes_per_parameter, lower
+from optdsl.program.timing import Launch, Machine, launches, predicted_seconds
 
 CARD = Machine("a card", bandwidth=2e12, launch=4e-6, latency=1e-6, processors=100)
 
@@ -40,3 +42,22 @@ def test_every_architecture_has_a_card():
     assert set(CARDS) == set(ARCHITECTURES)
     for card in CARDS.values():
         assert 0.8 * card.printed < card.machine.bandwidth < card.printed
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("Adam", [(16, 12)]),
+        ("LAMB", [(16, 8), (0, 0), (12, 4)]),  # sums of each tensor are finished in between
+        ("ClipByGlobalNorm | SGD", [(4, 0), (0, 0), (8, 4)]),
+    ],
+)
+def test_launches_of_a_step(rule, expected):
+    program = lower(load_system(rule), "ready")
+    found = launches(program)
+    assert [(each.read, each.written) for each in found] == expected
+    assert sum(each.read + each.written for each in found) == bytes_per_parameter(program)
+
+
+def test_matrices_have_no_prediction():
+    assert launches(lower(load_system("Shampoo"), "ready")) is None

@@ -1,0 +1,126 @@
+"""The numbers of a step in C: what the host computes in float64, and kernels read."""
+
+from __future__ import annotations
+
+import re
+
+from optdsl.codegen.blocks import indent
+from optdsl.codegen.naming import Identifiers, comment
+from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.slots import exported
+from optdsl.codegen.unit import Unit
+from optdsl.model.expressions import Clock, Kind, Value
+from optdsl.program.program import Program, Scalars
+
+#: Functions that the text of a number may call, beside those of <math.h>.
+HELPERS = """\
+static inline double optdsl_where(int test, double yes, double no) { return test ? yes : no; }
+static inline double optdsl_square(double x) { return x * x; }
+static inline double optdsl_cube(double x) { return x * x * x; }
+static inline int optdsl_not(int test) { return !test; }
+static inline int optdsl_finite(double x) { return x - x == 0.0; }
+static inline double optdsl_sign(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x; }
+static inline double optdsl_least(double x, double y) { return x != x || x < y ? x : y; }
+static inline double optdsl_greatest(double x, double y) { return x != x || x > y ? x : y; }
+static inline double optdsl_mod(double x, double y) {
+    const double rest = fmod(x, y);
+    return rest != 0.0 && (rest < 0.0) != (y < 0.0) ? rest + y : rest;
+}
+"""
+
+_IN_C = {
+    "where": "optdsl_where", "square": "optdsl_square", "cube": "optdsl_cube",
+    "logical_not": "optdsl_not", "isfinite": "optdsl_finite", "sign": "optdsl_sign",
+    "minimum": "optdsl_least", "maximum": "optdsl_greatest", "mod": "optdsl_mod",
+    "power": "pow", "abs": "fabs",
+}  # fmt: skip
+_CALL = re.compile(rf"\b({'|'.join(_IN_C)})\(")
+_CONSTANTS = {"pi": "3.141592653589793", "inf": "INFINITY", "True": "1", "False": "0"}
+_CONSTANT = re.compile(rf"\b({'|'.join(_CONSTANTS)})\b")
+#: Words that no name in C may be.
+_KEYWORDS = (
+    "alignas", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr",
+    "continue", "default", "delete", "do", "double", "else", "enum", "explicit", "extern", "float",
+    "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new",
+    "operator", "private", "protected", "public", "register", "restrict", "return", "short",
+    "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "try",
+    "typedef", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while",
+    "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "exactly", "fabs", "fmod", "pow", "sin", "tan",
+    "INFINITY", "NAN",
+)  # fmt: skip
+
+
+def numbers_function(unit: Unit, program: Program, part: int, name: str) -> list[str]:
+    """Return the C function that computes what `Scalars` of a part do, or nothing without any.
+
+    It reads `hyper` and `step_state`, writes `exactly`, and moves `step_state` on by one step.
+    """
+    assignments = [
+        each
+        for stage in program.stages
+        if isinstance(stage, Scalars) and stage.part == part
+        for each in stage.assignments
+    ]
+    given = exported(program, part)
+    if not assignments and not given:
+        return []
+    names = Identifiers(taken=_KEYWORDS)
+    reads = _Reads(unit, names, {each.name for each in assignments})
+    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, prefix="")
+    body = []
+    for each in assignments:
+        text = _in_c(python(each.expression, dialect))
+        if " = " in each.comment:
+            body.append(f"/* {comment(each.comment).replace('*/', '* /')} */")
+        body.append(f"const double {names.value(Value(each.name, Kind.STEP))} = {text};")
+    writes = [
+        f"exactly[{unit.slots.scalars[number]}] = {_in_c(python(number, dialect))};"
+        for number in given
+    ]
+    for state, slot in unit.slots.step_state.items():
+        if any(each.name == state for each in assignments):
+            writes.append(f"step_state[{slot}] = {names.value(Value(state, Kind.STEP))};")
+    unused = ["(void)t; (void)hyper; (void)step_state;"]
+    return [
+        f"static inline void {name}(double t, const double *hyper, double *step_state,",
+        f"{' ' * (len(name) + 20)}double *exactly) {{",
+        *indent([*unused, *reads.lines, *body, *writes]),
+        "}",
+    ]
+
+
+def _in_c(text: str) -> str:
+    """Return the text of an expression, as the printer writes it for kernels, in C."""
+    called = _CALL.sub(lambda found: f"{_IN_C[found[1]]}(", text)
+    return _CONSTANT.sub(lambda found: _CONSTANTS[found[1]], called)
+
+
+def _clock(clock: Clock) -> str:
+    return "t" if clock.offset == 0 else f"t {'+' if clock.offset > 0 else '-'} {abs(clock.offset)}"
+
+
+class _Reads:
+    """Local names for what a function reads of its arrays; one line each, at its head."""
+
+    def __init__(self, unit: Unit, names: Identifiers, local: set[str]) -> None:
+        self.unit = unit
+        self.names = names
+        self.local = local
+        self.lines: list[str] = []
+        self._read: set[Value] = set()
+
+    def value(self, value: Value) -> str:
+        name = self.names.value(value)
+        computed = value.name in self.local and value.offset == 0
+        if not computed and value not in self._read:
+            self._read.add(value)
+            self.lines.append(f"const double {name} = {self._place(value)};")
+        return name
+
+    def _place(self, value: Value) -> str:
+        slots = self.unit.slots
+        if value in slots.hyper:
+            return f"hyper[{slots.hyper[value]}]"
+        if value.offset == -1:
+            return f"step_state[{slots.step_state[value.name]}]"
+        return f"exactly[{slots.scalars[value]}]"

@@ -1,0 +1,35 @@
+"""PTX of kernels, with what to install where that cannot be made."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from optdsl.codegen.support.cuda.words import Kernel
+from optdsl.codegen.toolkit.architectures import Architecture
+from optdsl.codegen.toolkit.finding import has_module, missing
+from optdsl.diagnostics import Diagnostic, DiagnosticError
+
+
+def ptx_of(kernel: Kernel, formats: tuple[str, ...], target: Architecture, entry: str) -> str:
+    """Return the PTX of a kernel for an architecture, under the name `entry`.
+
+    Raises:
+        DiagnosticError: numba-cuda or libNVVM is missing, or the simulator stands for them.
+    """
+    if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0"):
+        hint = "unset it, and start again"
+        message = "NUMBA_ENABLE_CUDASIM is set: the simulator of Numba makes no PTX"
+        raise DiagnosticError(Diagnostic("simulated-cuda", message, hint=hint))
+    if not has_module("numba_cuda"):
+        raise missing("the package numba-cuda", "it compiles kernels for CUDA")
+    from numba.cuda.cudadrv import nvvm
+
+    from optdsl.codegen.support.cuda.compiling import ptx
+
+    unsupported: Any = nvvm
+    try:
+        made = ptx(kernel, formats, target.capability)
+    except unsupported.NvvmSupportError as error:
+        raise missing("libNVVM", f"it makes PTX of kernels ({error})") from error
+    return made.text.replace(made.entry, entry)

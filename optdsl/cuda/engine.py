@@ -1,0 +1,233 @@
+"""The engine under optimizers on a card: it puts the stages of a layout on a stream.
+
+Nothing here waits for the card. Numbers of a step that the host computes are copied to the card
+before the first launch that reads them, and so are addresses that have changed; all that is
+made of entries stays there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optdsl.codegen.support.cuda.launching import Finish, Launch
+from optdsl.codegen.support.cuda.words import THREADS, TURNS, lanes_of
+from optdsl.cuda.arrays import DeviceArray
+from optdsl.cuda.device import Arguments, Memory
+from optdsl.cuda.programs import Programs
+from optdsl.cuda.queue import Queue
+from optdsl.cuda.tables import BlockTable
+from optdsl.cuda.tensors import DeviceTensors
+from optdsl.runtime.cohorts import Cohort, Cohorts
+from optdsl.runtime.engine import Engine, Selection
+from optdsl.runtime.errors import StepError
+from optdsl.runtime.layout import Guard, Layout
+from optdsl.runtime.plan import CommonWork, Plan, Work
+from optdsl.runtime.tensors import Tensors
+
+
+class DeviceEngine(Engine):
+    """Tensors, cohorts and tables of one rule on a card."""
+
+    tensors: DeviceTensors
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self.tensors = DeviceTensors(layout)
+        self.programs: Programs | None = None
+        self._cohort: Memory | None = None
+        self._cohort_version = -1
+        self._scalars: Memory | None = None
+        self._pushed_scalars = b""
+        self._generation = 0  # how often memory that all launches read has been replaced
+
+    def run_on(self, queue: Queue) -> None:
+        """Let all that comes be put on this queue."""
+        self.tensors.queue = queue
+        self.programs = Programs(queue.device)
+
+    # -------------------------------------------------------------------- tables
+
+    def _table(self, work: Work, plan: Plan, live: Selection) -> tuple[Any, Any]:
+        key = (work.streams, work.reductions)
+        entry = live.tables.get(key)
+        moving = [i for i, name in enumerate(work.streams) if name in plan.gradients]
+        if entry is None:
+            streams: Any = self.tensors.gather(work.streams, live.identities)
+            table = BlockTable(
+                self.tensors.on, streams, live.identities, self._chunk(work), work.reductions
+            )
+            live.tables[key] = (self.moving if moving else -1, table)
+            return table, None
+        moved, table = entry
+        if moved >= 0 and moved != self.moving:
+            self._move(table, work, moving, live)
+            live.tables[key] = (self.moving, table)
+        return table, None
+
+    def _move(self, table: BlockTable, work: Work, moving: list[int], live: Selection) -> None:
+        names = [work.streams[column] for column in moving]
+        streams: Any = self.tensors.gather(names, live.identities)
+        changed = [table.move(c, arrays) for c, arrays in zip(moving, streams, strict=True)]
+        if any(changed):
+            table.push()
+
+    def _formats(self, work: Work) -> tuple[str, ...]:
+        """Return the formats of the streams of a pass: the same for all tensors."""
+        found = []
+        for name in work.streams:
+            array = next(each for each in self.tensors.stream(name) if each is not None)
+            found.append(array.dtype.name)
+        return tuple(found)
+
+    def _chunk(self, work: Work) -> int:
+        """Return how many entries a block of the pass of a stage works on."""
+        return THREADS * lanes_of(self._formats(work)) * (TURNS if work.reductions else 1)
+
+    # ------------------------------------------------------------------- numbers
+
+    def _push_numbers(self) -> None:
+        """Give the card the numbers of the host that it does not have yet."""
+        self.tensors.push()
+        cohorts, queue = self.cohorts, self.tensors.on
+        if self._cohort is None or self._cohort_version != cohorts.version:
+            self._cohort = queue.uploaded(cohorts.of_tensor)
+            self._cohort_version = cohorts.version
+            self._generation += 1
+        scalars = cohorts.scalars.tobytes()
+        if scalars == self._pushed_scalars:
+            return
+        real = np.float64 if self.tensors.working == np.float64 else np.float32
+        rounded = cohorts.scalars.astype(real).tobytes()
+        if self._scalars is None or self._scalars.size != len(scalars) + len(rounded):
+            self._scalars = queue.allocate(len(scalars) + len(rounded))
+            self._generation += 1
+        both = np.frombuffer(scalars + rounded, np.uint8)
+        queue.upload(self._scalars.address, both)
+        self._pushed_scalars = scalars
+
+    @property
+    def _exactly(self) -> int:
+        """Where the numbers of cohorts lie, in float64."""
+        assert self._scalars is not None
+        return self._scalars.address
+
+    @property
+    def _rounded(self) -> int:
+        """Where the numbers of cohorts lie, as entries are computed in."""
+        return self._exactly + self.cohorts.scalars.nbytes
+
+    # ------------------------------------------------------------------ launches
+
+    def _call(self, work: Work, table: Any, partials: Any) -> None:
+        self._push_numbers()
+        stage: Any = work.function
+        if isinstance(stage, Launch):
+            if table.chunks:
+                given = self._given(table, "pass")
+                function = self._function(stage.kernel, self._formats(work))
+                self.tensors.on.launch(function, table.chunks, THREADS, given)
+            return
+        assert isinstance(stage, Finish)
+        given = self._given(table, "finish")
+        for kernel, blocks in ((stage.of_all, 1), (stage.of_tensor, table.tensors)):
+            if kernel is not None and blocks:
+                self.tensors.on.launch(self._function(kernel, ()), blocks, THREADS, given)
+
+    def _function(self, kernel: Any, formats: tuple[str, ...]) -> Any:
+        assert self.programs is not None
+        return self.programs.function(kernel, formats)
+
+    def _given(self, table: BlockTable, kind: str) -> Arguments:
+        """Return the arguments of a launch over a table, laid out anew only where they changed."""
+        generation, given = table.given.get(kind, (-1, None))
+        if given is None or generation != self._generation:
+            given = Arguments(self._for_pass(table) if kind == "pass" else self._for_finish(table))
+            table.given[kind] = (self._generation, given)
+        return given
+
+    def _for_pass(self, table: BlockTable) -> list[int]:
+        assert self._cohort is not None
+        return [
+            table.owners, table.pieces, table.sizes, table.addresses, table.rows,
+            self._cohort.address, self._rounded, self._exactly, self.tensors.rows.address,
+            self.tensors.numbers.address, table.partials,
+        ]  # fmt: skip
+
+    def _for_finish(self, table: BlockTable) -> list[int]:
+        assert self._cohort is not None
+        return [
+            table.firsts, table.sizes, table.tensors, table.entries, table.rows,
+            self._cohort.address, self._exactly, self.tensors.rows.address,
+            self.tensors.numbers.address, table.partials,
+        ]  # fmt: skip
+
+    def _common(self, common: CommonWork, plan: Plan, lives: list[Selection]) -> None:
+        raise StepError(
+            f"{self.layout.name} makes one number of the tensors of several rules, "
+            'which the target "numba-cuda" cannot do yet: load it for "numba-cpu"'
+        )
+
+    def _guarded(self, guard: Guard, live: Selection) -> Selection:
+        if guard.kind != "step":
+            raise StepError(
+                f"{self.layout.name} skips steps by what it finds in the gradients, which only "
+                'the card knows: the target "numba-cuda" cannot do that yet'
+            )
+        return super()._guarded(guard, live)
+
+    # ------------------------------------------------------------- between steps
+
+    def look(
+        self, plan: Plan, buffer: str, moved: bool = False, among: Cohort | None = None
+    ) -> list[Any]:
+        """Run a plan that moves nothing; return what it wrote to `buffer`. See `Engine.look`."""
+        if not any(cohort.started for cohort in self.cohorts.items):
+            return super().look(plan, buffer, moved, among)
+        self.tensors.push()
+        places = (self.tensors.rows, self.tensors.numbers)
+        kept = [array.copy() for array in places]
+        try:
+            return super().look(plan, buffer, moved, among)
+        finally:
+            for array, values in zip(places, kept, strict=True):
+                array[...] = values
+
+    def on_host(self) -> Engine:
+        """Return an engine of NumPy arrays that holds what this one does; this waits for it."""
+        held, tensors = self.tensors, Tensors(self.layout)
+        if held.dtype is not None:
+            tensors.add(held.shapes, held.dtype)
+        tensors.labels, tensors.names, tensors.seed = held.labels, held.names, held.seed
+        tensors.started, tensors.all_started = held.started, held.all_started
+        if held.queue is not None:
+            tensors.tensor, tensors.everything = held.pull()
+        for slot in held.entry_states:
+            stream: list[Any] = held.stream(slot.name)
+            tensors.put(slot.name, [None if a is None else a.copy_to_host() for a in stream])
+        found = Engine(self.layout)
+        found.tensors, found.cohorts = tensors, self.cohorts
+        return found
+
+    def take_over(self, tensors: Tensors, cohorts: Cohorts) -> None:
+        """Put states and clocks of the host in place of the present ones."""
+        held, new = self.tensors, DeviceTensors(self.layout)
+        new.queue = held.queue
+        if held.dtype is not None:
+            new.add(held.shapes, held.dtype)
+        new.labels, new.names = held.labels, held.names
+        new.seed, new.tensor, new.everything = tensors.seed, tensors.tensor, tensors.everything
+        new.started, new.all_started = tensors.started, tensors.all_started
+        new.put("theta", held.stream("theta"))
+        for slot in new.entry_states:
+            new.put(slot.name, [self._uploaded(array) for array in tensors.stream(slot.name)])
+        self._cohort, self._pushed_scalars = None, b""
+        self.replace(new, cohorts)
+
+    def _uploaded(self, values: Any) -> Any:
+        if values is None:
+            return None
+        array = DeviceArray.new(self.tensors.on, values.shape, values.dtype)
+        array[...] = values
+        return array

@@ -1,0 +1,178 @@
+"""Optimizers that step arrays on a card in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+from optdsl.cuda.arrays import DeviceArray, adopted, require_apart
+from optdsl.cuda.driver import find_device
+from optdsl.cuda.engine import DeviceEngine
+from optdsl.cuda.intake import DeviceIntake
+from optdsl.cuda.queue import Queue
+from optdsl.cuda.streams import current_stream, handle_of
+from optdsl.runtime import checkpoint
+from optdsl.runtime.arrays import Extents
+from optdsl.runtime.classes import from_layout as class_of
+from optdsl.runtime.errors import ParameterError, ParameterTypeError, StepError
+from optdsl.runtime.layout import Layout
+from optdsl.runtime.optimizer import Optimizer, StepResult
+from optdsl.runtime.schedule import Schedule
+from optdsl.runtime.transform import Transform
+from optdsl.runtime.turns import Turns
+
+
+class DeviceOptimizer(Optimizer):
+    """Steps arrays on an NVIDIA card in place, by a compiled rule.
+
+    Parameters and gradients are anything with DLPack or `__cuda_array_interface__`: tensors of
+    PyTorch, arrays of CuPy and Numba. All lie on one card and have one dtype: float32, float64,
+    bfloat16 or float16 (these two with states in float32). The rest is as for `Optimizer`.
+
+    A step is put on the stream that the caller works on (PyTorch's or CuPy's current one, else
+    the default stream; or `stream=`), and returns at once: it waits for nothing, and after the
+    first steps it allocates nothing and copies nothing to the host. States start in the first
+    step. Whoever holds gradients must keep them until the stream has come past the step, as
+    PyTorch and CuPy do by themselves.
+    """
+
+    _engine: DeviceEngine
+
+    def __init__(self, parameters: Any, /, **hyperparameters: Any) -> None:
+        super().__init__(parameters, **hyperparameters)
+        self._turns = DeviceTurns(self._engine)
+
+    def _new_engine(self) -> DeviceEngine:
+        return DeviceEngine(self.layout)
+
+    def _new_intake(self) -> DeviceIntake:
+        return DeviceIntake(self._engine, "g")
+
+    def _checked(self, arrays: list[Any], labels: list[str]) -> tuple[list[Any], Extents]:
+        known: list[DeviceArray] = []
+        for array, label in zip(arrays, labels, strict=True):
+            new = adopted(array, f"parameter {label}")
+            known.append(new)
+            if new.dtype != known[0].dtype:
+                raise ParameterTypeError(
+                    f"parameter {label} holds {new.dtype}, but {labels[0]} holds "
+                    f"{known[0].dtype}: use one optimizer for each"
+                )
+            if self.layout.parameters not in (None, new.dtype.name):
+                raise ParameterTypeError(
+                    f"parameter {label} holds {new.dtype}, and this rule keeps its parameters "
+                    f"in {self.layout.parameters}"
+                )
+        require_apart(known, labels)
+        self._place(known, labels)
+        return known, Extents([], [])
+
+    def _place(self, arrays: list[DeviceArray], labels: list[str]) -> None:
+        """Find the card that the arrays are on, and let the engine run there."""
+        ordinals = {array.ordinal for array in arrays if array.ordinal is not None}
+        if len(ordinals) > 1:
+            raise ParameterError(
+                f"parameters lie on {len(ordinals)} cards: use one optimizer for each card"
+            )
+        if not arrays:
+            return
+        held = [array for array in arrays if array.size] or arrays
+        device = find_device(held[0].address, next(iter(ordinals), None))
+        if self._engine.tensors.queue is None:
+            self._engine.run_on(Queue(device))
+        for array in arrays:
+            array.queue = self._engine.tensors.on
+
+    def step(
+        self, gradients: Any, *, loss: Any = None, stream: Any = None, **inputs: Any
+    ) -> StepResult:
+        """Put one step on a stream. See `Optimizer.step`.
+
+        `stream` is one of PyTorch, CuPy or Numba, or a handle; without it, it is the current one
+        of the library that the parameters come from.
+
+        Raises:
+            DeviceError: numba-cuda, the driver or a card is missing.
+            StepError: the rule asks for gradients itself.
+        """
+        if callable(gradients):
+            raise StepError(
+                'the target "numba-cuda" takes gradients, and no function of them: '
+                "compute them at the arrays as they are, and hand them in"
+            )
+        queue = self._engine.tensors.queue
+        if queue is None:
+            return super().step(gradients, loss=loss, **inputs)
+        owners = (array.owner for array in self._arrays())
+        queue.stream = current_stream(owners) if stream is None else handle_of(stream)
+        return super().step(gradients, loss=loss, **inputs)
+
+    def _arrays(self) -> list[DeviceArray]:
+        arrays: list[Any] = self._engine.tensors.stream("theta")
+        return arrays
+
+    def _holder(self) -> checkpoint.Holder:
+        settings = [group.settings for group in self._groups]
+        return checkpoint.Holder(self._engine.on_host(), settings, self._structure.labels)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a stored state, of this target or of another. See `Optimizer`.
+
+        Raises:
+            CheckpointError: a state of another rule, of other shapes or dtype, or damaged.
+                Nothing has changed then.
+        """
+        with self._turns:
+            self._aside.require_back()
+            holder = self._holder()
+            self._mode = checkpoint.restore(holder, state)
+            self._engine.take_over(holder.engine.tensors, holder.engine.cohorts)
+
+
+class DeviceTurns(Turns):
+    """A lock on an optimizer; who holds it works on the card of its parameters."""
+
+    def __init__(self, engine: DeviceEngine) -> None:
+        super().__init__()
+        self._engine = engine
+        self._entered = ExitStack()
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        queue = self._engine.tensors.queue
+        if queue is None:
+            return
+        try:
+            self._entered.enter_context(queue.device.current())
+        except BaseException:
+            super().__exit__(None, None, None)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._entered.close()
+        finally:
+            super().__exit__(kind, error, traceback)
+
+
+class DeviceTransform(Transform):
+    """Stands for a transform, which runs on a card as a part of an optimizer only."""
+
+    def __init__(self, /, **hyperparameters: Any) -> None:
+        raise StepError(
+            f"{self.layout.name} is a transform, and the target numba-cuda runs those within an "
+            f'optimizer only: load "{self.layout.name} | ..." with one behind it'
+        )
+
+
+def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Transform]:
+    """Return the class of a rule that was compiled for the target numba-cuda."""
+    bases = {"optimizer": DeviceOptimizer, "transform": DeviceTransform}
+    return class_of(layout, bases.get(layout.family))

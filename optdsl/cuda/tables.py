@@ -1,0 +1,71 @@
+"""Tables of launches on a card: which block works on which piece of which tensor, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from optdsl.codegen.support.cuda.tables import blocks
+from optdsl.cuda.arrays import DeviceArray
+from optdsl.cuda.device import Arguments
+from optdsl.cuda.queue import Queue
+
+Whole = npt.NDArray[np.int64]
+
+
+class BlockTable:
+    """The tables of tensors that take part in a pass, on the card.
+
+    Addresses of tables are those of `owners`, `chunks`, `firsts`, `sizes`, `rows` and
+    `addresses`; `chunks` says how many blocks there are. `given` are the arguments of launches over
+    these tables, each with the generation of memory that they point into.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        streams: Sequence[Sequence[DeviceArray]],
+        identities: Sequence[int],
+        chunk: int,
+        reductions: int,
+    ) -> None:
+        self._queue = queue
+        self.tensors = len(identities)
+        sizes = np.array([array.size for array in streams[0]], np.int64)
+        self.entries = int(sizes.sum())
+        owners, chunks, firsts = blocks(sizes, chunk)
+        self.chunks = len(owners)
+        rows = np.asarray(identities, np.int64)
+        self._addresses = _addresses(streams, self.tensors)
+        parts = (owners, chunks, firsts, sizes, rows, self._addresses.reshape(-1))
+        self._memory = queue.uploaded(np.concatenate(parts))
+        places = self._memory.address + 8 * np.cumsum([0, *(len(part) for part in parts)])
+        self.owners, self.pieces, self.firsts, self.sizes, self.rows, self.addresses = (
+            int(place) for place in places[:-1]
+        )
+        self._partials = queue.allocate(8 * self.chunks * reductions)
+        self.given: dict[str, tuple[int, Arguments]] = {}
+
+    @property
+    def partials(self) -> int:
+        """Where the partial sums lie: float64[blocks][reductions]."""
+        return self._partials.address
+
+    def move(self, column: int, arrays: Sequence[DeviceArray]) -> bool:
+        """Let a stream be other arrays of the same shapes; say whether that changed anything."""
+        addresses = np.array([array.address for array in arrays], np.int64)
+        if np.array_equal(addresses, self._addresses[:, column]):
+            return False
+        self._addresses[:, column] = addresses
+        return True
+
+    def push(self) -> None:
+        """Give the card the addresses as they are now."""
+        self._queue.upload(self.addresses, self._addresses)
+
+
+def _addresses(streams: Sequence[Sequence[DeviceArray]], tensors: int) -> Whole:
+    columns = [[array.address for array in stream] for stream in streams]
+    return np.array(columns, np.int64).reshape(len(columns), tensors).T.copy()
