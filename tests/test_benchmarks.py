@@ -1,13 +1,19 @@
 """The measurements measure: what they run, what they write; no times are asserted."""
 
+import itertools
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import optdsl
-from benchmarks import __main__, cases, roofline
+from benchmarks import __main__, cases, cuda, roofline
 from benchmarks.race import Times, race
 
 
@@ -57,3 +63,36 @@ def test_what_was_found_is_written(tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "DeepSpeed" in shown
     assert "bar 1.5 met" in shown
+
+
+def test_without_a_card_there_is_nothing_to_measure():
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cuda"], capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parents[1], env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "no CUDA card" in ran.stdout
+
+
+def test_a_card_is_measured_beside_its_copy_and_its_peers(monkeypatch):
+    """On a card that is the host, whose clock goes by a millisecond a call."""
+    clock = itertools.count()
+    event = SimpleNamespace(
+        record=lambda: None, synchronize=lambda: next(clock), elapsed_time=lambda other: 1.0
+    )
+    fake = SimpleNamespace(
+        cuda=SimpleNamespace(Event=lambda enable_timing: event, empty_cache=lambda: None),
+        ones=lambda size, device: torch.ones(size),
+        full=lambda shape, value, device, **how: torch.full(shape, value, **how),
+        full_like=torch.full_like,
+        optim=torch.optim,
+    )
+    monkeypatch.setattr(cuda, "_ours", lambda rule, torch, size: lambda: None)
+    rows = list(cuda.measured(fake, 1000))
+    by_other = {(row.what, row.other): row for row in rows}
+    copied = by_other["Adam", "copying as many bytes"]
+    assert copied.ratio == pytest.approx(28 / 8), "a copy moves 8 bytes in the same millisecond"
+    assert copied.bar == 0.9
+    assert by_other["Adam", "PyTorch fused"].met
+    assert by_other["RMSprop", "PyTorch foreach"].met is False
+    assert {row.what for row in rows} >= {*cuda.FUSED, *cuda.FOREACH, "LAMB"}
