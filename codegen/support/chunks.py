@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,7 +33,7 @@ class Chunks:
     `addresses` has one row a chunk and one column a stream; `formats` one zero of its dtype
     a stream; `place` says which rows of `partials` belong to these chunks, `begins` which
     entry of its tensor a chunk begins with. `counts` are entries, or rows of so many `columns`.
-    `calls` keeps for each kernel the arrays it was last run with, beside those of the chunks.
+    `calls` keeps for each kernel the call that was made last.
     """
 
     formats: tuple[Any, ...]
@@ -44,7 +43,7 @@ class Chunks:
     place: slice
     begins: Indices
     columns: Indices
-    calls: dict[Kernel, tuple[tuple[Array, ...], Frame]] = field(default_factory=dict)
+    calls: dict[Kernel, Call] = field(default_factory=dict)
 
     @cached_property
     def entries(self) -> int:
@@ -149,6 +148,31 @@ def _origins(arrays: Sequence[Sequence[Array]], tensors: int) -> Indices:
     return np.array(columns, np.int64).reshape(len(columns), tensors).T.copy()
 
 
+class Call:
+    """A kernel ready to be run over the chunks of a group, with these arrays beside them."""
+
+    __slots__ = (
+        "alone", "chunks", "cohort", "everything", "frame", "partials", "run", "scalars", "take",
+        "tensor",
+    )  # fmt: skip
+
+    def __init__(
+        self, kernel: Kernel, group: Chunks, cohort: Array, scalars: Array, tensor: Array,
+        everything: Array, partials: Array,
+    ) -> None:  # fmt: skip
+        self.cohort, self.scalars, self.tensor = cohort, scalars, tensor
+        self.everything, self.partials = everything, partials
+        arrays = {
+            "addresses": group.addresses, "counts": group.counts, "columns": group.columns,
+            "rows": group.rows, "begins": group.begins, "cohort": cohort, "scalars": scalars,
+            "tensor": tensor, "everything": everything, "partials": partials[group.place],
+        }  # fmt: skip
+        self.frame = Frame(kernel, group.formats, arrays)
+        self.run, self.take = self.frame.run, self.frame.take
+        self.chunks = len(group.counts)
+        self.alone = group.entries <= ALONE
+
+
 @dataclass(frozen=True)
 class Runner:
     """Runs `kernel` over every chunk of a table."""
@@ -165,24 +189,18 @@ class Runner:
         partials: npt.NDArray[np.float64],
     ) -> None:
         """Run the kernel on the chunks of each group of formats."""
-        arrays = (cohort, scalars, tensor, everything, partials)
         for group in table.groups:
-            known = group.calls.get(self.kernel)
-            if known is None or not all(map(operator.is_, known[0], arrays)):
-                known = group.calls[self.kernel] = arrays, self._frame(group, *arrays)
-            frame = known[1]
-            share(frame.run, frame.take, len(group.counts), group.entries <= ALONE)
-
-    def _frame(
-        self, group: Chunks, cohort: Array, scalars: Array, tensor: Array, everything: Array,
-        partials: Array,
-    ) -> Frame:  # fmt: skip
-        arrays = {
-            "addresses": group.addresses, "counts": group.counts, "columns": group.columns,
-            "rows": group.rows, "begins": group.begins, "cohort": cohort, "scalars": scalars,
-            "tensor": tensor, "everything": everything, "partials": partials[group.place],
-        }  # fmt: skip
-        return Frame(self.kernel, group.formats, arrays)
+            call = group.calls.get(self.kernel)
+            if call is None or not (
+                call.cohort is cohort
+                and call.scalars is scalars
+                and call.tensor is tensor
+                and call.everything is everything
+                and call.partials is partials
+            ):
+                call = Call(self.kernel, group, cohort, scalars, tensor, everything, partials)
+                group.calls[self.kernel] = call
+            share(call.run, call.take, call.chunks, call.alone)
 
 
 def over_chunks(kernel: Kernel) -> Runner:

@@ -32,12 +32,13 @@ SHAPES = {
 
 
 class Frame:
-    """One call of a kernel on these arrays, to be made again and again.
+    """One call of a kernel on these arrays, to be made again and again: `run` works on chunks
+    until all are taken.
 
-    `take` says which chunks are still to be worked on; see `sharing.py`.
+    `take` says which are still to be worked on; see `sharing.py`.
     """
 
-    __slots__ = ("_address", "_arrays", "_numbers", "_run", "take")
+    __slots__ = ("_arrays", "_numbers", "run", "take")
 
     def __init__(self, kernel: Kernel, formats: tuple[Any, ...], arrays: dict[str, Array]) -> None:
         self.take = np.zeros(3, np.int64)
@@ -53,9 +54,4 @@ class Frame:
             kept.append(array)
         self._arrays = kept
         self._numbers = np.array(numbers, np.int64)
-        self._address = address(self._numbers)
-        self._run = kernel.compiled(formats)
-
-    def run(self) -> None:
-        """Work on chunks until all are taken."""
-        self._run(self._address)
+        self.run = kernel.compiled(formats)(address(self._numbers))

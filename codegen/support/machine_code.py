@@ -74,11 +74,14 @@ def _loaded(name: str, code: bytes) -> Run:
 def _checked(function: Callable[[int, int, int], int]) -> Run:
     nowhere = ctypes.addressof(_NOWHERE)
 
-    def run(frame: int) -> None:
-        if function(nowhere, nowhere, frame):
-            raise RuntimeError("a compiled kernel failed, which none should")
+    def on_frame(frame: int) -> Callable[[], None]:
+        def run() -> None:
+            if function(nowhere, nowhere, frame):
+                raise RuntimeError("a compiled kernel failed, which none should")
 
-    return run
+        return run
+
+    return on_frame
 
 
 # ------------------------------------------------------------------ files

@@ -32,8 +32,8 @@ PLACES = {
 #: All that a generated module may import from here.
 WORDS = ("entrywise", "kernel", *PLACES)
 
-#: Runs the chunks of a frame, which begins at an address; see `frames.py`.
-Run = Callable[[int], None]
+#: Returns what runs the chunks of a frame, which begins at an address; see `frames.py`.
+Run = Callable[[int], Callable[[], None]]
 
 
 @dataclass(frozen=True)

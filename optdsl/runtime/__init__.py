@@ -20,7 +20,8 @@ from optdsl.runtime.errors import (
 )
 from optdsl.runtime.groups import Group
 from optdsl.runtime.layout import Layout
-from optdsl.runtime.optimizer import Optimizer, StepResult
+from optdsl.runtime.optimizer import Optimizer
+from optdsl.runtime.results import StepResult
 
 if TYPE_CHECKING:
     from optdsl.runtime.cursor import ScheduleCursor

@@ -32,6 +32,8 @@ class Selection:
         self.by_case: list[Selection] = []
         self.tables: dict[tuple[tuple[str, ...], Any], tuple[int, Any]] = {}
         self.partials: dict[tuple[int, int], Numbers] = {}
+        self.ready: dict[Work, tuple[int, Any, Numbers]] = {}  # what was bound last, for each
+        self.buffered: set[Plan] = set()  # plans whose buffers there are
 
 
 NOBODY = Selection(())
@@ -85,6 +87,7 @@ class Engine:
             for key, (moved, table) in list(tables.items()):
                 if moved >= 0 and not hasattr(table, "move"):
                     del tables[key]
+                    selection.ready.clear()
 
     def select(self, identities: tuple[int, ...]) -> Selection:
         """Return the selection of these tensors, with cohorts that hold them and no others."""
@@ -93,6 +96,7 @@ class Engine:
             selection is None or selection.identities is not identities
         ):  # to hash a thousand numbers takes longer
             selection = self._latest = self._remembered_or_new(identities)
+            selection.identities = identities
         if selection.version != self.cohorts.version:
             selection.cohorts = self.cohorts.apart(identities)
             selection.version = self.cohorts.version
@@ -187,8 +191,11 @@ class Engine:
         """
         lives = list(selection.by_case)
         for names, live in zip(plan.buffers, lives, strict=True):
-            for name in names:
-                self.tensors.buffer(name, live.identities)
+            if names and plan not in live.buffered:
+                for name in names:
+                    self.tensors.buffer(name, live.identities)
+                if live is not NOBODY:
+                    live.buffered.add(plan)
         taken = [[live] * self.layout.parts for live in lives]
         for step in plan.steps:
             kind = type(step)
@@ -227,6 +234,9 @@ class Engine:
 
     def _table(self, work: Work, plan: Plan, live: Selection) -> tuple[Any, Numbers]:
         """Return the table that `work` runs over, and its partial sums."""
+        known = live.ready.get(work)
+        if known is not None and (known[0] < 0 or known[0] == self.moving):
+            return known[1], known[2]
         key = (work.streams, work.bind)
         entry = live.tables.get(key)
         if entry is None or (entry[0] >= 0 and entry[0] != self.moving):
@@ -236,6 +246,7 @@ class Engine:
         partials = live.partials.get(shape)
         if partials is None:
             partials = live.partials[shape] = np.zeros(shape)
+        live.ready[work] = (entry[0], table, partials)
         return table, partials
 
     def _call(self, work: Work, table: Any, partials: Numbers) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal
 
 from optdsl.runtime import checkpoint
 from optdsl.runtime.arrays import Extents, check_parameters, check_same_form
 from optdsl.runtime.asking import Asker
-from optdsl.runtime.engine import NOBODY, Engine, Selection
+from optdsl.runtime.engine import NOBODY, Engine
 from optdsl.runtime.errors import StepError
 from optdsl.runtime.evaluating import Aside, evaluation_point
 from optdsl.runtime.groups import Group, as_groups, check_group
@@ -21,26 +20,12 @@ from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
+from optdsl.runtime.results import Results, StepResult
 from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.turns import Turns
 
 Mode = Literal["ready", "function"]
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What a step did.
-
-    `skipped` says that a rule such as `SkipNonfinite` kept every parameter that had a
-    gradient from its step. `taken` counts, for each part of a composition, the
-    parameters that took a step in it. `loss` is what was handed in with
-    gradients, or what a function of gradients gave at the first point, or None.
-    """
-
-    skipped: bool
-    taken: tuple[int, ...]
-    loss: Any = None
 
 
 class Optimizer:
@@ -82,6 +67,7 @@ class Optimizer:
         layout = self.layout
         self._turns = Turns()
         self._mode: Mode | None = None
+        self._results = Results()
         self._engine = self._new_engine()
         self._groups: list[Group] = []
         self._structure = Structure()
@@ -227,7 +213,7 @@ class Optimizer:
         identities = self._intake.take(self._structure.flatten(gradients))
         try:
             if not identities:
-                return self._result([NOBODY] * self.layout.parts, 0, loss)
+                return self._results.of([NOBODY] * self.layout.parts, 0, loss)
             read_ready_loss(engine, loss)
             selection = engine.select(identities)
             engine.prepare(selection)
@@ -236,17 +222,13 @@ class Optimizer:
             engine.commit(taken, self._iterate)
         finally:
             self._intake.release()
-        return self._result(taken, len(identities), loss)
+        return self._results.of(taken, len(identities), loss)
 
     def _step_with_function(self, function: Any) -> StepResult:
         self._require_mode("function")
         taken, loss, asked = self._asker.step(function, self._structure)
         self._set_mode("function")
-        return self._result(taken, asked, loss)
-
-    def _result(self, taken: list[Selection], given: int, loss: Any = None) -> StepResult:
-        counts = tuple(len(selection.identities) for selection in taken)
-        return StepResult(given > 0 and counts[-1] == 0, counts, loss)
+        return self._results.of(taken, asked, loss)
 
     def _require_mode(self, mode: Mode) -> None:
         if self._mode is not None and self._mode != mode:

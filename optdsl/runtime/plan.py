@@ -21,9 +21,12 @@ from optdsl.runtime.layout import (
 from optdsl.runtime.shapes import STATE_FORMS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """A `Pass`, a `Combine` or `Matrices`: a function on the table of `streams`."""
+    """A `Pass`, a `Combine` or `Matrices`: a function on the table of `streams`.
+
+    One is equal to itself alone, so that it is found quickly.
+    """
 
     part: int
     function: Callable[..., None]
@@ -44,7 +47,7 @@ class CommonWork:
 Step: TypeAlias = Scalars | Work | CommonWork | Ask | Guard
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Stages in order.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import optdsl
 from optdsl.runtime import GradientError, StepError, StepResult, from_layout
 from tests.runtime import layouts
 
@@ -384,3 +385,17 @@ def test_a_function_that_leaves_a_tensor_out_does_not_move_its_look_ahead():
         if step % 2:
             alone.step(lambda x: x)
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("target", ["reference", "numba-cpu"])
+def test_a_gradient_put_in_place_of_an_equal_one_is_seen(target):
+    w = [np.zeros(1) for _ in range(40)]
+    g = [np.ones(1) for _ in w]
+    opt = optdsl.load("SGD", target)(w, lr=1.0)
+    for _ in range(3):
+        opt.step(g)
+    g[7] = np.ones(1)
+    opt.step(g)
+    g[7][:] = 5.0
+    opt.step(g)
+    assert [w[6][0], w[7][0], w[8][0]] == [-5.0, -9.0, -5.0]
