@@ -6,6 +6,8 @@ anything is stored. What a kernel is given are addresses of tables: see `support
 
 from __future__ import annotations
 
+import re
+
 from optdsl.codegen import cuda_combine
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.cuda_refusals import refuse_blocks, refuse_matrices, refuse_rows
@@ -32,9 +34,24 @@ PARAMETERS = (
     "owners", "chunks", "sizes", "addresses", "rows", "cohort", "numbers", "exactly", "tensor",
     "everything", "partials",
 )  # fmt: skip
-_LOCAL = ("lane", "lanes", "count", "own", "owner", "size", "step", "turn", "update", "whole")
+_LOCAL = (
+    "lane",
+    "lanes",
+    "count",
+    "own",
+    "number",
+    "owner",
+    "size",
+    "step",
+    "turn",
+    "update",
+    "whole",
+)
 TAKEN = (*PARAMETERS, *cuda_combine.PARAMETERS, *_LOCAL, *WORDS)
 
+#: Functions that take many instructions.
+_LONG = re.compile(r"\b(cos|exp|log|power|standard_normal|standard_uniform|\w+_by_chance)\(")
+_LONG_LOOP = ["for number in range(one_by_one(lanes)):", "    lane = one_by_one(number)"]
 _FOLDS = {"min": "minimum", "max": "maximum"}
 _STARTS = {"min": "inf", "max": "-inf"}
 _BLOCKS = {"min": "least_of_block", "max": "greatest_of_block", "any": "greatest_of_block"}
@@ -204,11 +221,12 @@ class _Kernel:
             *self._accumulated(),
             *loop.stored(self.target),
         ]
+        long = any(_LONG.search(line) for line in body)
         return [
             *whole,
             *_either(loads, some),
             *made,
-            "for lane in range(lanes):",
+            *(_LONG_LOOP if long else ["for lane in range(lanes):"]),
             *indent(body),
             *_either(stores, few),
         ]

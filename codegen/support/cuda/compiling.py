@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from optdsl.codegen.support.cuda.device import device_words
 from optdsl.codegen.support.cuda.words import THREADS, Kernel, real_of
 
 #: How many numbers of 64 bits a kernel of each kind is given.
 PARAMETERS = {"pass": 11, "reduction": 11, "all": 10, "tensor": 10}
-#: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most.
-_RESIDENT = 4
+#: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most, and
+#: 80 where it computes with entries of float64, which take two each.
+_RESIDENT, _RESIDENT_WIDE = 4, 3
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def ptx(
     """
     cuda: Any = import_module("numba.cuda")
     types: Any = import_module("numba.core.types")
+    wide = bool(formats) and real_of(formats) is np.float64
     integers = [types.int64] * PARAMETERS[kernel.kind]
     found: Any = cuda.compile(
         kernel.function(formats, device_words),
@@ -50,7 +54,7 @@ def ptx(
         abi="numba",
         cc=cc,
         output="ptx",
-        launch_bounds=(THREADS, _RESIDENT),
+        launch_bounds=(THREADS, _RESIDENT_WIDE if wide else _RESIDENT),
     )
     text = str(found[0])
     mangled = re.search(r"\.entry\s+(\w+)", text)

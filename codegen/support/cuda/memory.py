@@ -243,7 +243,26 @@ def store_some(typing: Any, form: Any, address: Any, index: Any, count: Any, val
 
 
 def _chosen(builder: Any, lane: Any, number: int) -> Any:
-    return builder.icmp_signed("==", lane, ir.Constant(_COUNT, number))
+    return builder.icmp_signed("==", lane, ir.Constant(lane.type, number))
+
+
+@intrinsic
+def one_by_one(typing: Any, number: Any) -> Any:
+    """Return how many lanes there are, so that no compiler knows: it works on one at a time.
+
+    Long formulas take too many registers where several run side by side.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        count = context.cast(builder, arguments[0], number, types.int32)
+        if not _on_device(context):
+            return count
+        kind = ir.FunctionType(_BITS, [_BITS])
+        moved = builder.asm(kind, "mov.u32 $0, $1;", "=r,r", [count], side_effect=True)
+        moved.attributes.add("convergent")  # no loop around it is unrolled
+        return moved
+
+    return types.int32(number), build
 
 
 @intrinsic
@@ -268,7 +287,7 @@ def get(typing: Any, values: Any, lane: Any) -> Any:
             found = builder.select(_chosen(builder, arguments[1], number), other, found)
         return found
 
-    return values.dtype(values, types.int64), build
+    return values.dtype(values, lane), build
 
 
 @intrinsic
@@ -283,7 +302,7 @@ def put(typing: Any, values: Any, lane: Any, value: Any) -> Any:
             result = builder.insert_value(result, new, number)
         return result
 
-    return values(values, types.int64, values.dtype), build
+    return values(values, lane, values.dtype), build
 
 
 @intrinsic(prefer_literal=True)

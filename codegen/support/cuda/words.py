@@ -46,6 +46,7 @@ sum_of_block, least_of_block, greatest_of_block = (
 read, read_changing, write = Word("read"), Word("read_changing"), Word("write")
 is_aligned, load, load_constant = Word("is_aligned"), Word("load"), Word("load_constant")
 load_some, store, store_some = Word("load_some"), Word("store"), Word("store_some")
+one_by_one = Word("one_by_one")
 nothing, get, put, rounded = Word("nothing"), Word("get"), Word("put"), Word("rounded")
 # Arithmetic: see `kernels.py` of the CPU, whose functions these are.
 cos, cube, exp, floor = Word("cos"), Word("cube"), Word("exp"), Word("floor")
@@ -59,9 +60,9 @@ __all__ = [
     "THREADS", "TURNS", "bfloat16_by_chance", "block_index", "cos", "cube", "exp",
     "float16_by_chance", "float64", "floor", "get", "greatest_of_block", "inf", "int64",
     "is_aligned", "isfinite", "kernel", "least_of_block", "load", "load_constant", "load_some",
-    "log", "logical_not", "maximum", "minimum", "mod", "nothing", "pi", "power", "put", "read",
-    "read_changing", "rounded", "sign", "sqrt", "square", "standard_normal", "standard_uniform",
-    "store", "store_some", "sum_of_block", "thread_index", "where", "write",
+    "log", "logical_not", "maximum", "minimum", "mod", "nothing", "one_by_one", "pi", "power",
+    "put", "read", "read_changing", "rounded", "sign", "sqrt", "square", "standard_normal",
+    "standard_uniform", "store", "store_some", "sum_of_block", "thread_index", "where", "write",
 ]  # fmt: skip
 
 

@@ -13,6 +13,19 @@ from tests.codegen.driving import Driver
 _RUNS = {}
 
 
+def kernels_of(layout):
+    """Return the kernels of a layout, each with its pass, or None where it finishes one."""
+    found = {}
+    for mode in (layout.ready, layout.function, layout.iterate, layout.evaluate):
+        for stage in mode or ():
+            if isinstance(stage, stages.Pass):
+                found.setdefault(stage.function.kernel, stage)
+            elif isinstance(stage, stages.Combine):
+                finish = stage.function
+                found |= {each: None for each in (finish.of_all, finish.of_tensor) if each}
+    return list(found.items())
+
+
 def run_of(kernel, formats, contract=False):
     """Return what runs a kernel, compiled once."""
     key = (kernel, formats, contract)

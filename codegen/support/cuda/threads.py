@@ -1,0 +1,48 @@
+"""Where a thread of a CUDA device is, and what the threads of a block make together.
+
+Numba's module for CUDA is a global here, as its simulator wants it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from optdsl.codegen.support.cuda.words import THREADS
+
+cuda: Any = import_module("numba.cuda")
+
+
+def block_index() -> Any:
+    """Return which block this is."""
+    return np.int64(cuda.blockIdx.x)
+
+
+def thread_index() -> Any:
+    """Return which thread of its block this is."""
+    return np.int64(cuda.threadIdx.x)
+
+
+def folding(combined: Any) -> Any:
+    """Return what folds a number a thread into one: `of_block(place, x)`, by halves.
+
+    Every thread of the block calls it. `place` tells the calls of a kernel apart, where threads
+    do not wait for each other.
+    """
+
+    def of_block(place: Any, x: Any) -> Any:
+        shared = cuda.shared.array(THREADS, np.float64)
+        thread = cuda.threadIdx.x
+        shared[thread] = x
+        width = THREADS // 2
+        while width > 0:
+            cuda.syncthreads()
+            if thread < width:
+                shared[thread] = combined(shared[thread], shared[thread + width])
+            width //= 2
+        cuda.syncthreads()
+        return shared[0]
+
+    return of_block
