@@ -10,7 +10,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 import numpy as np
 
 from optdsl.codegen.support.quiet import quiet
-from optdsl.runtime import from_layout, layout
+from optdsl.cuda import from_layout
+from optdsl.runtime import layout
 
 
 @quiet

@@ -13,7 +13,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched
 from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, greatest_of_block, int64, is_aligned, isfinite, kernel, load, load_constant, load_some, logical_not, maximum, nothing, put, read, store, store_some, thread_index, where, write
 from optdsl.codegen.support.quiet import quiet
-from optdsl.runtime import from_layout, layout
+from optdsl.cuda import from_layout
+from optdsl.runtime import layout
 
 
 @kernel("reduction")

@@ -11,7 +11,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 from optdsl.codegen.support.cuda.launching import bind_blocks, launched
 from optdsl.codegen.support.cuda.words import THREADS, block_index, get, int64, is_aligned, kernel, load, load_constant, load_some, nothing, put, read, store, store_some, thread_index
 from optdsl.codegen.support.quiet import quiet
-from optdsl.runtime import from_layout, layout
+from optdsl.cuda import from_layout
+from optdsl.runtime import layout
 
 
 @quiet
