@@ -49,8 +49,7 @@ def build_library(rule: Rule, name: str) -> Library:
     """Compile `rule` for C; `name` begins the names of files and functions.
 
     Raises:
-        DiagnosticError: for what a library cannot hold.
-        OSError: where a C compiler was found that cannot link.
+        DiagnosticError: for what a library cannot hold, or where a C compiler cannot link it.
 
     >>> from optdsl.library import load_rule
     >>> "int sgd_step_f32(" in build_library(load_rule("SGD"), "sgd").header

@@ -13,6 +13,7 @@ from llvmlite import binding
 
 from optdsl.codegen.support.registers import is_x86
 from optdsl.codegen.support.shared_library import library_name, link_command
+from optdsl.diagnostics import Diagnostic, DiagnosticError
 
 
 def host_triple() -> str:
@@ -56,7 +57,8 @@ def linked(prefix: str, code: bytes, compiler: str) -> bytes:
     """Return the shared library that a C compiler makes of object code.
 
     Raises:
-        OSError: the compiler could not be run, or could not link.
+        DiagnosticError: it could not link.
+        OSError: it could not be run.
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, f"{prefix}.o").write_bytes(code)
@@ -64,6 +66,9 @@ def linked(prefix: str, code: bytes, compiler: str) -> bytes:
             link_command(prefix, compiler), cwd=folder, capture_output=True, text=True, check=False
         )
         if ran.returncode:
-            told = (ran.stderr or ran.stdout).strip().splitlines()
-            raise OSError(f"{compiler} could not link: {told[-1] if told else ran.returncode}")
+            told = (ran.stderr or ran.stdout).strip().splitlines() or ["it said nothing"]
+            command = " ".join(link_command(prefix, compiler))
+            problem = f"`{command}` failed with status {ran.returncode}: {told[-1]}"
+            hint = "let CC name a C compiler that can link"
+            raise DiagnosticError(Diagnostic("cannot-link", problem, hint=hint))
         return Path(folder, library_name(prefix)).read_bytes()

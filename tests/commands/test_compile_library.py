@@ -1,5 +1,6 @@
 """`optdsl compile --target library`: the files that it writes, and what it says."""
 
+import shutil
 import subprocess
 import sys
 
@@ -33,6 +34,16 @@ def test_without_a_compiler_it_says_what_to_run(optdsl, tmp_path, monkeypatch):
     assert done.status == 0, done.text
     assert {path.name for path in (tmp_path / "build").iterdir()} == {"sgd.h", "sgd.o", "sgd.py"}
     assert "There is no C compiler here. To link, run in build: cc -shared" in done.out
+
+
+@pytest.mark.skipif(shutil.which("false") is None, reason="needs a program that fails")
+def test_a_compiler_that_cannot_link_is_told(optdsl, tmp_path, monkeypatch):
+    monkeypatch.setenv("CC", "false")
+    refused = optdsl("compile", "SGD", "--target", "library", "-o", "build")
+    assert refused.status == 1
+    assert "error[cannot-link]" in refused.err
+    assert "-o libsgd" in refused.err
+    assert not (tmp_path / "build").exists()
 
 
 @pytest.mark.parametrize(
