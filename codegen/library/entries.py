@@ -21,7 +21,7 @@ from optdsl.codegen.library.words import (
     store,
     word,
 )
-from optdsl.codegen.loops import pass_streams
+from optdsl.codegen.loops import all_streams
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.arithmetic import BIT
 from optdsl.codegen.unit import Unit
@@ -36,7 +36,8 @@ _STORAGE = {"float32": FLOAT, "float64": DOUBLE}
 def stream_types(unit: Unit, stage: Pass, real: Any) -> list[Any]:
     """Return the format in which each array of a pass is stored."""
     stored = {s.name: _STORAGE[s.storage] for s in unit.system.states if s.storage}
-    return [stored.get(name, real) for name in pass_streams(unit, stage)]
+    stored |= dict.fromkeys(unit.shaped, DOUBLE)
+    return [stored.get(name, real) for name in all_streams(unit, stage)]
 
 
 def update_function(module: Any, unit: Unit, stage: Pass, real: Any, name: str) -> Any:
@@ -53,7 +54,7 @@ def update_function(module: Any, unit: Unit, stage: Pass, real: Any, name: str) 
 class _Loop:
     def __init__(self, module: Any, unit: Unit, stage: Pass, real: Any, name: str) -> None:
         self.unit, self.stage, self.real = unit, stage, real
-        self.streams = pass_streams(unit, stage)
+        self.streams = list(all_streams(unit, stage))
         arrays = {f"a{i}": kind.as_pointer()
                   for i, kind in enumerate(stream_types(unit, stage, real))}  # fmt: skip
         rows = {"numbers": NUMBERS, "tensor": NUMBERS, "everything": NUMBERS, "partials": NUMBERS}
@@ -73,28 +74,61 @@ class _Loop:
         """Write the loop. What all entries share is read before it, in the first block."""
         builder, stage = self.builder, self.stage
         start = builder.block
-        totals = []
-        for each in stage.reductions:
-            totals.append(room(builder, DOUBLE))
-            builder.store(ir.Constant(DOUBLE, STARTS.get(each.operator, 0.0)), totals[-1])
+        places = self._places()
+        totals = [self._begun(each, place)
+                  for each, place in zip(stage.reductions, places, strict=True)]  # fmt: skip
+        for given in stage.vectors:
+            if given.value.kind is Kind.ROW:
+                self.known[given.value] = self._loaded(given.stream, given.value, word(0))
         with counted(builder, word(0), self.given["count"]) as self.index:
-            for given in stage.loads:
-                self.known[given.value] = self._loaded(given.stream, given.value)
-            for assigned in stage.body:
-                value = self.writer.write(assigned.expression)
-                self.known[Value(assigned.name, Kind.ENTRY)] = value
-            for each, total in zip(stage.reductions, totals, strict=True):
-                builder.store(self._accumulated(each, builder.load(total)), total)
-            for stored in stage.stores:
-                self._store(stored.stream, self._value(stored.value))
-        for column, total in enumerate(totals):
-            store(builder, builder.load(total), self.given["partials"], column)
+            self._entry(totals)
+        for each, total, place in zip(stage.reductions, totals, places, strict=True):
+            if each.kind is not Kind.COLUMN:
+                builder.store(builder.load(total), place)
         builder.ret_void()
         self.head.position_at_end(self.function.entry_basic_block)
         self.head.branch(start)
 
-    def _loaded(self, stream: str, value: Value) -> Any:
-        read = self._as(load(self.builder, self.arrays[stream], self.index), self.real)
+    def _entry(self, totals: list[Any]) -> None:
+        """Write what is done to one entry."""
+        builder, stage = self.builder, self.stage
+        columns = [each for each in stage.vectors if each.value.kind is Kind.COLUMN]
+        for given in (*stage.loads, *columns):
+            self.known[given.value] = self._loaded(given.stream, given.value, self.index)
+        for assigned in stage.body:
+            value = self.writer.write(assigned.expression)
+            self.known[Value(assigned.name, Kind.ENTRY)] = value
+        for each, total in zip(stage.reductions, totals, strict=True):
+            place = total
+            if each.kind is Kind.COLUMN:
+                place = builder.gep(total, [self.index])
+            builder.store(self._accumulated(each, builder.load(place)), place)
+        for stored in stage.stores:
+            self._store(stored.stream, self._value(stored.value))
+
+    def _places(self) -> list[Any]:
+        """Return where the partial result of each reduction goes; of a value a column, an array."""
+        places, numbers = [], 0
+        for each in self.stage.reductions:
+            if each.kind.is_number:
+                places.append(self.builder.gep(self.given["partials"], [word(numbers)]))
+                numbers += 1
+            else:
+                places.append(self.arrays[each.partial])
+        return places
+
+    def _begun(self, reduction: Accumulate, place: Any) -> Any:
+        """Return a running total; that of several pieces of a tensor goes on."""
+        if reduction.kind is Kind.COLUMN:
+            return place
+        total = room(self.builder, DOUBLE)
+        begin = ir.Constant(DOUBLE, STARTS.get(reduction.operator, 0.0))
+        by_rows = self.stage.by_rows
+        self.builder.store(self.builder.load(place) if by_rows else begin, total)
+        return total
+
+    def _loaded(self, stream: str, value: Value, index: Any) -> Any:
+        read = self._as(load(self.builder, self.arrays[stream], index), self.real)
         if value.name in self.unit.predicates:
             return self.builder.fcmp_unordered("!=", read, ir.Constant(self.real, 0.0))
         return read

@@ -15,6 +15,7 @@ from optdsl.program.formulas import formula
 from optdsl.program.streams import output_buffer
 
 _WIDTH = 100
+_LONG = 30  # characters of a declaration beside which there is no room for a comment
 
 
 def header_text(interface: Interface, version: str) -> str:
@@ -114,7 +115,8 @@ def _example(interface: Interface) -> list[str]:
     fields = interface.tensor.fields
     arrays = [field.name for key, field in fields.items() if key.startswith("stream ")]
     facts = [fields[f"tensor {name}"].name for name in interface.facts]
-    named = ", ".join([".size = n", *(f".{name} = {name}" for name in (*arrays, *facts))])
+    shape = [".rows = rows", ".columns = columns"] * interface.has_shapes
+    named = ", ".join([".size = n", *shape, *(f".{name} = {name}" for name in (*arrays, *facts))])
     begin = f"    {interface.prefix}_tensor_f32 tensors[1] = {{{{"
     if len(begin) + len(named) < _WIDTH - 8:
         return [f"{begin}{named}}}}};"]
@@ -128,11 +130,11 @@ def _example(interface: Interface) -> list[str]:
 def _record(name: str, fields: list[tuple[str, str, str]]) -> list[str]:
     """Return a record: for each field its type, its name and what it is."""
     declared = [f"{kind}{'' if kind.endswith('*') else ' '}{label};" for kind, label, _ in fields]
-    column = 4 + max(len(each) for each in declared) + 2
+    column = 4 + max((len(each) for each in declared if len(each) <= _LONG), default=0) + 2
     lines = [f"typedef struct {name} {{"]
     for text, (_, _, doc) in zip(declared, fields, strict=True):
         beside = f"    {text}".ljust(column) + f"/* {_safe(doc)} */"
-        if len(beside) <= _WIDTH:
+        if len(beside) <= _WIDTH and len(text) <= _LONG:
             lines.append(beside)
         else:
             lines += [*_remark(doc, "    "), f"    {text}"]
@@ -218,7 +220,9 @@ def _run(interface: Interface) -> list[str]:
 def _tensors(interface: Interface) -> list[str]:
     lines: list[str] = []
     for ending, entries, _ in FORMATS:
-        lines += _remark(f"One tensor of {entries}: its arrays, each of `size` entries in a row.")
+        told = f"One tensor of {entries}: its arrays, each of `size` entries in a row"
+        lines += _remark(told + (" but where another count is said." if interface.has_shapes
+                                 else "."))  # fmt: skip
         record = interface.tensor
         fields = [(field.type.replace("T", entries), _label(field), _meaning(interface, key))
                   for key, field in record.fields.items()]  # fmt: skip
@@ -230,8 +234,10 @@ def _meaning(interface: Interface, key: str) -> str:
     """Return what a field of a tensor is."""
     row, _, name = key.partition(" ")
     system = interface.unit.system
-    if key in ("size", "identity", "tensor work"):
+    if key in ("size", "rows", "columns", "identity", "tensor work"):
         return {"size": "how many entries it has", "tensor work": "numbers within a step",
+                "rows": "its first dimension; of a vector 1",
+                "columns": "the product of its other dimensions; of a vector its size",
                 "identity": "random numbers differ by it; init counts from 0"}[key]  # fmt: skip
     if row == "tensor":
         fact = interface.facts.get(name)
@@ -249,8 +255,10 @@ def _meaning(interface: Interface, key: str) -> str:
     if name in {each.name for each in system.gradients}:
         asked = [stage.gradient for stage in interface.asked]
         return f"gradient number {asked.index(name)}" if name in asked else "the gradient"
+    counts = {"row": "one number a row: ", "column": "one number a column: "}
+    count = counts.get({"blocks": "column"}.get(form := interface.form(name), form), "")
     if name in states:
-        return f"state {name}; init writes its start"
+        return f"{count}state {name}; init writes its start"
     if system.family == "transform" and name == output_buffer(system):
         return "what the transform gives, written by a step"
     if name in looked:
@@ -258,7 +266,7 @@ def _meaning(interface: Interface, key: str) -> str:
     points = [stage.point for stage in interface.asked]
     if name in points:
         return f"the point of gradient number {points.index(name)}; a step writes it"
-    return "room that a step uses"
+    return f"{count}room that a step uses"
 
 
 # ----------------------------------------------------------------- functions

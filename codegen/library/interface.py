@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from optdsl.codegen.forms import FORMS
 from optdsl.codegen.library.words import DOUBLE, FLOAT
-from optdsl.codegen.loops import pass_streams
+from optdsl.codegen.loops import all_streams
+from optdsl.codegen.matrices import matrices_streams
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Draw, Fact, Kind, Value, walk
+from optdsl.model.expressions import Fact, Kind, Value
 from optdsl.model.overriding import Feed
-from optdsl.program.keeping import expressions
-from optdsl.program.program import Ask, Pass, Program
+from optdsl.program.program import Ask, Matrices, Pass, Program
+from optdsl.runtime.shapes import Form
 
 _KEYWORDS = frozenset(
     """
@@ -125,17 +127,32 @@ class Interface:
             named += [ask.point, ask.gradient]
         for program in self.programs:
             for stage in program.passes:
-                named += pass_streams(self.unit, stage)
-        kept = [s.name for s in self.unit.system.states if s.kind is Kind.ENTRY]
+                named += all_streams(self.unit, stage)
+            for shaped in shaped_stages(program):
+                named += matrices_streams(self.unit, shaped)
+        kept = [s.name for s in self.unit.system.states if s.kind in FORMS]
         known = ["theta", *(each.name for each in self.unit.system.gradients), *kept]
         present = dict.fromkeys([*named, *kept])
         return [name for name in known if name in present] + [n for n in present if n not in known]
 
+    @property
+    def has_shapes(self) -> bool:
+        """Must a tensor tell its rows and columns?"""
+        stages = [stage for program in self.unit.programs for stage in program.stages]
+        return any(isinstance(s, Matrices) or (isinstance(s, Pass) and s.by_rows) for s in stages)
+
+    def form(self, stream: str) -> Form:
+        """Return how many numbers an array has: one an entry, a row or a column."""
+        kinds = {state.name: state.kind for state in self.unit.system.states}
+        return self.unit.shaped.get(stream) or FORMS[kinds.get(stream, Kind.ENTRY)]
+
     @cached_property
     def written(self) -> set[str]:
         """The arrays that are written."""
-        stores = [s.stream for p in self.programs for stage in p.passes for s in stage.stores]
-        return {*stores, *(each.gradient for each in self.asked)}
+        stages = [stage for program in self.programs for stage in program.stages]
+        loops = [stage for stage in stages if isinstance(stage, Pass | Matrices)]
+        stores = [store.stream for stage in loops for store in stage.stores]
+        return {*stores, *self.unit.shaped, *(each.gradient for each in self.asked)}
 
     @cached_property
     def hyper(self) -> Record:
@@ -175,9 +192,13 @@ class Interface:
         """One tensor: its arrays and its own numbers."""
         record, unit = Record(), self.unit
         record.add("size", "size", "int64_t")
+        if self.has_shapes:
+            record.add("rows", "rows", "int64_t")
+            record.add("columns", "columns", "int64_t")
         for name in self.streams:
             constant = "" if name in self.written else "const "
-            record.add(f"stream {name}", name, f"{constant}T *")
+            entries = "double" if name in unit.shaped else "T"
+            record.add(f"stream {name}", name, f"{constant}{entries} *")
         self._numbers(record, "tensor", unit.slots.tensor)
         if unit.slots.seed is not None:
             record.add("identity", "identity", "int64_t")
@@ -203,7 +224,8 @@ class Interface:
         """The numbers of a tensor that its owner sets: facts that the library cannot know."""
         states = self.unit.system.states
         starts = {s.name: s.start for s in states if isinstance(s.start, Fact)}
-        return {name: fact for name, fact in starts.items() if fact.name != "size"}
+        told = {"size", "rows", "columns"} if self.has_shapes else {"size"}
+        return {name: fact for name, fact in starts.items() if fact.name not in told}
 
     def first(self, record: Record, row: str) -> int:
         """Return the word of a record at which the numbers of a row begin."""
@@ -221,9 +243,9 @@ def feed_key(feed: Feed, state: str) -> str:
     return f"feed {feed.hyperparameter.name} {state}"
 
 
-def draws(stage: Pass) -> bool:
-    """Does a loop draw random numbers?"""
-    return any(isinstance(node, Draw) for tree in expressions(stage) for node in walk(tree))
+def shaped_stages(program: Program) -> list[Matrices]:
+    """Return what is done to values a row and a column between passes."""
+    return [stage for stage in program.stages if isinstance(stage, Matrices)]
 
 
 def in_order(program: Program) -> Iterable[tuple[int, object]]:

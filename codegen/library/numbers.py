@@ -40,7 +40,7 @@ def as_number(builder: Any, value: Any) -> Any:
     return builder.uitofp(value, DOUBLE) if value.type == BIT else value
 
 
-class _Numbers:
+class Numbers:
     """Writes numbers in float64; `place_of` tells where one that was not computed is read."""
 
     def __init__(
@@ -92,7 +92,7 @@ def scalars_function(module: Any, interface: Interface, program: Program, part: 
             return place(builder, step_state, slots.step_state[value.name])
         return place(builder, scalars, slots.scalars[value])
 
-    numbers = _Numbers(builder, unit.predicates, place_of)
+    numbers = Numbers(builder, unit.predicates, place_of)
     numbers.t = t
     for each in assignments:
         numbers.compute(each)
@@ -130,7 +130,7 @@ def combine_function(module: Any, interface: Interface, stage: Combine, name: st
             return place(builder, everything, slots.everything[value.name])
         return place(builder, row["tensor"], slots.tensor[value.name])
 
-    numbers = _Numbers(builder, unit.predicates, place_of)
+    numbers = Numbers(builder, unit.predicates, place_of)
     numbers.clocks = lambda clock: load(builder, scalars, slots.scalars[clock])
     common = [each for each in stage.assignments if each.kind is Kind.ALL]
     own = [each for each in stage.assignments if each.kind is not Kind.ALL]
@@ -164,7 +164,7 @@ def formula_function(module: Any, interface: Interface, hyper: Hyperparameter) -
     made, builder = function(module, f"default_{hyper.name}", DOUBLE, FORMULA)
     t, row = made.args
     slots = interface.unit.slots.hyper
-    numbers = _Numbers(
+    numbers = Numbers(
         builder,
         interface.unit.predicates,
         lambda value: place(builder, row, slots[Value(value.name, Kind.STEP)]),
@@ -188,7 +188,7 @@ def schedule_function(module: Any, interface: Interface, feed: Feed) -> Any:
         return place(builder, row, slots[value])
 
     system = replace(interface.unit.system, equations=feed.equations, states=feed.states)
-    numbers = _Numbers(builder, frozenset(predicate_names(system, [])), place_of)
+    numbers = Numbers(builder, frozenset(predicate_names(system, [])), place_of)
     numbers.t = t
     for each in feed.equations:
         numbers.compute(Assignment(each.name, each.value))

@@ -7,7 +7,7 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.entries import STARTS, stream_types, update_function
-from optdsl.codegen.library.interface import Interface, draws
+from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.words import (
     DOUBLE,
     NUMBERS,
@@ -25,10 +25,11 @@ from optdsl.codegen.library.words import (
     store,
     word,
 )
-from optdsl.codegen.loops import pass_streams
+from optdsl.codegen.loops import all_streams
 from optdsl.codegen.support import arithmetic, registers
 from optdsl.codegen.support.chunks import CHUNK
 from optdsl.codegen.support.frames import SHAPES
+from optdsl.codegen.support.row_chunks import LONGEST
 from optdsl.codegen.support.shared_library import KERNEL_ARGUMENTS
 from optdsl.model.expressions import Kind
 from optdsl.program.program import Accumulate, Pass
@@ -46,6 +47,7 @@ class PassWriter:
         self.module, self.interface, self.stage = module, interface, stage
         self.unit, self.real, self.machine = interface.unit, real, machine
         self.types = stream_types(self.unit, stage, real)
+        self.forms = all_streams(self.unit, stage)
 
     def update(self, name: str) -> Any:
         """Add the function that works on some entries."""
@@ -57,7 +59,7 @@ class PassWriter:
         tensors, count, scalars, everything = made.args
         record, stage = self.interface.tensor, self.stage
         before = registers.flush_tiny(builder, self.machine)
-        folds = [_Fold(builder, each) for each in stage.reductions]
+        folds = [_Fold(builder, each) for each in stage.reductions if each.kind.is_number]
         entries = room(builder, WORD)
         builder.store(word(0), entries)
         for fold in folds:
@@ -68,7 +70,7 @@ class PassWriter:
             builder.store(builder.add(builder.load(entries), size), entries)
             for fold in folds:
                 fold.begin(Kind.TENSOR)
-            self._chunks(builder, update, folds, tensor, size, (scalars, everything))
+            self._tensor(builder, update, folds, tensor, (scalars, everything))
             row = numbers_at(builder, tensor, self.interface.first(record, "tensor"))
             for fold in folds:
                 fold.end(Kind.TENSOR, size, row, self.unit.slots.tensor)
@@ -78,26 +80,64 @@ class PassWriter:
         builder.ret_void()
         return made
 
-    def _chunks(
-        self, builder: Any, update: Any, folds: list[_Fold], tensor: Any, size: Any, rows: Any
+    def _tensor(
+        self, builder: Any, update: Any, folds: list[_Fold], tensor: Any, rows: Any
     ) -> None:
-        """Work through one tensor, chunk by chunk."""
+        """Work through one tensor: chunk by chunk, or row by row."""
         record = self.interface.tensor
         scalars, everything = rows
         own = numbers_at(builder, tensor, self.interface.first(record, "tensor"))
         known = "identity" in record.fields
         identity = load(builder, tensor, record.offset("identity")) if known else word(0)
-        names = [f"stream {name}" for name in pass_streams(self.unit, self.stage)]
+        names = [f"stream {name}" for name in self.forms]
         wholes = [array_at(builder, load(builder, tensor, record.offset(name)), kind)
                   for name, kind in zip(names, self.types, strict=True)]  # fmt: skip
         partials = room(builder, DOUBLE, len(folds))
+        numbers = [scalars, own, everything, partials]
+        if self.stage.by_rows:
+            shape = [load(builder, tensor, record.offset(name)) for name in ("rows", "columns")]
+            self._by_rows(builder, update, wholes, shape, numbers, word(0), identity)
+            for column, fold in enumerate(folds):
+                fold.add(load(builder, partials, column))
+            return
+        size = load(builder, tensor, record.offset("size"))
         with counted(builder, word(0), size, CHUNK) as begin:
             arrays = [place(builder, array, begin) for array in wholes]
             some = smaller(builder, builder.sub(size, begin), word(CHUNK))
-            given = [some, scalars, own, everything, partials, begin, identity]
-            builder.call(update, [*arrays, *given])
+            builder.call(update, [*arrays, some, *numbers, begin, identity])
             for column, fold in enumerate(folds):
                 fold.add(load(builder, partials, column))
+
+    def _by_rows(
+        self, builder: Any, update: Any, arrays: list[Any], shape: list[Any], numbers: list[Any],
+        first: Any, identity: Any,
+    ) -> None:  # fmt: skip
+        """Work through some rows, from the entry `first` on; totals go on from piece to piece."""
+        height, width = shape
+        places = dict(zip(self.forms, arrays, strict=True))
+        self._clear(builder, places, shape, numbers[-1])
+        with counted(builder, word(0), height) as line:
+            before = builder.mul(line, width)
+            with counted(builder, word(0), width, LONGEST) as begin:
+                entry = builder.add(before, begin)
+                offsets = {"entry": entry, "row": line, "column": begin, "blocks": begin}
+                pieces = [place(builder, places[name], offsets[form])
+                          for name, form in self.forms.items()]  # fmt: skip
+                some = smaller(builder, builder.sub(width, begin), word(LONGEST))
+                at = builder.add(first, entry)
+                builder.call(update, [*pieces, some, *numbers, at, identity])
+
+    def _clear(self, builder: Any, places: dict[str, Any], shape: list[Any], partials: Any) -> None:
+        """Start the running totals of some rows."""
+        numbers = 0
+        for each in self.stage.reductions:
+            begin = ir.Constant(DOUBLE, STARTS.get(each.operator, 0.0))
+            if each.kind.is_number:
+                store(builder, begin, partials, numbers)
+                numbers += 1
+                continue
+            with counted(builder, word(0), shape[each.kind is not Kind.ROW]) as index:
+                store(builder, begin, places[each.partial], index)
 
     def over_table(self, name: str, update: Any) -> Any:
         """Add the function that runs a pass over chunks of a table, which threads share."""
@@ -133,10 +173,15 @@ class PassWriter:
         identity = load(builder, at["rows"], chunk)
         scalars = row("scalars", load(builder, at["cohort"], identity), len(slots.scalars))
         tensor = row("tensor", identity, len(slots.tensor))
-        partials = row("partials", chunk, len(self.stage.reductions))
-        begin = load(builder, at["begins"], chunk) if draws(self.stage) else word(0)
-        given = [load(builder, at["counts"], chunk), scalars, tensor, at["everything"], partials]
-        builder.call(update, [*arrays, *given, begin, identity])
+        width = sum(each.kind.is_number for each in self.stage.reductions)
+        numbers = [scalars, tensor, at["everything"], row("partials", chunk, width)]
+        begin = load(builder, at["begins"], chunk)
+        count = load(builder, at["counts"], chunk)
+        if self.stage.by_rows:
+            shape = [count, load(builder, at["columns"], chunk)]
+            self._by_rows(builder, update, arrays, shape, numbers, begin, identity)
+        else:
+            builder.call(update, [*arrays, count, *numbers, begin, identity])
 
 
 def _arrays_of(builder: Any, frame: Any) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from optdsl.codegen import matrices
 from optdsl.codegen.blocks import Functions
 from optdsl.codegen.host import emit_combine
 from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.loops import all_streams
 from optdsl.codegen.unit import Unit
 from optdsl.program.program import Combine, Matrices, Pass
 from optdsl.runtime.shapes import Form
@@ -14,7 +16,9 @@ from optdsl.runtime.shapes import Form
 NAME = "library"
 IMPORTS = {
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
+    "optdsl.codegen.support.row_chunks": ("as_rows",),
     "optdsl.codegen.support.shared_library": ("SharedLibrary",),
+    **matrices.IMPORTS,
 }
 
 
@@ -38,14 +42,16 @@ class LibraryTarget:
         return f"over_chunks({kernel})"
 
     def bind_pass(self, unit: Unit, stage: Pass) -> str | None:
-        """Return None: every table is one of chunks."""
-        return None
+        """Return the text of what makes the table of a pass by rows, else None."""
+        if not stage.by_rows:
+            return None
+        return f"as_rows({', '.join(map(repr, all_streams(unit, stage).values()))})"
 
     def emit_matrices(
         self, unit: Unit, stage: Matrices, functions: Functions
     ) -> tuple[str, dict[str, Form]]:
-        """A library that has matrices is refused before it comes to this."""
-        raise AssertionError("a library holds no matrices")
+        """Add the functions of values a row and a column, which NumPy computes from Python."""
+        return matrices.emit_matrices(unit, stage, functions, wide=False)
 
     def emit_combine(self, unit: Unit, stage: Combine, functions: Functions) -> str:
         """Add the function that folds partial sums; return its name."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from optdsl.codegen.library.vectors import is_of_vectors
 from optdsl.codegen.unit import Unit
 from optdsl.diagnostics import Diagnostic
 from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import Kind
+from optdsl.model.system import State
 from optdsl.program.program import Guard, Matrices
 
 _CODE = "not-in-a-library"
@@ -23,17 +25,27 @@ def refusal_of_rule(rule: Rule) -> Diagnostic | None:
     return None
 
 
+def starts_plainly(state: State) -> bool:
+    """Does a state a row or a column begin with one number?"""
+    return state.start is None or state.start.kind is Kind.STEP
+
+
 def refusal_of_unit(unit: Unit) -> Diagnostic | None:
     """Return why a library cannot hold a lowered rule, or None where it can."""
     name = unit.system.name
     stages = [stage for program in unit.programs for stage in program.stages]
-    if any(isinstance(stage, Matrices) for stage in stages):
+    if any(isinstance(stage, Matrices) and not is_of_vectors(stage) for stage in stages):
         return Diagnostic(
             _CODE,
-            f"{name} computes with tensors as matrices, rows or columns, which NumPy does "
-            "between the passes of a step",
+            f"{name} computes with whole matrices, which NumPy does between the passes of a step",
             hint="use the target numba-cpu",
         )
+    for state in unit.system.states:
+        if state.kind.is_matrix and not starts_plainly(state):
+            return Diagnostic(
+                _CODE, f"{name} begins `{state.name}` with what depends on the shape of a tensor",
+                hint="use the target numba-cpu",
+            )  # fmt: skip
     for stage in stages:
         if isinstance(stage, Guard) and stage.condition.kind is Kind.TENSOR:
             return Diagnostic(

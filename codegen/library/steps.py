@@ -7,10 +7,12 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.forms import FORMS
 from optdsl.codegen.library.interface import Interface, feed_key, in_order
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.values import Writer
+from optdsl.codegen.library.vectors import vectors_function
 from optdsl.codegen.library.words import (
     BYTE,
     DOUBLE,
@@ -30,7 +32,7 @@ from optdsl.codegen.library.words import (
 )
 from optdsl.model.expressions import Expression, Fact, Kind, Value
 from optdsl.model.system import State
-from optdsl.program.program import Ask, Combine, Guard, Pass, Program
+from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program
 
 RESTED = ir.Constant(HALF, 1)
 _ANY = BYTE.as_pointer()
@@ -110,6 +112,8 @@ class Steps:
                     call.run(self.passes[stage])
                 case Combine() if stage.assignments:
                     call.run(self._combine(program, stage))
+                case Matrices():
+                    call.run(self._vectors(program, stage))
                 case Ask():
                     call.ask(self.interface.asked.index(stage))
                 case Guard():
@@ -129,6 +133,10 @@ class Steps:
         name = f"combine_{program.mode}_{program.stages.index(stage)}"
         known = self.module.globals.get(name)
         return known or combine_function(self.module, self.interface, stage, name)
+
+    def _vectors(self, program: Program, stage: Matrices) -> Any:
+        name = f"vectors_{program.mode}_{program.stages.index(stage)}{self.ending}"
+        return vectors_function(self.module, self.interface, stage, self.real, name)
 
     def _guard(self, guard: Guard, call: _Call) -> None:
         builder, value, slots = call.builder, guard.condition, self.unit.slots
@@ -196,25 +204,30 @@ class Steps:
         own = [state for state in states if state.kind is Kind.TENSOR]
         with counted(builder, word(0), count) as number:
             tensor = place(builder, tensors, builder.mul(number, word(record.words)))
-            size = load(builder, tensor, record.offset("size"))
             for state in own:
                 if state.name in self.interface.facts:
                     continue
-                known = builder.sitofp(size, DOUBLE)
-                if not isinstance(state.start, Fact):
+                known = self._known(builder, tensor, state.start)
+                if known is None:
                     known = self._expression(builder, call.hyper, state.start)
                 key = f"tensor {state.name}"
                 store(builder, known, numbers_at(builder, tensor, record.offset(key)), 0)
             if "identity" in record.fields:
                 store(builder, number, tensor, record.offset("identity"))
             for state in states:
-                if state.kind is Kind.ENTRY:
-                    self._start_entries(builder, call.hyper, tensor, size, state)
+                if state.kind in FORMS:
+                    self._start_entries(builder, call.hyper, tensor, state)
 
-    def _start_entries(
-        self, builder: Any, hyper: Any, tensor: Any, size: Any, state: State
-    ) -> None:
+    def _known(self, builder: Any, tensor: Any, start: Expression | None) -> Any:
+        """Return a fact that the record of a tensor tells, or None for another start."""
+        if not isinstance(start, Fact):
+            return None
+        whole = load(builder, tensor, self.interface.tensor.offset(start.name))
+        return builder.sitofp(whole, DOUBLE)
+
+    def _start_entries(self, builder: Any, hyper: Any, tensor: Any, state: State) -> None:
         record = self.interface.tensor
+        length = {Kind.ROW: "rows", Kind.COLUMN: "columns"}.get(state.kind, "size")
 
         def array(name: str) -> Any:
             address = load(builder, tensor, record.offset(f"stream {name}"))
@@ -222,9 +235,10 @@ class Steps:
 
         reads = "stream theta" in record.fields
         target, theta = array(state.name), array("theta") if reads else None
-        with counted(builder, word(0), size) as index:
+        count = load(builder, tensor, record.offset(length))
+        with counted(builder, word(0), count) as index:
             wide = None
-            if theta is not None:
+            if theta is not None and state.kind is Kind.ENTRY:
                 wide = load(builder, theta, index)
                 wide = wide if self.real == DOUBLE else builder.fpext(wide, DOUBLE)
             value = self._expression(builder, hyper, state.start, wide)

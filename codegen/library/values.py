@@ -24,6 +24,7 @@ from optdsl.model.expressions import (
     Draw,
     Expression,
     Number,
+    Reduce,
     Value,
 )
 
@@ -43,9 +44,9 @@ _LIBRARY = {"exp": "exp", "log": "log", "cos": "cos", "pow": "pow"}
 class Writer:
     """Writes expressions where `builder` stands.
 
-    `value`, `clock` and `draw` give what is read, in the format `real`; `predicates` are the names
-    whose value is true or false. `entries` says that a loop over entries is written: then sums
-    and products may be contracted, and functions run on vectors.
+    `value`, `clock`, `draw` and `reduced` give what is read, in the format `real`; `predicates`
+    are the names whose value is true or false. `entries` says that a loop over entries is
+    written: then sums and products may be contracted, and functions run on vectors.
     """
 
     builder: Any
@@ -55,6 +56,7 @@ class Writer:
     predicates: Collection[str] = ()
     entries: bool = False
     draw: Callable[[Draw], Any] | None = None
+    reduced: Callable[[Reduce], Any] | None = None
 
     def number(self, expression: Expression) -> Any:
         """Write what is used as a number, though its value may be true or false."""
@@ -91,6 +93,8 @@ class Writer:
                 return self._apply(operator, arguments)
             case Draw() if self.draw is not None:
                 return self.draw(expression)
+            case Reduce() if self.reduced is not None:
+                return self.reduced(expression)
         raise AssertionError(f"{expression} stands inside an expression")
 
     def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> Any:

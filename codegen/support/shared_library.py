@@ -13,7 +13,7 @@ import numpy as np
 LEVELS = ("baseline", "avx2", "avx512")
 #: The arrays of a frame that a kernel of a library reads, in their order.
 KERNEL_ARGUMENTS = (
-    "take", "addresses", "counts", "rows", "cohort", "scalars", "tensor", "everything",
+    "take", "addresses", "counts", "columns", "rows", "cohort", "scalars", "tensor", "everything",
     "partials", "begins",
 )  # fmt: skip
 #: What tells a library to use other instructions than the best that the processor has.

@@ -10,6 +10,7 @@ from optdsl.codegen.library import build_library
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.unit import prepare
 from optdsl.library import load_rule
+from optdsl.runtime.shapes import matrix_shape
 
 ENDINGS = {np.float32: "f32", np.float64: "f64"}
 _NUMBERS = itertools.count()
@@ -57,9 +58,11 @@ class Caller:
         self.arrays = [{} for _ in thetas]
         for index, theta in enumerate(thetas):
             self.table[index, record.offset("size")] = theta.size
+            if self.interface.has_shapes:
+                shape = slice(record.offset("rows"), record.offset("columns") + 1)
+                self.table[index, shape] = matrix_shape(theta.shape)
             for stream in self.interface.streams:
-                array = theta if stream == "theta" else np.full_like(theta, np.nan)
-                self.put(index, stream, array)
+                self.put(index, stream, theta if stream == "theta" else self.room(stream, theta))
             for name, fact in self.interface.facts.items():
                 known = {"ndim": theta.ndim, "named": 0}[fact.name]
                 place = self.table[index, record.offset(f"tensor {name}") :]
@@ -67,6 +70,15 @@ class Caller:
         self.checked(self.call("init"))
         if "seed" in self.interface.run.fields:
             self.run[self.interface.run.offset("seed")] = seed
+
+    def room(self, stream, theta):
+        """Return an array for a stream, as the header asks for it."""
+        rows, columns = matrix_shape(theta.shape)
+        counts = {"row": rows, "column": columns, "blocks": columns}
+        count = counts.get(self.interface.form(stream))
+        shape = theta.shape if count is None else count
+        wide = stream in self.interface.unit.shaped
+        return np.full(shape, np.nan, np.float64 if wide else theta.dtype)
 
     def defaults(self, given):
         """Return what the macro of the header says, and what is given, in order."""

@@ -63,6 +63,14 @@ def test_sums_agree_but_for_their_order(lamb, dtype):
         np.testing.assert_allclose(x, y, rtol=near, atol=near)
 
 
+def test_values_a_row_and_a_column_agree(tmp_path):
+    built = Built("Adafactor", tmp_path, "adafactor")
+    _, ours = walk(built.module().Adafactor, np.float32)
+    _, theirs = walk(compiled(built), np.float32)
+    for x, y in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-6)
+
+
 def test_the_number_of_threads_changes_nothing(lamb):
     before = numba.get_num_threads()
     found = []

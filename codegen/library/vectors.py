@@ -1,0 +1,208 @@
+"""Values a row and a column, computed between passes, in LLVM code.
+
+No array is needed for what is computed on the way: a value is computed where it is read, for the
+row or the column at hand. All is float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import llvmlite.ir as ir
+
+from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.library.numbers import COMBINED, as_number
+from optdsl.codegen.library.values import Writer
+from optdsl.codegen.library.words import (
+    DOUBLE,
+    VOID,
+    array_at,
+    counted,
+    function,
+    load,
+    numbers_at,
+    place,
+    room,
+    store,
+    word,
+)
+from optdsl.codegen.support import arithmetic
+from optdsl.codegen.support.arithmetic import intrinsic_call
+from optdsl.model.expressions import Clock, Kind, Matrix, Reduce, Value, walk
+from optdsl.program.keeping import expressions
+from optdsl.program.program import Accumulate, Matrices
+
+_VECTORS = (Kind.ROW, Kind.COLUMN)
+
+
+def is_of_vectors(stage: Matrices) -> bool:
+    """Does a stage compute values a row, a column and a tensor alone, from no entries?"""
+    kinds = {each.value.kind for each in stage.loads} | {each.value.kind for each in stage.stores}
+    kinds |= {each.kind for each in stage.body}
+    nodes = [node for tree in expressions(stage) for node in walk(tree)]
+    whole = any(isinstance(node, Matrix) for node in nodes)
+    folded = all(each.kind.is_number for each in nodes if isinstance(each, Reduce))
+    return all(kind.is_number or kind in _VECTORS for kind in kinds) and folded and not whole
+
+
+def vectors_function(
+    module: Any, interface: Interface, stage: Matrices, real: Any, name: str
+) -> Any:
+    """Add the function that does the work of a stage, tensor by tensor."""
+    made, builder = function(module, name, VOID, COMBINED)
+    tensors, count, scalars, everything = made.args
+    with counted(builder, word(0), count) as index:
+        tensor = place(builder, tensors, builder.mul(index, word(interface.tensor.words)))
+        _Tensor(builder, interface, stage, real, tensor, (scalars, everything)).write()
+    builder.ret_void()
+    return made
+
+
+class _Tensor:
+    """Writes what is done to one tensor."""
+
+    def __init__(
+        self, builder: Any, interface: Interface, stage: Matrices, real: Any, tensor: Any, rows: Any
+    ) -> None:
+        self.builder, self.unit, self.stage = builder, interface.unit, stage
+        record = interface.tensor
+        self.shape = [load(builder, tensor, record.offset(each)) for each in ("rows", "columns")]
+        self.scalars, self.everything = rows
+        self.own = numbers_at(builder, tensor, interface.first(record, "tensor"))
+        streams = [*(each.partial for each in stage.folds), *(each.stream for each in stage.loads),
+                   *(each.stream for each in stage.stores)]  # fmt: skip
+        self.arrays = {
+            name: array_at(
+                builder,
+                load(builder, tensor, record.offset(f"stream {name}")),
+                DOUBLE if name in interface.unit.shaped else real,
+            )
+            for name in dict.fromkeys(streams)
+        }
+        self.folds = {Value(each.name, each.kind): each for each in stage.folds}
+        self.loads = {each.value: each.stream for each in stage.loads}
+        self.body = {Value(each.name, each.kind): each.expression for each in stage.body}
+        self.numbers: dict[Value, Any] = {}
+        self.index: dict[Kind, Any] = {}
+        self.known: dict[Value, Any] = {}
+        self.writer = Writer(
+            builder, DOUBLE, self._value, self._clock, self.unit.predicates, reduced=self._reduced
+        )
+
+    def write(self) -> None:
+        """Write the numbers of the tensor, then what is stored a row, then what is a column."""
+        for each in self.stage.body:
+            if each.kind.is_number:
+                value = self.writer.write(each.expression)
+                self.numbers[Value(each.name, each.kind)] = value
+        for kind in _VECTORS:
+            stores = [stored for stored in self.stage.stores if stored.value.kind is kind]
+            if stores:
+                with self._each(kind):
+                    found = [self.writer.number(stored.value) for stored in stores]
+                    for stored, value in zip(stores, found, strict=True):
+                        self._store(stored.stream, value, self.index[kind])
+        for value, number in self.numbers.items():
+            slot = self.unit.slots.tensor[value.name]
+            store(self.builder, as_number(self.builder, number), self.own, slot)
+
+    @contextmanager
+    def _each(self, kind: Kind) -> Iterator[None]:
+        """Write a loop over the rows or the columns; what is known of one is known within."""
+        before = dict(self.known)
+        with counted(self.builder, word(0), self.shape[kind is Kind.COLUMN]) as index:
+            self.index[kind] = index
+            yield
+        self.known = before
+
+    def _store(self, stream: str, value: Any, index: Any) -> None:
+        array = self.arrays[stream]
+        narrow = array.type.pointee != DOUBLE
+        value = self.builder.fptrunc(value, array.type.pointee) if narrow else value
+        store(self.builder, value, array, index)
+
+    # ------------------------------------------------------------------ reads
+
+    def _value(self, value: Value) -> Any:
+        if value in self.numbers:
+            return self.numbers[value]
+        if value.kind not in _VECTORS:
+            return self._number(value)
+        if value not in self.known:
+            self.known[value] = self._vector(value)
+        return self.known[value]
+
+    def _number(self, value: Value) -> Any:
+        slots = self.unit.slots
+        if value.kind is Kind.STEP:
+            read = load(self.builder, self.scalars, slots.scalars[value])
+        elif value.kind is Kind.ALL:
+            read = load(self.builder, self.everything, slots.everything[value.name])
+        else:
+            read = load(self.builder, self.own, slots.tensor[value.name])
+        return self._truth(value, read)
+
+    def _truth(self, value: Value, read: Any) -> Any:
+        if value.name not in self.unit.predicates:
+            return read
+        return self.builder.fcmp_unordered("!=", read, ir.Constant(DOUBLE, 0.0))
+
+    def _clock(self, clock: Clock) -> Any:
+        return load(self.builder, self.scalars, self.unit.slots.scalars[clock])
+
+    def _vector(self, value: Value) -> Any:
+        """Return a value of the row or the column at hand."""
+        if value in self.folds:
+            return self._folded(self.folds[value])
+        if value in self.body:
+            return self.writer.write(self.body[value])
+        array = self.arrays[self.loads[value]]
+        read = load(self.builder, array, self.index[value.kind])
+        wide = read if read.type == DOUBLE else self.builder.fpext(read, DOUBLE)
+        return self._truth(value, wide)
+
+    def _folded(self, fold: Accumulate) -> Any:
+        """Return a reduction of the row or the column at hand, which the pass has left."""
+        total = load(self.builder, self.arrays[fold.partial], self.index[fold.kind])
+        if fold.operator == "any":
+            return self.builder.fcmp_unordered("!=", total, ir.Constant(DOUBLE, 0.0))
+        return self._finished(fold.operator, total, self.shape[fold.kind is Kind.ROW])
+
+    def _finished(self, operator: str, total: Any, count: Any) -> Any:
+        if operator in ("mean", "rms"):
+            total = self.builder.fdiv(total, self.builder.sitofp(count, DOUBLE))
+        return intrinsic_call(self.builder, "sqrt", total) if operator in ("norm", "rms") else total
+
+    # -------------------------------------------------------------- reductions
+
+    def _reduced(self, reduction: Reduce) -> Any:
+        """Return a number made of all values a row, or of all a column."""
+        kind = reduction.argument.kind
+        assert kind in _VECTORS
+        builder, operator = self.builder, reduction.operator
+        total = room(builder, DOUBLE)
+        begin = {"min": float("inf"), "max": -float("inf")}.get(operator, 0.0)
+        builder.store(ir.Constant(DOUBLE, begin), total)
+        with self._each(kind):
+            one = self.writer.number(reduction.argument)
+            other = one if reduction.other is None else self.writer.number(reduction.other)
+            builder.store(self._taken(operator, builder.load(total), one, other), total)
+        found = builder.load(total)
+        if operator == "any":
+            return builder.fcmp_unordered("!=", found, ir.Constant(DOUBLE, 0.0))
+        return self._finished(operator, found, self.shape[kind is Kind.COLUMN])
+
+    def _taken(self, operator: str, total: Any, one: Any, other: Any) -> Any:
+        builder = self.builder
+        match operator:
+            case "norm" | "rms" | "dot":
+                return builder.fadd(total, builder.fmul(one, other))
+            case "min" | "max":
+                folded = arithmetic.extreme("<" if operator == "min" else ">")
+                return folded(builder, total, one)
+            case "any":
+                held = builder.fcmp_unordered("!=", one, ir.Constant(DOUBLE, 0.0))
+                return builder.select(held, ir.Constant(DOUBLE, 1.0), total)
+        return builder.fadd(total, one)
