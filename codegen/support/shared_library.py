@@ -5,9 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from optdsl.codegen.support.words import Run
 
 #: The levels of instructions by name, in the order of their numbers.
 LEVELS = ("baseline", "avx2", "avx512")
@@ -34,9 +38,10 @@ class LibraryKernel:
             function.restype = None
         self._narrow, self._wide = narrow, wide
 
-    def compiled(self, formats: tuple[Any, ...]) -> Any:
-        """Return what works on the chunks of a frame of arrays like these zeros."""
-        return self._narrow if formats[0].dtype == np.float32 else self._wide
+    def compiled(self, formats: tuple[Any, ...]) -> Run:
+        """Return what makes of a frame's address a run, for arrays like these zeros."""
+        function = self._narrow if formats[0].dtype == np.float32 else self._wide
+        return lambda frame: partial(function, ctypes.c_void_p(frame))
 
 
 class SharedLibrary:
