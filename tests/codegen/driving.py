@@ -6,6 +6,11 @@ from optdsl.runtime import layout as stages
 from optdsl.runtime.facts import Facts
 
 
+def wider(dtype):
+    """Return the dtype of states beside parameters of `dtype`."""
+    return np.float32 if dtype.itemsize == 2 else dtype
+
+
 class Driver:
     """All that a rule keeps, and its steps in mode "function"."""
 
@@ -25,7 +30,7 @@ class Driver:
             self.everything[slot] = state.start(None, self.row(1))
         self.streams = {"theta": thetas}
         for state in self.of("entry"):
-            arrays = [np.empty_like(theta) for theta in thetas]
+            arrays = [np.empty_like(theta, wider(theta.dtype)) for theta in thetas]
             for array, theta in zip(arrays, thetas, strict=True):
                 array[...] = state.start(theta, self.row(1))
             self.streams[state.name] = arrays
@@ -42,7 +47,8 @@ class Driver:
 
     def value(self, slot, t):
         given = self.hyper(t).get(slot.local_name)
-        return slot.default if given is None else given
+        given = slot.default if given is None else given
+        return given(t, self.row(t)) if callable(given) else given
 
     def step(self, gradient, mode="function"):
         """Take one step with `gradient(name, points)`; return whether a part was skipped."""

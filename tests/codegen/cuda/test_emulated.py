@@ -1,11 +1,13 @@
 """Kernels for CUDA, run on the CPU: whole rules against their equations, and against the CPU."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from optdsl.codegen import compile_system, emit
 from optdsl.codegen.support import kernels
-from optdsl.library import load_system
+from optdsl.diagnostics import DiagnosticError
+from optdsl.library import load_rule, load_system, shipped
 from optdsl.runtime import layout as stages
 from tests.codegen.cuda.launching import EmulatedDriver
 from tests.codegen.driving import Driver
@@ -14,6 +16,7 @@ from tests.codegen.test_rules import compare, in_time, start, wavy
 from tests.program.systems import system
 
 TARGET = "numba-cuda"
+slow = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", ["adam", "nesterov", "lamb", "guarded", "cooling", "accumulate"])
@@ -24,7 +27,9 @@ def test_modules_read_well(name, golden, golden_folder, monkeypatch):
     golden(emit(system(name), TARGET), folder / f"{name}.py")
 
 
-@pytest.mark.parametrize("name", ["nesterov", "lamb", "clipped", "rprop"])
+@pytest.mark.parametrize(
+    "name", ["lamb", *(pytest.param(each, marks=slow) for each in ("nesterov", "clipped", "rprop"))]
+)
 def test_a_rule_does_what_its_equations_say(name):
     of = system(name)
     driver = EmulatedDriver(compile_system(of, TARGET), start(np.float32), in_time)
@@ -43,38 +48,99 @@ def plain_cpu(monkeypatch, tmp_path):
     return lambda of: compile_system(of, "numba-cpu")
 
 
-def arrays(dtype, lengths, shift):
+def arrays(dtype, lengths, shift, seed=3):
     """Return arrays of these lengths that begin `shift` entries behind a border of 16 bytes."""
-    random = np.random.default_rng(3)
+    random = np.random.default_rng(seed)
     found = []
     for length in lengths:
-        room = np.zeros(length + 8, dtype)
-        skipped = -(room.ctypes.data // room.itemsize) % 4 + shift
+        room = np.zeros(length + 16, dtype)
+        skipped = -room.ctypes.data % 16 // room.itemsize + shift
         found.append(room[skipped : skipped + length])
         found[-1][:] = random.normal(size=length)
     return found
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ["AdamW"])
+def steps(name, dtype, lengths, shift, plain_cpu, count=3, mode="function"):
+    """Take some steps of a shipped rule on the CPU, and with kernels for CUDA; return both."""
+    of = load_rule(name)
+    device = compile_system(of, TARGET)
+    drivers = []
+    for kind, layout in ((Driver, plain_cpu(of)), (EmulatedDriver, device)):
+        asked = [slot.local_name for slot in layout.hyperparameters if slot.default is None]
+        given = dict.fromkeys(asked, 0.5)
+        driver = kind(layout, arrays(dtype, lengths, shift), lambda t, given=given: given)
+        for t in range(count):
+            gradients = arrays(dtype, lengths, shift, 9 + t)
+            driver.step(lambda name, points, made=gradients: made, mode)
+        drivers.append(driver)
+    return drivers
+
+
+LENGTHS = [*range(71), 2_051]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("AdamW", "float32"), ("SGLD", "float32"), ("AdamW", "float64"),
+     pytest.param("SGLD", "float64", marks=slow)],
+)  # fmt: skip
 def test_every_length_and_alignment_gives_the_numbers_of_the_cpu(name, dtype, plain_cpu):
-    of = load_system(name)
-    host, device = plain_cpu(of), compile_system(of, TARGET)
     for shift in range(4):
-        drivers = [
-            kind(layout, arrays(dtype, [*range(71), 2_051], shift))
-            for kind, layout in ((Driver, host), (EmulatedDriver, device))
-        ]
-        for _ in range(3):
-            for driver in drivers:
-                driver.step(wavy)
-        same(*drivers)
+        same(*steps(name, dtype, LENGTHS, shift, plain_cpu))
+
+
+RULES = [name for name, each in shipped().items() if each.family != "schedule"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_gives_the_numbers_of_the_cpu(name, plain_cpu):
+    mode = "ready" if shipped()[name].family == "transform" else "function"
+    try:
+        same(*steps(name, "float32", LENGTHS, 1, plain_cpu, mode=mode))
+    except DiagnosticError as error:
+        if error.diagnostics[0].code != "not-on-cuda":
+            raise
+        pytest.skip(error.diagnostics[0].message)
+    for shift in range(4):
+        same(*steps(name, "float32", [1_000_003], shift, plain_cpu, 1, mode))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_parameters_of_16_bits_are_stepped_as_on_the_cpu(dtype, plain_cpu):
+    same(*steps("AdamW", np.dtype(getattr(ml_dtypes, dtype, dtype)), LENGTHS, 3, plain_cpu))
+
+
+def test_contraction_changes_two_units_in_the_last_place_at_most():
+    """Units are those of the largest of what an equation adds up."""
+    layout = compile_system(load_system("AdamW"), TARGET)
+    plain, fused = (EmulatedDriver(layout, arrays(np.float32, LENGTHS, 0)) for _ in range(2))
+    for t in range(2):
+        for driver in (plain, fused):
+            driver.step(lambda name, points, t=t: arrays(np.float32, LENGTHS, 0, 9 + t))
+    before = {name: [x.copy() for x in plain.streams[name]] for name in ("theta", "m", "v")}
+    fused.contract = True
+    gradients = arrays(np.float32, LENGTHS, 0, 20)
+    for driver in (plain, fused):
+        driver.step(lambda name, points: gradients)
+    changed = 0
+    for name, olds in before.items():
+        pairs = zip(plain.streams[name], fused.streams[name], olds, gradients, strict=True)
+        for one, other, old, g in pairs:
+            largest = np.maximum(np.maximum(abs(one), abs(old)), abs(g) if name == "m" else g * g)
+            assert np.all(abs(one - other) <= 2 * np.spacing(largest))
+            changed += np.count_nonzero(one != other)
+    assert changed > 0
 
 
 def same(host, device):
     for stream in ("theta", *(state.name for state in host.of("entry"))):
         for one, other in zip(host.streams[stream], device.streams[stream], strict=True):
             np.testing.assert_array_equal(one, other, err_msg=stream)
+    np.testing.assert_array_equal(host.everything, device.everything)
+    if host.layout.output is not None:
+        for one, other in zip(*(d.streams[d.layout.output] for d in (host, device)), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_what_runs_on_a_device_refuses_arrays_of_the_host():
