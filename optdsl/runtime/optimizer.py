@@ -21,6 +21,7 @@ from optdsl.runtime.layout import Layout
 from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
 from optdsl.runtime.results import Results, StepResult
+from optdsl.runtime.rows import Rows, only_rows
 from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Part, Structure
 from optdsl.runtime.turns import Turns
@@ -189,6 +190,30 @@ class Optimizer:
             self._engine.give(inputs)
             try:
                 return self._step(gradients, loss)
+            except BaseException:
+                self._engine.take_back()
+                raise
+
+    def step_rows(
+        self, gradients: Any, rows: Mapping[int, Rows], *, loss: Any = None, **inputs: Any
+    ) -> StepResult:
+        """Take one step with gradients that have some rows of their tensors, and leave the others.
+
+        That is exact for a rule that leaves entries alone whose gradient is zero, in states with
+        one value an entry. `rows` says which, by the place of the tensor among all.
+
+        Raises:
+            As `step`.
+        """
+        with self._turns:
+            self._aside.require_back()
+            self._engine.give(inputs)
+            try:
+                given = self._structure.flatten(gradients)
+                present = tuple(i for i, each in enumerate(given) if each is not None)
+                self._engine.prepare(self._engine.select(present))
+                with only_rows(self._engine, rows):
+                    return self._step(gradients, loss)
             except BaseException:
                 self._engine.take_back()
                 raise

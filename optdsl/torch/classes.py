@@ -13,6 +13,7 @@ from optdsl.model.storing import with_storage
 from optdsl.runtime import Optimizer, from_layout
 from optdsl.torch.compiled import CompiledOptimizer
 from optdsl.torch.needs import needs_of
+from optdsl.torch.sparse import Question
 
 
 def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[CompiledOptimizer]:
@@ -23,7 +24,9 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
         OSError: a file cannot be read.
     """
     rule = load_rule(what)
-    layout = compile_system(with_storage(rule, storage) if storage else rule, target)
+    if storage:
+        rule = with_storage(rule, storage)
+    layout = compile_system(rule, target)
     if layout.family != "optimizer":
         raise DiagnosticError(
             Diagnostic(
@@ -39,6 +42,7 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
     body: dict[str, Any] = {
         "rule": made,
         "needs": needs_of(rule),
+        "laziness": Question(rule),
         "recipe": (what, target, dict(storage or {})),
         "__doc__": _docstring(made),
         "__signature__": _signature(made),

@@ -17,6 +17,7 @@ from optdsl.torch.moving import to_torch
 from optdsl.torch.needs import Need
 from optdsl.torch.running import Running
 from optdsl.torch.shards import check_owner
+from optdsl.torch.sparse import Question
 
 Closure = Callable[[], Any]
 
@@ -53,6 +54,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
     rule: ClassVar[type[Optimizer]]
     needs: ClassVar[frozenset[Need]]
+    laziness: ClassVar[Question]
     recipe: ClassVar[tuple[str, str, dict[str, str]]]  # what it is compiled of
     __signature__: ClassVar[inspect.Signature]
     _running: Running | None = None
@@ -68,7 +70,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
         self._settings = settings_of(self.rule.names, own)
         defaults = {"maximize": maximize, **spelled(self._settings, own)}
         super().__init__(params, defaults)
-        self._running = Running(self.rule, self.needs, self.param_groups, self._seed)
+        self._running = self._begun(self._seed)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with hyperparameters of their own; others are those of the class.
@@ -100,10 +102,14 @@ class CompiledOptimizer(torch.optim.Optimizer):
             self._load(self.assigned, self._running.attributes())
         return self._running
 
+    def _begun(self, seed: Mapping[str, Any]) -> Running:
+        """Return the runtime's optimizer of these groups, before its first step."""
+        return Running(self.rule, self.needs, self.laziness, self.param_groups, seed)
+
     def _load(self, told: Mapping[torch.Tensor, Any], about: Mapping[str, Any]) -> None:
         """Put new states in place of those there are, which stay where that is refused."""
         seed = {} if self.rule.layout.seed is None else {"seed": about["seed"]}
-        running = Running(self.rule, self.needs, self.param_groups, seed)
+        running = self._begun(seed)
         states.load(running, told, about["mode"])
         self._seed, self._running, self.assigned = seed, running, None
 

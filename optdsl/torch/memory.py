@@ -85,6 +85,11 @@ def array_of(tensor: torch.Tensor) -> Array:
     return tensor.numpy()
 
 
+def stepped(tensor: torch.Tensor, label: str) -> Array:
+    """Return the entries of a tensor as an array that a kernel takes, which may be a copy."""
+    return np.ascontiguousarray(array_of(tensor), stepped_dtype(tensor.dtype, label)).copy()
+
+
 def tensor_of(array: Array) -> torch.Tensor:
     """Return a tensor on the memory of an array."""
     if array.dtype == _BFLOAT16:

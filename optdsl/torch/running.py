@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from optdsl.runtime import Optimizer, StepError, StepResult
+from optdsl.runtime import GradientError, Optimizer, StepError, StepResult
 from optdsl.runtime.arrays import Array
+from optdsl.runtime.rows import Rows
 from optdsl.torch.groups import Link
-from optdsl.torch.memory import beside, tensor_of
+from optdsl.torch.memory import beside, stepped, tensor_of
 from optdsl.torch.needs import Need
 from optdsl.torch.places import Place, Places
 from optdsl.torch.shards import Shards, across, check_shards
+from optdsl.torch.sparse import Question, rows_of
 
 
 class Running:
@@ -25,11 +27,13 @@ class Running:
         self,
         rule: type[Optimizer],
         needs: frozenset[Need],
+        laziness: Question,
         groups: list[dict[str, Any]],
         seed: Mapping[str, Any],
     ) -> None:
         self.rule = rule
         self.needs = needs
+        self.laziness = laziness
         self.groups: list[dict[str, Any]] = []
         self.places = Places()
         self.links: list[Link] = []
@@ -95,8 +99,13 @@ class Running:
                 "computes the loss, calls `backward` and returns the loss"
             )
         self._prepare()
-        gradients = self._arranged(self._gradients())
-        self.result = self.optimizer.step(gradients, loss=self._signed(loss), **inputs)
+        rows: dict[int, Rows] = {}
+        gradients = self._arranged(self._gradients(rows))
+        loss = self._signed(loss)
+        if rows:
+            self.result = self.optimizer.step_rows(gradients, rows, loss=loss, **inputs)
+        else:
+            self.result = self.optimizer.step(gradients, loss=loss, **inputs)
         self.places.give_back()
 
     def step_at_points(self, closure: Any, inputs: Mapping[str, Any]) -> Any:
@@ -125,16 +134,33 @@ class Running:
             self.optimizer.rebind([place.array for place in self.places.items])
         self.places.take()
 
-    def _gradients(self) -> list[Array | None]:
+    def _gradients(self, rows: dict[int, Rows] | None = None) -> list[Array | None]:
+        """Return the gradients that the tensors hold; note in `rows` which of them have some."""
         found: list[Array | None] = []
-        for place in self.places.items:
+        for index, place in enumerate(self.places.items):
             gradient = place.tensor.grad
-            if gradient is not None:
-                gradient = beside(place.tensor, gradient)
-            found.append(None if gradient is None else place.gradients.of(gradient))
+            if gradient is None:
+                found.append(None)
+                continue
+            gradient = beside(place.tensor, gradient)
+            if gradient.layout is torch.strided:
+                found.append(place.gradients.of(gradient))
+            else:
+                found.append(self._some_rows(index, gradient, rows))
         if any(group["maximize"] for group in self.groups):
             self._turn(found)
         return found
+
+    def _some_rows(self, index: int, gradient: torch.Tensor, rows: dict[int, Rows] | None) -> Array:
+        place, name = self.places.items[index], self.rule.layout.name
+        if rows is None:
+            raise GradientError(
+                f"the gradient of {place.label} is sparse, and {name} asks for it elsewhere than "
+                "at the parameters: let it be dense, as with `sparse=False`"
+            )
+        self.laziness.answer.check(self.optimizer.groups, name, place.label)
+        rows[index], values = rows_of(gradient, place.label)
+        return stepped(values, place.label)
 
     def _turn(self, gradients: list[Array | None]) -> None:
         """Let gradients of groups that step uphill point the other way."""
