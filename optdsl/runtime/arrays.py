@@ -180,7 +180,8 @@ def fit_gradient(
     """
     if type(given) is np.ndarray and given.dtype == dtype and given.shape == shape:
         fit: Array = given
-        if fit.flags.carray and (extents is None or extents.apart_from(fit)):
+        apart = extents is None or extents.apart_from(fit)
+        if fit.flags.carray and (apart or extents.touching(fit) is None):  # type: ignore[union-attr]
             return fit
     if isinstance(given, np.generic) and shape == ():
         given = np.array(given)
