@@ -197,20 +197,17 @@ class Optimizer:
     def step_rows(
         self, gradients: Any, rows: Mapping[int, Rows], *, loss: Any = None, **inputs: Any
     ) -> StepResult:
-        """Take one step with gradients that have some rows of their tensors, and leave the others.
+        """Take a step with gradients of some rows, and leave the others alone; see `step`.
 
-        That is exact for a rule that leaves entries alone whose gradient is zero, in states with
-        one value an entry. `rows` says which, by the place of the tensor among all.
-
-        Raises:
-            As `step`.
+        `rows` says which, by the place of the tensor. Exact for a rule that leaves entries with
+        a zero gradient as they are, and whose states have one value an entry.
         """
         with self._turns:
             self._aside.require_back()
             self._engine.give(inputs)
             try:
-                given = self._structure.flatten(gradients)
-                present = tuple(i for i, each in enumerate(given) if each is not None)
+                given = enumerate(self._structure.flatten(gradients))
+                present = tuple(index for index, each in given if each is not None)
                 self._engine.prepare(self._engine.select(present))
                 with only_rows(self._engine, rows):
                     return self._step(gradients, loss)
@@ -329,16 +326,13 @@ class Optimizer:
     def rebind(self, arrays: Sequence[Any]) -> None:
         """Step other arrays from now on, of the same shapes and dtype, in the same order.
 
-        For owners of memory that moves. The states stay; what the arrays hold is taken as it is.
-
         Raises:
             ParameterError: as for the class, or another number, shape or dtype of arrays.
         """
         with self._turns:
             self._aside.require_back()
             check_same_form(arrays, self._engine.tensors.stream("theta"))
-            extents = check_parameters(arrays, self._structure.labels)
-            self._engine.tensors.extents = extents
+            self._engine.tensors.extents = check_parameters(arrays, self._structure.labels)
             self._engine.tensors.put("theta", arrays)
             self._engine.forget_tables()
 
@@ -354,9 +348,9 @@ class Optimizer:
     def state_dict(self, *, copy: bool = True) -> dict[str, Any]:
         """Return all that a later step depends on except the parameters themselves.
 
-        Nested dicts of numbers, strings and arrays: copies, or with `copy=False` those that the
-        next step changes. Functions and schedules cannot be stored: their places are noted, with
-        the place each schedule has reached.
+        Nested dicts of numbers, strings and arrays: copies, or with `copy=False` those in use.
+        Functions and schedules cannot be stored: their places are noted, with the place each
+        schedule has reached.
         """
         with self._turns:
             return checkpoint.dump(self._holder(), self._mode, copy=copy)
