@@ -26,7 +26,7 @@ _CALLED = (
     "symmetric_power",
     "uniform_entries", "view", "where", "widened", "zip", "load", "store", "lost", "room",
     "entry_words", "open_blocks", "close_blocks", "close_blocks_by_chance", "bfloat16_by_chance",
-    "float16_by_chance", "min",
+    "float16_by_chance", "min", "rooms", "before_blocks", "read_block", "next_block", "last_block",
 )  # fmt: skip
 RESERVED = frozenset(_LOCAL + _CALLED)
 

@@ -1,10 +1,14 @@
 """How the loops of Numba kernels load and store states in formats of their own.
 
-Formats of 16 bits are the business of `view`, which makes arrays that widen and round. States
-in blocks are widened, a block of entries at a time, into room that stays in the nearest cache.
+Formats of 16 bits are the business of `view`, which makes arrays that widen and round. Of states
+in blocks, one block of entries is worked on at a time. Where all have blocks of one size and
+round to the nearest, the arrays of `block_arrays` widen and round; else a block is widened into
+room that stays in the nearest cache, and rounded when it has been worked on.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 from optdsl.codegen.blocks import indent
 from optdsl.codegen.loops import Loop
@@ -29,25 +33,48 @@ STORED = Target(
 )
 
 
+@dataclass
+class _Lines:
+    """The lines around `update`: before all blocks, before and after each, and after all."""
+
+    before: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
 def by_blocks(loop: Loop, update: str, arguments: list[str]) -> list[str]:
     """Return the lines that run `update` over each block of entries of a chunk."""
-    written = {store.stream for store in loop.stage.stores}
-    rooms, opened, closed = [], [], []
+    lines = _Lines(opened=[f"count = min({loop.block}, counts[chunk] - begin)"])
     for place, (stream, array) in enumerate(loop.arrays.items()):
         block = loop.kept.block(stream)
         if block is None:
             address = f"addresses[chunk, {place}] + begin*size_of(formats[{place}])"
-            opened.append(f"{array} = view({address}, count, formats[{place}])")
-            continue
-        records = f"addresses[chunk, {place}] + begin//{block}*{block + SCALE}"
-        rooms.append(f"{array}_room = room()")
-        opened.append(f"{array} = open_blocks({records}, {block}, count, {array}_room)")
-        if stream in written:
-            closed.append(_closed(loop, stream, f"{array}, {records}, {block}"))
+            lines.opened.append(f"{array} = view({address}, count, formats[{place}])")
+        else:
+            records = f"addresses[chunk, {place}] + begin//{block}*{block + SCALE}"
+            _around(loop, stream, records, lines)
     given = ["begins[chunk] + begin" if each == "begins[chunk]" else each for each in arguments]
-    lines = [f"count = min({loop.block}, counts[chunk] - begin)", *opened]
-    lines += [f"{update}({', '.join(given)})", *closed]
-    return [*rooms, f"for begin in range(0, counts[chunk], {loop.block}):", *indent(lines)]
+    work = [*lines.opened, f"{update}({', '.join(given)})", *lines.closed]
+    each = f"for begin in range(0, counts[chunk], {loop.block}):"
+    return [*lines.before, each, *indent(work), *lines.after]
+
+
+def _around(loop: Loop, stream: str, records: str, lines: _Lines) -> None:
+    """Add the lines of a state in blocks, of which `records` is where those of this turn are."""
+    array, storage = loop.arrays[stream], loop.kept.formats[stream]
+    block, written = storage.block, stream in {store.stream for store in loop.stage.stores}
+    if block == loop.block and not written:
+        lines.opened.append(f"{array} = read_block({records}, count)")
+    elif block == loop.block and not storage.stochastic:
+        lines.before.append(f"{array} = before_blocks(rooms(), {block})")
+        lines.opened.append(f"{array} = next_block({array}, {records}, count)")
+        lines.after.append(f"last_block({array}, {block})")
+    else:
+        lines.before.append(f"{array}_room = room()")
+        lines.opened.append(f"{array} = open_blocks({records}, {block}, count, {array}_room)")
+        if written:
+            lines.closed.append(_closed(loop, stream, f"{array}, {records}, {block}"))
 
 
 def _closed(loop: Loop, stream: str, place: str) -> str:

@@ -14,9 +14,6 @@ from optdsl.storage import Storage, known_storage
 #: Gives the text of the random words of an entry, for those who want it.
 Words = Callable[[], str]
 
-#: Set in the last word of the counter, so that a rounding never draws what the rule draws.
-_ROUNDING = 0x8000
-
 
 @dataclass(frozen=True)
 class Stored:
@@ -37,7 +34,7 @@ class Stored:
 
     def code(self, stream: str) -> int:
         """Return what tells the random numbers of one stream from those of another."""
-        return _ROUNDING + list(self.formats).index(stream)
+        return [name for name, each in self.formats.items() if each.stochastic].index(stream)
 
     def in_order(self, streams: list[str], first: str) -> list[str]:
         """Return the streams of a pass; one that tells the shape and the type comes first."""

@@ -24,7 +24,7 @@ _LOW, _UPPER = np.uint64(0xFFFFFFFF), np.uint64(32)
 _LOST_BFLOAT16, _LOST_FLOAT16 = np.uint32(16), np.uint32(13)
 _ALL_BFLOAT16, _ALL_FLOAT16 = np.uint64(0xFFFF), np.uint64(0x1FFF)
 _SIGN, _SIZE = np.uint32(0x80000000), np.uint32(0x7FFFFFFF)
-_NEXT = np.uint64(9)
+_NEXT, _ROUNDING = np.uint64(9), draws.ROUNDING
 _LEAST, _MANY, _FEW = np.float32(2.0**-14), np.float32(2.0**24), np.float32(2.0**-24)
 _UNIT = np.float32(2.0**-23)
 
@@ -53,21 +53,23 @@ def number_of_bits(typing: Any, bits: Any) -> Any:
 
 def formulas(compiled: Callable[[Any], Any]) -> dict[str, Any]:
     """Return what rounds by chance: `compiled` makes a function one for kernels."""
-    mixed, bumped = compiled(draws.mixed), compiled(draws.bumped)
+    mixed, bumped, stirred = (compiled(each) for each in (draws.mixed, draws.bumped, draws.stirred))
 
     @compiled
     def word_of(
         i: Any, begin: Any, identity: Any, step: Any, code: Any, low: Any, high: Any
     ) -> Any:  # fmt: skip
-        """Return a random word of entry `begin + i`: the first of the four of its counter."""
-        entry = np.uint64(begin + i)
-        c0, c1 = entry & _LOW, np.uint64(step) & _LOW
-        c2, c3 = np.uint64(identity) & _LOW, (entry >> _UPPER) | np.uint64(code << 16)
+        """Return the random word of entry `begin + i`, as `draws.entry_words` does."""
+        c0, c1, c2 = np.uint64(0), np.uint64(step) & _LOW, np.uint64(identity) & _LOW
+        c3 = np.uint64((_ROUNDING + code // 2) << 16)
         k0, k1 = np.uint64(low), np.uint64(high)
         for _ in range(9):
             c0, c1, c2, c3 = mixed(c0, c1, c2, c3, k0, k1)
             k0, k1 = bumped(k0, k1)
-        return mixed(c0, c1, c2, c3, k0, k1)[0]
+        c0, c1, c2, c3 = mixed(c0, c1, c2, c3, k0, k1)
+        entry = np.uint64(begin + i)
+        first, second = stirred(entry & _LOW, (entry >> _UPPER) ^ c1, c0)
+        return second if code % 2 else first
 
     @compiled
     def by_chance(value: Any, word: Any) -> Any:

@@ -15,6 +15,12 @@ A normal one is `sqrt(-2 log(u1))*cos(2 pi u2)` of two such numbers (Box and Mul
 from words 0 and 1, or 0 to 3. Its size is at most 5.8 for float32 and 8.6 for float64.
 The cosine is computed as `sin(2 pi (|u2 - 1/2| - 1/4))`, whose argument loses no digit.
 
+What is stored in few bits may be rounded by chance. Noise for that is drawn for every entry and
+state, and must cost little: it is Philox2x32-7. Its counter is the entry, and its key comes from
+the generator above, for the entry 0 of the same step and tensor and a number that no draw has
+(2^15 + n for the states 2n and 2n + 1 that round so, which take one of the two words each): word
+0 is the key, and word 1 is mixed into the upper half of the counter.
+
 Source: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3.
 """
 
@@ -27,9 +33,13 @@ import numpy.typing as npt
 
 Words = npt.NDArray[np.uint64]
 
+#: Added to the number of states that round by chance; no draw has so high a one.
+ROUNDING = 0x8000
+
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _FIRST, _SECOND = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_ONLY = np.uint64(0xD256D193)
 _BUMP_FIRST, _BUMP_SECOND = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 
 
@@ -80,12 +90,24 @@ def words(
     return found
 
 
+def stirred(c0: Any, c1: Any, key: Any) -> Any:
+    """Return both words of Philox2x32-7 for a counter and a key; all are below 2^32."""
+    for turn in range(7):
+        product = _ONLY * c0
+        c0 = (product >> _HALF) ^ c1 ^ ((key + np.uint64(turn) * _BUMP_FIRST) & _LOW)
+        c1 = product & _LOW
+    return c0, c1
+
+
 def entry_words(
     like: Any, begin: int, identity: int, step: float, code: int, seed_low: float, seed_high: float
 ) -> Words:
-    """Return a random word for every entry of `like`: the first of the four."""
-    drawn = words(like.size, begin, identity, step, code, seed_low, seed_high)
-    return drawn[0].reshape(like.shape)
+    """Return a random word for every entry of `like`, to round by chance."""
+    key, mixed_in, _, _ = words(1, 0, identity, step, ROUNDING + code // 2, seed_low, seed_high)
+    entries = np.arange(begin, begin + like.size, dtype=np.uint64)
+    both = stirred(entries & _LOW, (entries >> _HALF) ^ mixed_in, key)
+    found: Words = both[code % 2].reshape(like.shape)
+    return found
 
 
 def standard_uniform(like: Any, *place: Any) -> Any:

@@ -1,8 +1,9 @@
 """Arrays of bfloat16 and float16 in Numba kernels: reading widens, writing rounds to the nearest.
 
 An entry is read as float32 and written as the nearest number of the format, ties to even, in
-whole-number operations on its bits, so that loops over entries run on vectors. A float64 number
-is rounded once. A format is told by the type of a zero; see `zeros.py`.
+whole-number operations on its bits, so that loops over entries run on vectors; for float16, in
+one instruction where the processor has it. A float64 number is rounded once. A format is told by
+the type of a zero; see `zeros.py`.
 """
 
 from __future__ import annotations
@@ -71,11 +72,22 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any
     return builder.gep(proxy.data, [index])
 
 
+def _converts_halves(context: Any) -> bool:
+    """Has the processor instructions between float16 and float32?
+
+    Where it has none, LLVM would call functions that are not there.
+    """
+    features: str = getattr(context.codegen(), "_tm_features", "")
+    return "+f16c" in features.split(",")
+
+
 @intrinsic
 def _read(typing: Any, array: Any, index: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         index = context.cast(builder, arguments[1], signature.args[1], types.intp)
         half = builder.load(_place(context, builder, array, arguments[0], index))
+        if array.kind == "float16" and _converts_halves(context):
+            return builder.fpext(builder.bitcast(half, ir.HalfType()), _FLOAT)
         return WIDENED[array.kind](builder, half)
 
     return types.float32(array, index), build
@@ -88,7 +100,11 @@ def _write(typing: Any, array: Any, index: Any, value: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         index = context.cast(builder, arguments[1], signature.args[1], types.intp)
         number = context.cast(builder, arguments[2], value, kept)
-        half = ROUNDED[array.kind](builder, number)
+        if array.kind == "float16" and _converts_halves(context):
+            narrow = builder.bitcast(_bits(builder, number), _FLOAT)
+            half = builder.bitcast(builder.fptrunc(narrow, ir.HalfType()), _HALF)
+        else:
+            half = ROUNDED[array.kind](builder, number)
         builder.store(half, _place(context, builder, array, arguments[0], index))
         return context.get_dummy_value()
 
@@ -196,24 +212,11 @@ def _to_even(builder: Any, bits: Any, lost: int) -> Any:
     return builder.lshr(builder.add(builder.add(bits, half), last), _const(lost))
 
 
-def _or_nan(builder: Any, size: Any, rounded: Any, lost: int, quiet: int) -> Any:
-    """Return rounded bits, or those of a NaN, which keeps the bits that fit."""
-    kept = builder.lshr(size, _const(lost))
-    payload = builder.and_(kept, _const(2 * quiet - 1))
-    empty = builder.icmp_unsigned("==", payload, _const(0))
-    return builder.select(
-        _above(builder, size, 0x7F800001),
-        builder.or_(kept, builder.select(empty, _const(quiet), _const(0))),
-        rounded,
-    )
-
-
 def _bfloat16_rounded(builder: Any, number: Any) -> Any:
     bits = _bits(builder, number)
-    sign = builder.and_(builder.lshr(bits, _const(16)), _const(0x8000))
-    size = builder.and_(bits, _const(0x7FFFFFFF))
-    found = _or_nan(builder, size, _to_even(builder, size, 16), 16, 0x40)
-    return builder.trunc(builder.or_(found, sign), _HALF)
+    quiet = builder.or_(builder.lshr(bits, _const(16)), _const(0x40))
+    is_nan = builder.fcmp_unordered("uno", number, number)
+    return builder.trunc(builder.select(is_nan, quiet, _to_even(builder, bits, 16)), _HALF)
 
 
 def _float16_rounded(builder: Any, number: Any) -> Any:

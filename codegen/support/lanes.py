@@ -130,11 +130,14 @@ class Lane:
     def __rshift__(self, count: int) -> Lane:
         return self._of("ashr", count)
 
-    def __and__(self, other: Lane) -> Lane:
+    def __and__(self, other: Lane | int) -> Lane:
         return self._of("and_", other)
 
-    def __or__(self, other: Lane) -> Lane:
+    def __or__(self, other: Lane | int) -> Lane:
         return self._of("or_", other)
+
+    def __xor__(self, other: Lane | int) -> Lane:
+        return self._of("xor", other)
 
     def __invert__(self) -> Lane:
         return Lane(self.builder, self.builder.not_(self.value))
@@ -172,6 +175,22 @@ class Lane:
     def from_bits(self) -> Lane:
         """Return the number of these bits."""
         return Lane(self.builder, self.builder.bitcast(self.value, self.format.kind))
+
+    def extended(self) -> Lane:
+        """Return a shorter whole number with 32 bits, all the new ones as its highest."""
+        return Lane(self.builder, self.builder.sext(self.value, _WHOLE_32))
+
+    def cut(self, bits: int) -> Lane:
+        """Return the lowest bits of a whole number."""
+        return Lane(self.builder, self.builder.trunc(self.value, ir.IntType(bits)))
+
+    def to_number(self) -> Lane:
+        """Return a whole number as a float32 one."""
+        return Lane(self.builder, self.builder.sitofp(self.value, _FLOAT))
+
+    def to_whole(self) -> Lane:
+        """Return what stands before the point of a number that 32 bits hold."""
+        return Lane(self.builder, self.builder.fptosi(self.value, _WHOLE_32))
 
     def wide(self) -> Lane:
         """Return a float32 number as float64."""

@@ -216,14 +216,14 @@ def _encoded(numbers: Wide, words: Any) -> tuple[Array, Array]:
         nothing = largest < 2.0**-126
         mantissa, power = np.frexp(np.where(lost | nothing, 1.0, largest))
         scale = np.ldexp(1.0, np.where((mantissa > 15 / 16) & (power < 128), power, power - 1))
-        signed = (narrow < 0).any(axis=1, keepdims=True)
+        signed = np.signbit(narrow).any(axis=1, keepdims=True)
         codes = _codes(np.abs(narrow) / scale, np.where(signed, 15, 31), words)
         codes = np.minimum(codes, np.where(signed, 0x7F, 0xFF))
         codes = np.where(~signed & (narrow > 0), np.maximum(codes, 1), codes)
-        codes = np.where(signed & (narrow < 0) & (codes > 0), codes | _SIGN, codes)
-        codes = np.where(lost | nothing, 0, codes).astype(np.uint8)
+        codes = np.where(lost | nothing, 0, codes)
+        codes = np.where((signed | nothing) & np.signbit(narrow), codes | _SIGN, codes)
         kept = np.where(lost, np.nan, np.where(nothing, 0.0, np.where(signed, scale, -scale)))
-        return kept.astype(np.float32), codes
+        return kept.astype(np.float32), codes.astype(np.uint8)
 
 
 def _codes(sizes: Wide, bias: Any, words: Any) -> npt.NDArray[np.int64]:
@@ -231,6 +231,11 @@ def _codes(sizes: Wide, bias: Any, words: Any) -> npt.NDArray[np.int64]:
     _, power = np.frexp(sizes)
     exponent = np.where(sizes > 0, np.maximum(power - 1 + bias, 1), 1)
     eighths = np.ldexp(sizes, 3 - (exponent - bias))
-    whole = np.rint(eighths) if words is None else _by_chance(eighths, words)
+    if words is None:
+        whole = np.rint(eighths)
+    else:
+        noise = (words & np.uint64(0xFFFFF)).astype(np.float64)
+        small = sizes < np.ldexp(1.0, 1 - np.asarray(bias))
+        whole = np.where(small, _by_chance(eighths, words), np.floor(eighths + noise * 2.0**-20))
     codes: npt.NDArray[np.int64] = (whole + 8 * (exponent - 1)).astype(np.int64)
     return codes

@@ -5,12 +5,14 @@ import re
 import ml_dtypes
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types, vectorize
+from numba.extending import intrinsic
 
 from optdsl.codegen import compile_system, emit
-from optdsl.codegen.inspection import is_vectorized
-from optdsl.codegen.support import blocks
+from optdsl.codegen.inspection import is_vectorized, llvm_text, runs_on_vectors
+from optdsl.codegen.support import blocks, formats
 from optdsl.codegen.support.blocks import close_blocks, open_blocks, room
+from optdsl.codegen.support.draws import entry_words
 from optdsl.codegen.support.kernels import view
 from optdsl.library import load_rule
 from optdsl.model.storing import with_storage
@@ -73,7 +75,37 @@ def test_every_pattern_is_read_as_it_is_and_written_back(dtype):
     wide = widened(numbers)
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(wide, numbers.astype(np.float32))
-    np.testing.assert_array_equal(rounded(wide, dtype).view(np.uint16), PATTERNS)
+    assert_alike(rounded(wide, dtype), numbers)
+
+
+def in_whole_numbers(kind):
+    """Return what widens and what rounds without the instructions that processors may have."""
+
+    @intrinsic
+    def wide(typing, half):
+        def build(context, builder, signature, arguments):
+            return formats.WIDENED[kind](builder, arguments[0])
+
+        return types.float32(types.uint16), build
+
+    @intrinsic
+    def narrow(typing, number):
+        def build(context, builder, signature, arguments):
+            return formats.ROUNDED[kind](builder, arguments[0])
+
+        return types.uint16(number), build
+
+    return vectorize(["float32(uint16)"])(lambda half: wide(half)), vectorize(
+        ["uint16(float32)", "uint16(float64)"]
+    )(lambda number: narrow(number))
+
+
+@NARROW
+def test_no_instruction_is_needed(dtype):
+    wide, narrow = in_whole_numbers(str(dtype))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(wide(PATTERNS), PATTERNS.view(dtype).astype(np.float32))
+        assert_alike(narrow(dense()).view(dtype), dense().astype(dtype))
 
 
 @NARROW
@@ -113,6 +145,30 @@ def test_a_float64_is_rounded_once(dtype, number, expected):
     numbers = np.array([number])
     assert rounded(numbers, dtype).astype(np.float64) == expected
     assert bits_of(str(dtype), numbers).view(dtype).astype(np.float64) == expected
+
+
+# ------------------------------------------------------------------------------- chance
+
+
+def test_noise_is_even_and_independent():
+    """Each bit, neighbours, states, tensors and steps: within five deviations of a fair coin."""
+    like = np.empty(1 << 16)
+    places = [(0, 0, 1.0, 0), (0, 0, 1.0, 1), (0, 0, 1.0, 2), (0, 1, 1.0, 0), (0, 0, 2.0, 0),
+              (1 << 32, 0, 1.0, 0)]  # fmt: skip
+    drawn = [entry_words(like, *place, 7.0, 0.0) for place in places]
+    others = [drawn[0] ^ each for each in drawn[1:]]
+    others += [drawn[0][1:] ^ drawn[0][:-1], drawn[0][256:] ^ drawn[0][:-256], *drawn]
+    for each in others:
+        assert each.max() < 2**32
+        for bit in range(32):
+            share = ((each >> np.uint64(bit)) & np.uint64(1)).mean()
+            assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(each.size)
+
+
+def test_noise_goes_on_where_a_chunk_begins():
+    place = (5, 3.0, 1, 7.0, 0.0)
+    whole = entry_words(np.empty(100), 0, *place)
+    np.testing.assert_array_equal(entry_words(np.empty(60), 40, *place), whole[40:])
 
 
 # ------------------------------------------------------------------------------ blocks
@@ -187,7 +243,6 @@ def test_every_code_is_read_as_documented_and_written_back(signed, scale):
     np.testing.assert_array_equal(numbers, expected.astype(np.float32))
     np.testing.assert_array_equal(load("int8 blockwise(256)", record, (256,)), expected)
     again = written_in_kernel(numbers, 256)
-    record[0, 4 + 128] = 0 if signed else record[0, 4 + 128]  # a zero has no sign
     np.testing.assert_array_equal(again, record)
 
 
@@ -230,13 +285,25 @@ def test_loops_stay_on_vectors(said, dtype):
     assert is_vectorized(compile_system(rule), dtype)
 
 
-@pytest.mark.parametrize("loop", [blocks._widened, blocks._rounded, blocks._largest])
+def test_the_loop_over_a_block_widens_and_rounds_on_vectors():
+    rule = with_storage(load_rule("Adam"), dict.fromkeys("mv", "int8 blockwise(256)"))
+    (text,) = llvm_text(compile_system(rule), "float32")
+    (loop,) = [each for each in text.split("\ndefine ") if "llvm.sqrt.v" in each]
+    assert runs_on_vectors(loop)
+    assert re.search(r"sext <\d+ x i8>", loop)
+    assert re.search(r"trunc <\d+ x i32> .* to <\d+ x i8>", loop)
+
+
+@pytest.mark.parametrize(
+    "loop", [blocks._widened, blocks.rounded, blocks._rounded_by_chance, blocks._largest]
+)
 def test_loops_over_blocks_run_on_vectors(loop):
     numbers, codes = np.zeros(256, np.float32), np.zeros(256, np.uint8)
     one, bits = np.float32(1), np.uint32(127)
     arguments = {
         "_widened": (codes, numbers, one, bits, one, bits),
-        "_rounded": (codes, numbers, bits, bits, one, bits),
+        "rounded": (codes, numbers, one, bits, one, bits),
+        "_rounded_by_chance": (codes, numbers, one, bits, one, bits, 0, 0, 1.0, 0, 0.0, 0.0),
         "_largest": (numbers,),
     }
     loop(*arguments[loop.py_func.__name__])
@@ -248,5 +315,5 @@ def test_generated_code_shows_what_is_stored_how():
     said = {"m": "bfloat16 stochastic", "v": "int8 blockwise(256)"}
     text = emit(with_storage(load_rule("Adam"), said), "numba-cpu")
     assert "m[i] = bfloat16_by_chance(m_t, i, begin, identity" in text
-    assert "close_blocks(v, " in text
+    assert "v = next_block(v, addresses[chunk, 3] + begin//256*260, count)" in text
     assert "storage='int8 blockwise(256)'" in text
