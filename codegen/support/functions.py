@@ -81,15 +81,16 @@ def over_axis(operator: str, values: Any, axis: int, other: Any = None) -> Any:
 def symmetric_power(matrix: Any, exponent: Any) -> Any:
     """Return `Q diag(lambda^exponent) Q^T` of a symmetric positive semidefinite matrix.
 
-    Computed in float64. Eigenvalues that rounding has made negative count as zero; what is not
-    finite gives NaN.
+    Eigenvalues are found in float64, and those that rounding has made negative count as zero;
+    what is not finite gives NaN.
     """
     known = jnp.all(jnp.isfinite(matrix))
     safe = jnp.where(known, matrix, jnp.zeros_like(matrix)).astype(jnp.float64)
     numbers, vectors = jnp.linalg.eigh(safe)
-    powers = jnp.maximum(numbers, 0.0) ** exponent
-    result = (vectors * powers) @ vectors.T
-    return jnp.where(known, result, jnp.nan).astype(matrix.dtype)
+    scaled = vectors * jnp.maximum(numbers, 0.0) ** exponent
+    # The product is one of the entries' type: JAX maps over no wider one outside of this function.
+    result = scaled.astype(matrix.dtype) @ vectors.T.astype(matrix.dtype)
+    return jnp.where(known, result, jnp.nan)
 
 
 # ------------------------------------------------------------------- meetings

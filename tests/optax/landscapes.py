@@ -20,7 +20,7 @@ LANDSCAPES = {
     "parabola": (parabola, (-1.0, 10.0, 2.0), (1.0, -1.0, 1.0)),
     "rosenbrock": (rosenbrock, (-1.2, 1.0), (1.0, 1.0)),
 }
-STEPS = {"parabola": 1000, "rosenbrock": 5000}
+STEPS = {"parabola": 1000, "rosenbrock": 20000}
 
 
 def distance(rule, landscape, rate, arguments):
