@@ -1,0 +1,33 @@
+"""Shipped schedules and transforms by themselves, as functions of Optax."""
+
+import pytest
+
+from optdsl.library import shipped
+from tests.doors.optax_column import cell
+
+OTHERS = {name: each.family for name, each in shipped().items() if each.family != "optimizer"}
+QUICK = ("Cosine", "WarmupStableDecay", "AdaptiveClip", "WarmRestarts")
+
+
+def check(name):
+    text = cell(name, OTHERS[name])
+    assert text == "works" or text.startswith("refused: ")
+    assert (text != "works") == (name in REFUSED)
+
+
+#: They keep something between steps, or skip some.
+REFUSED = {
+    "Accumulate", "Halving", "Plateau", "PlateauAbsolute", "PlateauOfScore",
+    "PlateauOfScoreAbsolute", "SkipNonfinite", "Unscale", "WarmRestarts",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_it_gives_what_arrays_get(name):
+    check(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in QUICK])
+def test_each_gives_what_arrays_get(name):
+    check(name)
