@@ -23,7 +23,7 @@ from optdsl.program.program import Assignment, Combine, Program, Scalars
 
 def scalars_function(unit: Unit, program: Program, part: int) -> list[str]:
     """Return the function that computes the numbers of one step, or no lines if there are none."""
-    assignments = _scalars_of(program, part)
+    assignments = scalars_of(program, part)
     exports = exported(program, part)
     if not assignments and not exports:
         return []
@@ -46,13 +46,19 @@ def scalars_function(unit: Unit, program: Program, part: int) -> list[str]:
     return ["@quiet", "def NAME(t, hyper, step_state, scalars):", *indent(lines)]
 
 
-def _scalars_of(program: Program, part: int) -> list[Assignment]:
+def scalars_of(program: Program, part: int) -> list[Assignment]:
+    """Return what the `Scalars` of one part compute."""
     return [
         each
         for stage in program.stages
         if isinstance(stage, Scalars) and stage.part == part
         for each in stage.assignments
     ]
+
+
+def emit_scalars(unit: Unit, program: Program, part: int, host: str, functions: Functions) -> str:
+    """Return the text of what computes the numbers of a step: the function of the host."""
+    return host
 
 
 def _equation(assignment: Assignment) -> list[str]:

@@ -215,7 +215,9 @@ class Writer:
         function = scalars_function(self.unit, program, part)
         if not function:
             return []
-        return [f"layout.Scalars({part}, {self.functions.add('scalars', function)}{self.of}),"]
+        host = self.functions.add("scalars", function)
+        run = self.target.emit_scalars(self.unit, program, part, host, self.functions)
+        return [f"layout.Scalars({part}, {run}{self.of}),"]
 
     def _part(self, program: Program, stage: object) -> int:
         if isinstance(stage, Ask):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from optdsl.codegen import cuda_combine
+from optdsl.codegen import cuda_combine, cuda_scalars
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.cuda_refusals import refuse_blocks, refuse_matrices, refuse_rows
 from optdsl.codegen.loops import Loop, described
@@ -17,7 +17,7 @@ from optdsl.codegen.storing import Target, Words
 from optdsl.codegen.support.cuda.words import __all__ as WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.model.storing import REST
-from optdsl.program.program import Accumulate, Combine, Matrices, Pass
+from optdsl.program.program import Accumulate, Combine, Matrices, Pass, Program
 from optdsl.runtime.shapes import Form
 from optdsl.storage import Storage
 
@@ -25,7 +25,7 @@ NAME = "numba-cuda"
 BIND = "bind_blocks"
 RUNTIME = "optdsl.cuda"
 IMPORTS = {
-    "optdsl.codegen.support.cuda.launching": ("bind_blocks", "finished", "launched"),
+    "optdsl.codegen.support.cuda.launching": ("bind_blocks", "finished", "launched", "timed"),
     "optdsl.codegen.support.cuda.words": tuple(WORDS),
 }
 
@@ -81,6 +81,11 @@ def emit_matrices(unit: Unit, stage: Matrices, functions: Functions) -> tuple[st
     """
     refuse_matrices(unit, stage)
     raise AssertionError(stage)
+
+
+def emit_scalars(unit: Unit, program: Program, part: int, host: str, functions: Functions) -> str:
+    """Add the kernel that computes the numbers of a step; return the text of it and the host's."""
+    return cuda_scalars.emit_scalars(unit, program, part, host, functions, TAKEN)
 
 
 def emit_combine(unit: Unit, stage: Combine, functions: Functions) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from optdsl.codegen.blocks import Functions
 from optdsl.codegen.unit import Unit
-from optdsl.program.program import Combine, Matrices, Pass
+from optdsl.program.program import Combine, Matrices, Pass, Program
 from optdsl.runtime.shapes import Form
 
 
@@ -47,6 +47,11 @@ class Target(Protocol):
         """Add the functions of a stage of matrices; return the one that runs it over a table,
         and its streams with their forms.
         """
+
+    def emit_scalars(
+        self, unit: Unit, program: Program, part: int, host: str, functions: Functions
+    ) -> str:
+        """Return the text of what computes the numbers of one step; `host` does so in NumPy."""
 
     def emit_combine(self, unit: Unit, stage: Combine, functions: Functions) -> str:
         """Add the functions that fold partial sums; return the text of what runs them."""

@@ -10,7 +10,7 @@ from optdsl.codegen.host import emit_combine
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.unit import Unit
-from optdsl.program.program import Combine, Matrices, Pass
+from optdsl.program.program import Combine, Matrices, Pass, Program
 from optdsl.runtime.shapes import Form
 
 NAME = "library"
@@ -52,6 +52,12 @@ class LibraryTarget:
     ) -> tuple[str, dict[str, Form]]:
         """Add the functions of values a row and a column, which NumPy computes from Python."""
         return matrices.emit_matrices(unit, stage, functions, wide=False)
+
+    def emit_scalars(
+        self, unit: Unit, program: Program, part: int, host: str, functions: Functions
+    ) -> str:
+        """Return the text of what computes the numbers of a step: the function of the host."""
+        return host
 
     def emit_combine(self, unit: Unit, stage: Combine, functions: Functions) -> str:
         """Add the function that folds partial sums; return its name."""

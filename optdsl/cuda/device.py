@@ -49,7 +49,13 @@ class Device(Protocol):
         """Set bytes to zero."""
 
     def upload(self, address: int, values: Bytes, stream: int) -> None:
-        """Copy a contiguous array to an address. It may be changed once this returns."""
+        """Copy a contiguous array to an address. It may be changed once this returns.
+
+        While a graph is recorded, memory is used that was reserved, and stays as it is for replays.
+        """
+
+    def reserve(self, address: int, size: int) -> None:
+        """See that so many bytes can be uploaded to an address while a graph is recorded."""
 
     def copy(self, address: int, source: int, size: int, stream: int) -> None:
         """Copy bytes from one address of the card to another."""

@@ -83,6 +83,8 @@ class DriverDevice:
         self.capability = (major, minor)
         self._modules: dict[str, Any] = {}
         self._stages: deque[_Stage] = deque()
+        self._reserved: dict[int, _Stage] = {}  # by the address that they are for
+        self._recorded: list[_Stage] = []  # those that graphs read when they are replayed
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the driver; return what it gives, if anything.
@@ -117,11 +119,30 @@ class DriverDevice:
         """Copy an array to an address, by way of memory that the card may read at leisure."""
         if not values.nbytes:
             return
+        if self.capturing(stream):
+            self._record_upload(address, values, stream)
+            return
         stage = self._stage(values.nbytes)
         stage.bytes[: values.nbytes] = as_bytes(values)
         self.call("cuMemcpyHtoDAsync", address, stage.address, values.nbytes, stream)
         self.call("cuEventRecord", stage.event, stream)
         self._stages.append(stage)
+
+    def reserve(self, address: int, size: int) -> None:
+        """See that so many bytes can be uploaded to an address while a graph is recorded."""
+        if address not in self._reserved:
+            self._reserved[address] = _Stage(self, max(size, 1))
+
+    def _record_upload(self, address: int, values: Bytes, stream: int) -> None:
+        stage = self._reserved.pop(address, None)
+        if stage is None:
+            raise DeviceError(
+                "a step cannot be recorded in a graph now: give capturable=True, and take a step "
+                "before the one that is recorded"
+            )
+        stage.bytes[: values.nbytes] = as_bytes(values)
+        self._recorded.append(stage)
+        self.call("cuMemcpyHtoDAsync", address, stage.address, values.nbytes, stream)
 
     def _stage(self, size: int) -> _Stage:
         """Return host memory that the card is done with: new memory until enough is there."""

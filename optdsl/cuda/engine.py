@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from optdsl.codegen.support.cuda.launching import Finish, Launch
+from optdsl.codegen.support.cuda.launching import Finish, Launch, Timed
 from optdsl.codegen.support.cuda.words import THREADS, TURNS, lanes_of
 from optdsl.cuda.arrays import DeviceArray
+from optdsl.cuda.capturing import Clocks
 from optdsl.cuda.device import Arguments, Memory
 from optdsl.cuda.programs import Programs
 from optdsl.cuda.queue import Queue
@@ -22,7 +23,7 @@ from optdsl.cuda.tensors import DeviceTensors
 from optdsl.runtime.cohorts import Cohort, Cohorts
 from optdsl.runtime.engine import Engine, Selection
 from optdsl.runtime.errors import StepError
-from optdsl.runtime.layout import Guard, Layout
+from optdsl.runtime.layout import Guard, Layout, Scalars
 from optdsl.runtime.plan import CommonWork, Plan, Work
 from optdsl.runtime.tensors import Tensors
 
@@ -32,9 +33,12 @@ class DeviceEngine(Engine):
 
     tensors: DeviceTensors
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, capturable: bool = False) -> None:
         super().__init__(layout)
         self.tensors = DeviceTensors(layout)
+        self.capturable = capturable
+        self._clocks: Clocks | None = None
+        self._looking = False
         self.programs: Programs | None = None
         self._cohort: Memory | None = None
         self._cohort_version = -1
@@ -46,6 +50,11 @@ class DeviceEngine(Engine):
         """Let all that comes be put on this queue."""
         self.tensors.queue = queue
         self.programs = Programs(queue.device)
+
+    @property
+    def has_stepped(self) -> bool:
+        """Has it taken a step, so that all that a step needs is there?"""
+        return self._scalars is not None
 
     # -------------------------------------------------------------------- tables
 
@@ -95,17 +104,48 @@ class DeviceEngine(Engine):
             self._cohort = queue.uploaded(cohorts.of_tensor)
             self._cohort_version = cohorts.version
             self._generation += 1
+        self._make_room()
         scalars = cohorts.scalars.tobytes()
-        if scalars == self._pushed_scalars:
+        if scalars == self._pushed_scalars or (self.capturable and not self._looking):
             return
-        real = np.float64 if self.tensors.working == np.float64 else np.float32
-        rounded = cohorts.scalars.astype(real).tobytes()
-        if self._scalars is None or self._scalars.size != len(scalars) + len(rounded):
-            self._scalars = queue.allocate(len(scalars) + len(rounded))
-            self._generation += 1
-        both = np.frombuffer(scalars + rounded, np.uint8)
-        queue.upload(self._scalars.address, both)
+        rounded = cohorts.scalars.astype(self._real).tobytes()
+        queue.upload(self._exactly, np.frombuffer(scalars + rounded, np.uint8))
         self._pushed_scalars = scalars
+
+    def _make_room(self) -> None:
+        """See that there is memory for the numbers of all cohorts."""
+        scalars = self.cohorts.scalars
+        size = scalars.nbytes + scalars.size * np.dtype(self._real).itemsize
+        if self._scalars is None or self._scalars.size != size:
+            self._scalars = self.tensors.on.allocate(size)
+            self._pushed_scalars = b""
+            self._generation += 1
+
+    @property
+    def _real(self) -> type[np.float32 | np.float64]:
+        """The type that entries are computed in."""
+        return np.float64 if self.tensors.working == np.float64 else np.float32
+
+    def _count(self, step: Scalars, live: Selection) -> None:
+        """Compute the numbers of a step for each cohort: on the card, if it may be recorded."""
+        if not self.capturable or self._looking:
+            super()._count(step, live)
+            return
+        function: Any = step.function
+        assert isinstance(function, Timed)
+        self._make_room()
+        clocks = self._clocks
+        if clocks is None:
+            assert self.programs is not None
+            real = self._real.__name__
+            clocks = self._clocks = Clocks(self.layout, self.tensors.on, self.programs, real)
+        clocks.begin(self.cohorts)
+        width = self.cohorts.scalars.shape[1]
+        for cohort in live.cohorts:
+            place = width * cohort.row
+            exactly = self._exactly + 8 * place
+            rounded = self._rounded + np.dtype(self._real).itemsize * place
+            clocks.launch(function, step.part, cohort, exactly, rounded)
 
     @property
     def _exactly(self) -> int:
@@ -185,17 +225,26 @@ class DeviceEngine(Engine):
         """Run a plan that moves nothing; return what it wrote to `buffer`. See `Engine.look`."""
         if not any(cohort.started for cohort in self.cohorts.items):
             return super().look(plan, buffer, moved, among)
+        self._pull()
         self.tensors.push()
         places = (self.tensors.rows, self.tensors.numbers)
         kept = [array.copy() for array in places]
+        self._looking = True
         try:
             return super().look(plan, buffer, moved, among)
         finally:
+            self._looking, self._pushed_scalars = False, b""
             for array, values in zip(places, kept, strict=True):
                 array[...] = values
 
+    def _pull(self) -> None:
+        """Let the host know how far the card has come, where it counts by itself."""
+        if self._clocks is not None:
+            self._clocks.pull(self.cohorts)
+
     def on_host(self) -> Engine:
         """Return an engine of NumPy arrays that holds what this one does; this waits for it."""
+        self._pull()
         held, tensors = self.tensors, Tensors(self.layout)
         if held.dtype is not None:
             tensors.add(held.shapes, held.dtype)
@@ -222,7 +271,7 @@ class DeviceEngine(Engine):
         new.put("theta", held.stream("theta"))
         for slot in new.entry_states:
             new.put(slot.name, [self._uploaded(array) for array in tensors.stream(slot.name)])
-        self._cohort, self._pushed_scalars = None, b""
+        self._cohort, self._pushed_scalars, self._clocks = None, b"", None
         self.replace(new, cohorts)
 
     def _uploaded(self, values: Any) -> Any:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from optdsl.cuda.arrays import DeviceArray, adopted, require_apart
+from optdsl.cuda.capturing import require_capturable
 from optdsl.cuda.driver import find_device
 from optdsl.cuda.engine import DeviceEngine
 from optdsl.cuda.intake import DeviceIntake
@@ -18,7 +19,8 @@ from optdsl.runtime.arrays import Extents
 from optdsl.runtime.classes import from_layout as class_of
 from optdsl.runtime.errors import ParameterError, ParameterTypeError, StepError
 from optdsl.runtime.layout import Layout
-from optdsl.runtime.optimizer import Optimizer, StepResult
+from optdsl.runtime.optimizer import Optimizer
+from optdsl.runtime.results import StepResult
 from optdsl.runtime.schedule import Schedule
 from optdsl.runtime.transform import Transform
 from optdsl.runtime.turns import Turns
@@ -36,16 +38,24 @@ class DeviceOptimizer(Optimizer):
     first steps it allocates nothing and copies nothing to the host. States start in the first
     step. Whoever holds gradients must keep them until the stream has come past the step, as
     PyTorch and CuPy do by themselves.
+
+    With `capturable=True` the step count lies on the card too, and so do scheduled hyperparameters:
+    after one step to begin with, a step can be recorded in a CUDA graph and replayed.
     """
 
     _engine: DeviceEngine
 
-    def __init__(self, parameters: Any, /, **hyperparameters: Any) -> None:
+    def __init__(
+        self, parameters: Any, /, *, capturable: bool = False, **hyperparameters: Any
+    ) -> None:
+        if capturable:
+            require_capturable(self.layout)
+        self._capturable = capturable
         super().__init__(parameters, **hyperparameters)
         self._turns = DeviceTurns(self._engine)
 
     def _new_engine(self) -> DeviceEngine:
-        return DeviceEngine(self.layout)
+        return DeviceEngine(self.layout, self._capturable)
 
     def _new_intake(self) -> DeviceIntake:
         return DeviceIntake(self._engine, "g")
@@ -81,7 +91,7 @@ class DeviceOptimizer(Optimizer):
         held = [array for array in arrays if array.size] or arrays
         device = find_device(held[0].address, next(iter(ordinals), None))
         if self._engine.tensors.queue is None:
-            self._engine.run_on(Queue(device))
+            self._engine.run_on(Queue(device, self._capturable))
         for array in arrays:
             array.queue = self._engine.tensors.on
 
@@ -107,7 +117,18 @@ class DeviceOptimizer(Optimizer):
             return super().step(gradients, loss=loss, **inputs)
         owners = (array.owner for array in self._arrays())
         queue.stream = current_stream(owners) if stream is None else handle_of(stream)
+        self._require_recordable(queue)
         return super().step(gradients, loss=loss, **inputs)
+
+    def _require_recordable(self, queue: Queue) -> None:
+        """Refuse a step that is recorded in a graph, but could not be replayed."""
+        if queue.device.capturing(queue.stream) and not (
+            self._capturable and self._engine.has_stepped
+        ):
+            raise StepError(
+                "this step would be recorded in a graph: give capturable=True, and take a step "
+                "before, in which states begin"
+            )
 
     def _arrays(self) -> list[DeviceArray]:
         arrays: list[Any] = self._engine.tensors.stream("theta")

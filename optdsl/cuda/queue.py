@@ -10,10 +10,14 @@ from optdsl.cuda.device import Arguments, Bytes, Device, Memory
 
 
 class Queue:
-    """Where the work of an optimizer goes: `stream` is the caller's, step by step."""
+    """Where the work of an optimizer goes: `stream` is the caller's, step by step.
 
-    def __init__(self, device: Device) -> None:
+    With `capturable`, that work may be recorded in a graph instead of done.
+    """
+
+    def __init__(self, device: Device, capturable: bool = False) -> None:
         self.device = device
+        self.capturable = capturable
         self.stream = 0
 
     def allocate(self, size: int) -> Memory:
@@ -27,6 +31,11 @@ class Queue:
     def upload(self, address: int, values: Bytes) -> None:
         """Copy an array of the host to an address."""
         self.device.upload(address, np.ascontiguousarray(values), self.stream)
+
+    def reserve(self, address: int, size: int) -> None:
+        """See that an upload to this address can be recorded in a graph."""
+        if self.capturable and not self.device.capturing(self.stream):
+            self.device.reserve(address, size)
 
     def uploaded(self, values: Bytes) -> Memory:
         """Return new memory that holds an array of the host."""

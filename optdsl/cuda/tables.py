@@ -45,6 +45,7 @@ class BlockTable:
         self.owners, self.pieces, self.firsts, self.sizes, self.rows, self.addresses = (
             int(place) for place in places[:-1]
         )
+        queue.reserve(self.addresses, self._addresses.nbytes)
         self._partials = queue.allocate(8 * self.chunks * reductions)
         self.given: dict[str, tuple[int, Arguments]] = {}
 
@@ -64,6 +65,7 @@ class BlockTable:
     def push(self) -> None:
         """Give the card the addresses as they are now."""
         self._queue.upload(self.addresses, self._addresses)
+        self._queue.reserve(self.addresses, self._addresses.nbytes)
 
 
 def _addresses(streams: Sequence[Sequence[DeviceArray]], tensors: int) -> Whole:

@@ -146,6 +146,15 @@ class ScheduleCursor:
 
     # ------------------------------------------------------------------ places
 
+    def place(self) -> tuple[Numbers, Numbers]:
+        """Return the hyperparameters and the states from which the next step is computed."""
+        layout = self.schedule.layout
+        self._reading.read((self.t,) * layout.parts)
+        hyper = self._reading.hyper.copy()
+        if self._states is not None:
+            return hyper, self._states.copy()
+        return hyper, np.array([float(s.start(None, hyper)) for s in layout.states])
+
     def copy(self) -> ScheduleCursor:
         """Return a cursor at the same place that walks on its own."""
         new = ScheduleCursor(self.schedule)

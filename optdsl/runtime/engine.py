@@ -204,9 +204,7 @@ class Engine:
                 if live.identities:
                     self._work(step, plan, live)  # type: ignore[arg-type]
             elif kind is Scalars:
-                part, function = step.part, step.function  # type: ignore[union-attr]
-                for c in lives[step.case].cohorts:  # type: ignore[union-attr]
-                    function(float(c.clocks[part] + 1), c.reading.hyper, c.step_state, c.scalars)
+                self._count(step, lives[step.case])  # type: ignore[arg-type, union-attr]
             elif isinstance(step, CommonWork):
                 self._common(step, plan, lives)
             elif isinstance(step, Guard):
@@ -221,6 +219,12 @@ class Engine:
         if len(taken) == 1:
             return taken[0]
         return [self._united(list(lives)) for lives in zip(*taken, strict=True)]
+
+    def _count(self, step: Scalars, live: Selection) -> None:
+        """Compute the numbers of a step for each cohort."""
+        part, function = step.part, step.function
+        for c in live.cohorts:
+            function(float(c.clocks[part] + 1), c.reading.hyper, c.step_state, c.scalars)
 
     def _united(self, lives: list[Selection]) -> Selection:
         """Return the tensors of all cases together."""

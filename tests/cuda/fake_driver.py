@@ -45,6 +45,8 @@ class FakeDriver:
         self.kept = {}
         self.kernels = {}
         self.contexts = []
+        self.capturing = False
+        self.recorded = []  # what is put on a stream while it is captured is done in `replay`
         self.unfinished = 0  # how many of the next questions for an event are answered "not yet"
 
     # --------------------------------------------------------------- kernels
@@ -69,12 +71,12 @@ class FakeDriver:
         entry, run = function
         assert (gy, gz, by, bz, shared, extra) == (1, 1, 1, 1, 0, 0)
         assert gx > 0, "a grid of no blocks is refused by the driver"
-        count = 11 if "kernel" in entry else 10
+        count = {"kernel": 11, "finish": 10, "clock": 5}[entry.split("_")[0]]
         places = (ctypes.c_void_p * count).from_address(parameters)
         values = [ctypes.c_int64.from_address(place).value for place in places]
         self._note("cuLaunchKernel", entry, gx, bx, stream)
         self.launches.append(SimpleNamespace(entry=entry, blocks=gx, threads=bx, stream=stream))
-        run(gx, *values)
+        self._put(lambda: run(gx, *values))
         return (GOOD,)
 
     # ---------------------------------------------------------------- memory
@@ -104,7 +106,7 @@ class FakeDriver:
 
     def _copied(self, name, address, source, size, stream):
         self._note(name, size, stream)
-        ctypes.memmove(address, source, size)
+        self._put(lambda: ctypes.memmove(address, source, size))
         return (GOOD,)
 
     def cuMemcpyHtoDAsync(self, address, source, size, stream):
@@ -170,7 +172,18 @@ class FakeDriver:
         return (GOOD,)
 
     def cuStreamIsCapturing(self, stream):
-        return GOOD, 0
+        return GOOD, int(self.capturing)
+
+    def _put(self, work):
+        if self.capturing:
+            self.recorded.append(work)
+        else:
+            work()
+
+    def replay(self):
+        """Do what was recorded, as a graph is replayed: without any call."""
+        for work in self.recorded:
+            work()
 
     def _note(self, name, *arguments):
         self.calls.append((name, *arguments))

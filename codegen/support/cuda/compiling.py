@@ -13,7 +13,7 @@ from optdsl.codegen.support.cuda.device import device_words
 from optdsl.codegen.support.cuda.words import THREADS, Kernel, real_of
 
 #: How many numbers of 64 bits a kernel of each kind is given.
-PARAMETERS = {"pass": 11, "reduction": 11, "all": 10, "tensor": 10}
+PARAMETERS = {"pass": 11, "reduction": 11, "all": 10, "tensor": 10, "step": 5}
 #: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most, and
 #: 80 where it computes with entries of float64, which take two each.
 _RESIDENT, _RESIDENT_WIDE = 4, 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -30,6 +30,23 @@ class Finish:
     def __call__(self, *arguments: Any) -> NoReturn:
         """Raise a RuntimeError: arrays on the host are not what it runs on."""
         _refuse()
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What computes the numbers of a step: on the host, or on a device by `kernel`."""
+
+    host: Callable[..., None]
+    kernel: Kernel
+
+    def __call__(self, *arguments: Any) -> None:
+        """Compute them on the host."""
+        self.host(*arguments)
+
+
+def timed(host: Callable[..., None], kernel: Kernel) -> Timed:
+    """Return what computes the numbers of a step, here or there."""
+    return Timed(host, kernel)
 
 
 def launched(kernel: Kernel) -> Launch:

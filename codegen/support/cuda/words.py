@@ -20,7 +20,7 @@ THREADS = 256
 #: How often each thread of a pass with reductions goes through entries: fewer sums are left over.
 TURNS = 8
 
-Kind = Literal["pass", "reduction", "all", "tensor"]
+Kind = Literal["pass", "reduction", "all", "tensor", "step"]
 Entry = Callable[..., None]
 #: What every word means, for kernels that compute in a type.
 Words = Callable[[Any], dict[str, Any]]
@@ -82,7 +82,8 @@ class Kernel:
 
     One of kind "pass" or "reduction" goes through the entries of tensors. It is a function that
     makes the kernel for streams of given formats: `make(real, lanes, *formats)`. One of kind
-    "all" or "tensor" finishes reductions, over all tensors or over each.
+    "all" or "tensor" finishes reductions, over all tensors or over each. One of kind "step"
+    computes the numbers of a step: `make(real)` makes it for numbers that are rounded to `real`.
     """
 
     kind: Kind
@@ -105,6 +106,8 @@ class Kernel:
         bound: Any = FunctionType(self.make.__code__, globals_, self.make.__name__)
         if goes_through:
             bound = bound(real, lanes_of(formats), *formats)
+        elif self.kind == "step":
+            bound = bound(real_of(formats))
         entry: Entry = bound
         return entry
 

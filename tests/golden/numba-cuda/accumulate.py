@@ -10,8 +10,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 
 import numpy as np
 
-from optdsl.codegen.support.cuda.launching import bind_blocks, launched
-from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, nothing, put, read, store, store_some, thread_index, where
+from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
+from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, mod, nothing, put, read, read_changing, store, store_some, thread_index, where, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -26,6 +26,27 @@ def scalars_1(t, hyper, step_state, scalars):
     scalars[0] = t_minus_one_mod_k_is_zero
     scalars[1] = k
     scalars[2] = skip
+
+
+@kernel("step")
+def clock_1(real):
+    def update(clocks, hyper, step_state, exactly, numbers):
+        if thread_index() > 0:
+            return
+        steps = read_changing(int64, clocks, 0) + 1
+        t = float64(steps)
+        k = read(float64, hyper, 0)
+        t_minus_one_mod_k_is_zero = mod(t - 1.0, k) == 0.0
+        # skip = mod(t, k) != 0
+        skip = mod(t, k) != 0.0
+        write(float64, exactly, 0, where(t_minus_one_mod_k_is_zero, 1.0, 0.0))
+        write(real, numbers, 0, where(t_minus_one_mod_k_is_zero, 1.0, 0.0))
+        write(float64, exactly, 1, k)
+        write(real, numbers, 1, k)
+        write(float64, exactly, 2, where(skip, 1.0, 0.0))
+        write(real, numbers, 2, where(skip, 1.0, 0.0))
+        write(int64, clocks, 0, steps)
+    return update
 
 
 @kernel("pass")
@@ -90,7 +111,7 @@ LAYOUT = layout.Layout(
     everything=0,
     parts=2,
     ready=(
-        layout.Scalars(0, scalars_1),
+        layout.Scalars(0, timed(scalars_1, clock_1)),
         layout.Pass(0, ('g', 'a', 'u'), launched(kernel_1), reductions=0, writes=('a', 'u')),
         layout.Guard(0, 'step', 2),
     ),

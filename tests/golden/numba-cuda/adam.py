@@ -10,8 +10,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 """
 # ruff: noqa
 
-from optdsl.codegen.support.cuda.launching import bind_blocks, launched
-from optdsl.codegen.support.cuda.words import THREADS, block_index, get, int64, is_aligned, kernel, load, load_constant, load_some, put, read, sqrt, square, store, store_some, thread_index
+from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
+from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, power, put, read, read_changing, sqrt, square, store, store_some, thread_index, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -35,6 +35,41 @@ def scalars_1(t, hyper, step_state, scalars):
     scalars[5] = one_minus_beta2_t
     scalars[6] = eta
     scalars[7] = epsilon
+
+
+@kernel("step")
+def clock_1(real):
+    def update(clocks, hyper, step_state, exactly, numbers):
+        if thread_index() > 0:
+            return
+        steps = read_changing(int64, clocks, 0) + 1
+        t = float64(steps)
+        beta1 = read(float64, hyper, 1)
+        beta2 = read(float64, hyper, 2)
+        eta = read(float64, hyper, 0)
+        epsilon = read(float64, hyper, 3)
+        one_minus_beta1 = 1.0 - beta1
+        one_minus_beta2 = 1.0 - beta2
+        one_minus_beta1_t = 1.0 - power(beta1, t)
+        one_minus_beta2_t = 1.0 - power(beta2, t)
+        write(float64, exactly, 0, beta1)
+        write(real, numbers, 0, beta1)
+        write(float64, exactly, 1, one_minus_beta1)
+        write(real, numbers, 1, one_minus_beta1)
+        write(float64, exactly, 2, beta2)
+        write(real, numbers, 2, beta2)
+        write(float64, exactly, 3, one_minus_beta2)
+        write(real, numbers, 3, one_minus_beta2)
+        write(float64, exactly, 4, one_minus_beta1_t)
+        write(real, numbers, 4, one_minus_beta1_t)
+        write(float64, exactly, 5, one_minus_beta2_t)
+        write(real, numbers, 5, one_minus_beta2_t)
+        write(float64, exactly, 6, eta)
+        write(real, numbers, 6, eta)
+        write(float64, exactly, 7, epsilon)
+        write(real, numbers, 7, epsilon)
+        write(int64, clocks, 0, steps)
+    return update
 
 
 @kernel("pass")
@@ -129,7 +164,7 @@ LAYOUT = layout.Layout(
     everything=0,
     parts=1,
     ready=(
-        layout.Scalars(0, scalars_1),
+        layout.Scalars(0, timed(scalars_1, clock_1)),
         layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=0, writes=('theta', 'm', 'v')),
     ),
     function=(

@@ -10,8 +10,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 """
 # ruff: noqa
 
-from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, greatest_of_block, int64, is_aligned, isfinite, kernel, load, load_constant, load_some, logical_not, maximum, nothing, put, read, store, store_some, thread_index, where, write
+from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched, timed
+from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, greatest_of_block, int64, is_aligned, isfinite, kernel, load, load_constant, load_some, logical_not, maximum, nothing, put, read, read_changing, store, store_some, thread_index, where, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -66,6 +66,26 @@ def scalars_1(t, hyper, step_state, scalars):
     scalars[0] = gamma
     scalars[1] = eta
     scalars[2] = gamma_next
+
+
+@kernel("step")
+def clock_1(real):
+    def update(clocks, hyper, step_state, exactly, numbers):
+        if thread_index() > 0:
+            return
+        steps = read_changing(int64, clocks, 1) + 1
+        t = float64(steps)
+        gamma = read(float64, hyper, 1)
+        eta = read(float64, hyper, 0)
+        gamma_next = read(float64, hyper, 2)
+        write(float64, exactly, 0, gamma)
+        write(real, numbers, 0, gamma)
+        write(float64, exactly, 1, eta)
+        write(real, numbers, 1, eta)
+        write(float64, exactly, 2, gamma_next)
+        write(real, numbers, 2, gamma_next)
+        write(int64, clocks, 1, steps)
+    return update
 
 
 @kernel("pass")
@@ -275,7 +295,7 @@ LAYOUT = layout.Layout(
         layout.Pass(0, ('g',), launched(kernel_1), reductions=1, writes=()),
         layout.Combine(0, finished(of_all=finish_1)),
         layout.Guard(0, 'all', 0),
-        layout.Scalars(1, scalars_1),
+        layout.Scalars(1, timed(scalars_1, clock_1)),
         layout.Pass(1, ('theta', 'g', 'v'), launched(kernel_2), reductions=0, writes=('theta', 'v')),
     ),
     function=(

@@ -10,8 +10,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 """
 # ruff: noqa
 
-from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, put, read, sqrt, square, store, store_some, sum_of_block, thread_index, where, write
+from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched, timed
+from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, put, read, read_changing, sqrt, square, store, store_some, sum_of_block, thread_index, where, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -31,6 +31,35 @@ def scalars_1(t, hyper, step_state, scalars):
     scalars[3] = one_minus_beta2
     scalars[4] = lambda_
     scalars[5] = eta
+
+
+@kernel("step")
+def clock_1(real):
+    def update(clocks, hyper, step_state, exactly, numbers):
+        if thread_index() > 0:
+            return
+        steps = read_changing(int64, clocks, 0) + 1
+        t = float64(steps)
+        beta1 = read(float64, hyper, 1)
+        beta2 = read(float64, hyper, 2)
+        lambda_ = read(float64, hyper, 3)
+        eta = read(float64, hyper, 0)
+        one_minus_beta1 = 1.0 - beta1
+        one_minus_beta2 = 1.0 - beta2
+        write(float64, exactly, 0, beta1)
+        write(real, numbers, 0, beta1)
+        write(float64, exactly, 1, one_minus_beta1)
+        write(real, numbers, 1, one_minus_beta1)
+        write(float64, exactly, 2, beta2)
+        write(real, numbers, 2, beta2)
+        write(float64, exactly, 3, one_minus_beta2)
+        write(real, numbers, 3, one_minus_beta2)
+        write(float64, exactly, 4, lambda_)
+        write(real, numbers, 4, lambda_)
+        write(float64, exactly, 5, eta)
+        write(real, numbers, 5, eta)
+        write(int64, clocks, 0, steps)
+    return update
 
 
 @kernel("reduction")
@@ -200,7 +229,7 @@ LAYOUT = layout.Layout(
     everything=0,
     parts=1,
     ready=(
-        layout.Scalars(0, scalars_1),
+        layout.Scalars(0, timed(scalars_1, clock_1)),
         layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=2, writes=('m', 'v')),
         layout.Combine(0, finished(of_tensor=finish_1)),
         layout.Pass(0, ('theta', 'm', 'v'), launched(kernel_2), reductions=0, writes=('theta',)),

@@ -8,8 +8,8 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 """
 # ruff: noqa
 
-from optdsl.codegen.support.cuda.launching import bind_blocks, launched
-from optdsl.codegen.support.cuda.words import THREADS, block_index, get, int64, is_aligned, kernel, load, load_constant, load_some, nothing, put, read, store, store_some, thread_index
+from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
+from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, nothing, put, read, read_changing, store, store_some, thread_index, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -23,6 +23,26 @@ def scalars_1(t, hyper, step_state, scalars):
     scalars[0] = gamma
     scalars[1] = eta
     scalars[2] = gamma_next
+
+
+@kernel("step")
+def clock_1(real):
+    def update(clocks, hyper, step_state, exactly, numbers):
+        if thread_index() > 0:
+            return
+        steps = read_changing(int64, clocks, 0) + 1
+        t = float64(steps)
+        gamma = read(float64, hyper, 1)
+        eta = read(float64, hyper, 0)
+        gamma_next = read(float64, hyper, 2)
+        write(float64, exactly, 0, gamma)
+        write(real, numbers, 0, gamma)
+        write(float64, exactly, 1, eta)
+        write(real, numbers, 1, eta)
+        write(float64, exactly, 2, gamma_next)
+        write(real, numbers, 2, gamma_next)
+        write(int64, clocks, 0, steps)
+    return update
 
 
 @kernel("pass")
@@ -225,7 +245,7 @@ LAYOUT = layout.Layout(
     everything=0,
     parts=1,
     ready=(
-        layout.Scalars(0, scalars_1),
+        layout.Scalars(0, timed(scalars_1, clock_1)),
         layout.Pass(0, ('theta', 'g', 'v'), launched(kernel_1), reductions=0, writes=('theta', 'v')),
     ),
     function=(

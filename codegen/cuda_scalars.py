@@ -1,0 +1,103 @@
+"""Numbers of a step on the device: for steps that are recorded once and replayed without a host.
+
+One block a cohort; the host gives each its own addresses. The clock of the part moves on, so that
+the next launch computes the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.host import scalars_of
+from optdsl.codegen.naming import Identifiers, comment
+from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.slots import exported
+from optdsl.codegen.unit import Unit
+from optdsl.model.expressions import Clock, Kind, Value
+from optdsl.program.program import Program
+
+#: What such a kernel is given: addresses of rows of one cohort.
+PARAMETERS = ("clocks", "hyper", "step_state", "exactly", "numbers")
+
+
+def emit_scalars(
+    unit: Unit, program: Program, part: int, host: str, functions: Functions, taken: Iterable[str]
+) -> str:
+    """Add the kernel beside the function `host`; return the text of both together.
+
+    A program that moves nothing is run by the host alone.
+    """
+    if program.mode != "ready" and unit.system.family != "schedule":
+        return host
+    name = functions.add("clock", _Step(unit, program, part, taken).lines())
+    return f"timed({host}, {name})"
+
+
+class _Step:
+    """The lines of the kernel that computes the numbers of one part."""
+
+    def __init__(self, unit: Unit, program: Program, part: int, taken: Iterable[str]) -> None:
+        self.unit = unit
+        self.program = program
+        self.part = part
+        self.assignments = scalars_of(program, part)
+        self.names = Identifiers(taken=(*taken, *PARAMETERS, "steps", "update", "value"))
+        self.local = {each.name for each in self.assignments}
+        self.heads: dict[str, str] = {}
+
+    def lines(self) -> list[str]:
+        """Return the function that makes the kernel for numbers rounded to `real`."""
+        dialect = Dialect(self._value, _clock, predicates=self.unit.predicates, prefix="")
+        body: list[str] = []
+        for each in self.assignments:
+            text = python(each.expression, dialect)
+            if " = " in each.comment:
+                body.append(f"# {comment(each.comment)}")
+            body.append(f"{self.names.value(Value(each.name, Kind.STEP))} = {text}")
+        writes = []
+        for given in exported(self.program, self.part):
+            text = python(given, dialect)
+            if isinstance(given, Value) and given.name in self.unit.predicates:
+                text = f"where({text}, 1.0, 0.0)"
+            place = self.unit.slots.scalars[given]
+            writes += [
+                f"write(float64, exactly, {place}, {text})",
+                f"write(real, numbers, {place}, {text})",
+            ]
+        for state, slot in self.unit.slots.step_state.items():
+            if state in self.local:
+                new = self.names.value(Value(state, Kind.STEP))
+                writes.append(f"write(float64, step_state, {slot}, {new})")
+        inner = [
+            "if thread_index() > 0:",
+            *indent(["return"]),
+            f"steps = read_changing(int64, clocks, {self.part}) + 1",
+            "t = float64(steps)",
+            *(f"{name} = {place}" for name, place in self.heads.items()),
+            *body,
+            *writes,
+            f"write(int64, clocks, {self.part}, steps)",
+        ]
+        update = [f"def update({', '.join(PARAMETERS)}):", *indent(inner), "return update"]
+        return ['@kernel("step")', "def NAME(real):", *indent(update)]
+
+    def _value(self, value: Value) -> str:
+        name = self.names.value(value)
+        if not (value.name in self.local and value.offset == 0):
+            self.heads.setdefault(name, self._place(value))
+        return name
+
+    def _place(self, value: Value) -> str:
+        slots = self.unit.slots
+        if value in slots.hyper:
+            text = f"read(float64, hyper, {slots.hyper[value]})"
+        elif value.offset == -1:
+            text = f"read_changing(float64, step_state, {slots.step_state[value.name]})"
+        else:
+            text = f"read_changing(float64, exactly, {slots.scalars[value]})"
+        return f"{text} != 0.0" if value.name in self.unit.predicates else text
+
+
+def _clock(clock: Clock) -> str:
+    return "t" if clock.offset == 0 else f"t {'+' if clock.offset > 0 else '-'} {abs(clock.offset)}"
