@@ -46,7 +46,7 @@ def has_module(name: str) -> bool:
 
 def missing(part: str, purpose: str, hint: str | None = None) -> DiagnosticError:
     """Return the error that says which part of the toolkit is missing, and what installs it."""
-    hint = hint or f"{INSTALL} brings what compiling for CUDA needs; no card and no driver are"
+    hint = hint or f"{INSTALL} brings what this needs, which is neither a card nor a driver"
     return DiagnosticError(
         Diagnostic("missing-toolkit", f"{part} is missing: {purpose}", hint=hint)
     )
