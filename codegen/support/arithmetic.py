@@ -115,10 +115,18 @@ def isfinite(builder: Any, x: Any) -> Any:
     return builder.fcmp_ordered("<", size, ir.Constant(x.type, inf))
 
 
+def _remainder(builder: Any, a: Any, b: Any) -> Any:
+    """Return what remains of a, with its sign: exact, and on CUDA by its library."""
+    if not for_cuda(builder):
+        return builder.frem(a, b)
+    name = "__nv_fmodf" if a.type == ir.FloatType() else "__nv_fmod"
+    return builder.call(declared(builder.module, name, a.type, [a.type, a.type]), [a, b])
+
+
 def mod(builder: Any, a: Any, b: Any) -> Any:
     """Return what remains of a after whole multiples of b, with the sign of b."""
     zero = ir.Constant(a.type, 0.0)
-    rest = builder.frem(a, b)
+    rest = _remainder(builder, a, b)
     apart = builder.xor(builder.fcmp_ordered("<", rest, zero), builder.fcmp_ordered("<", b, zero))
     moved = builder.and_(apart, builder.fcmp_ordered("!=", rest, zero))
     return builder.select(moved, builder.fadd(rest, b), rest)

@@ -40,15 +40,18 @@ class Driver:
     def of(self, kind):
         return [state for state in self.layout.states if state.kind == kind]
 
-    def row(self, t):
+    def row(self, t, but=None):
+        """Return the hyperparameters of a step; a formula for one does not read that one."""
         slots = self.layout.hyperparameters
-        now = [self.value(slot, t) for slot in slots]
-        return np.array(now + [self.value(slot, t + 1) for slot in slots if slot.ahead], float)
+        now = [np.nan if slot is but else self.value(slot, t) for slot in slots]
+        return np.array(
+            now + [self.value(slot, t + 1) for slot in slots if slot.ahead and but is None], float
+        )
 
     def value(self, slot, t):
         given = self.hyper(t).get(slot.local_name)
         given = slot.default if given is None else given
-        return given(t, self.row(t)) if callable(given) else given
+        return given(t, self.row(t, but=slot)) if callable(given) else given
 
     def step(self, gradient, mode="function"):
         """Take one step with `gradient(name, points)`; return whether a part was skipped."""

@@ -20,6 +20,8 @@ def kernels_of(layout):
         for stage in mode or ():
             if isinstance(stage, stages.Pass):
                 found.setdefault(stage.function.kernel, stage)
+            elif isinstance(stage, stages.Scalars) and hasattr(stage.function, "kernel"):
+                found[stage.function.kernel] = None
             elif isinstance(stage, stages.Combine):
                 finish = stage.function
                 found |= {each: None for each in (finish.of_all, finish.of_tensor) if each}

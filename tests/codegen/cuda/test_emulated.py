@@ -134,13 +134,16 @@ def test_contraction_changes_two_units_in_the_last_place_at_most():
 
 
 def same(host, device):
-    for stream in ("theta", *(state.name for state in host.of("entry"))):
+    """Compare everything, to the last bit where nothing was reduced: sums have their own order."""
+    reduced = any(getattr(stage, "reductions", 0) for stage in host.layout.function)
+    output = [host.layout.output] if host.layout.output else []
+    for stream in ("theta", *output, *(state.name for state in host.of("entry"))):
         for one, other in zip(host.streams[stream], device.streams[stream], strict=True):
-            np.testing.assert_array_equal(one, other, err_msg=stream)
-    np.testing.assert_array_equal(host.everything, device.everything)
-    if host.layout.output is not None:
-        for one, other in zip(*(d.streams[d.layout.output] for d in (host, device)), strict=True):
-            np.testing.assert_array_equal(one, other)
+            if reduced:
+                np.testing.assert_allclose(other, one, rtol=3e-7, atol=3e-7, err_msg=stream)
+            else:
+                np.testing.assert_array_equal(other, one, err_msg=stream)
+    np.testing.assert_allclose(device.everything, host.everything, rtol=1e-6)
 
 
 def test_what_runs_on_a_device_refuses_arrays_of_the_host():
