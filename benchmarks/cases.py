@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import optdsl
+from benchmarks.machine import available_memory
 from benchmarks.peers import Step, missing, optax_step, ours, torch_step
 from benchmarks.race import Times, race
 from benchmarks.roofline import mover
@@ -177,21 +178,33 @@ def mixed(rounds: int) -> Iterator[Row]:
 
 
 def sweep(rounds: int) -> list[dict[str, float]]:
-    """Return the seconds of Adam and of its plain kernel from a thousand entries on."""
+    """Return the seconds of Adam and of its plain kernel, from a thousand entries to what fits."""
     found = []
-    for power in range(12, 33):
-        size = round(10 ** (power / 4))
+    for size in sizes(16):
         step, optimizer = ours("Adam", [size])
         times = race({OURS: step, PLAIN: mover(optimizer)}, max(3, rounds // 3))
         found.append({"size": size, "step": times[OURS].median, "moved": times[PLAIN].median})
+        del step, optimizer
+        gc.collect()
     return found
+
+
+def sizes(width: int) -> list[int]:
+    """Return sizes from a thousand to a thousand million, as half of the free memory holds.
+
+    Each entry takes so many bytes, four sizes in every power of ten.
+    """
+    free = available_memory()
+    known = [round(10 ** (power / 4)) for power in range(12, 37)]
+    return [size for size in known if free is None or size * width < free / 2]
 
 
 def overhead(rounds: int) -> Iterator[Row]:
     """A call of `step` with next to nothing to do, beside the time it may take."""
     for sizes, limit in (([1], 15e-6), ([1] * 1000, 60e-6)):
         step, _ = ours("Adam", sizes)
-        times = race({OURS: step}, rounds)
+        # In turns so short that other work seldom falls into one.
+        times = race({OURS: step}, 20 * rounds, 0.001)
         times["limit"] = Times((limit,))
         what = f"Adam, {len(sizes):,} tensor{'s' * (len(sizes) > 1)} of one entry"
         yield _row("a call of step", what, "limit", times, 1)

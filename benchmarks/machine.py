@@ -41,6 +41,16 @@ def _memory() -> int | None:
         return None
 
 
+def available_memory() -> int | None:
+    """Return the bytes that may be taken without taking them from others, if the system tells."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * found[0] if found else None
+
+
 def _versions() -> dict[str, str]:
     found = {}
     for package in ("optdsl", "numpy", "numba", "torch", "jax", "optax", "deepspeed"):

@@ -38,11 +38,20 @@ def _texts(layout: Layout, dtype: str) -> list[str]:
     """
     from optdsl.codegen.support.compiling import compile_kernel
 
-    texts = []
+    return [
+        compile_kernel(runner.kernel, _formats(layout, stage, dtype)).text
+        for stage, runner in kernels(layout)
+    ]
+
+
+def compile_kernels(layout: Layout, dtype: str) -> None:
+    """Compile every kernel of a layout for tensors of `dtype`, if it is not on disk."""
     for stage, runner in kernels(layout):
-        formats = tuple(_zero(layout, name, dtype) for name in stage.streams)
-        texts.append(compile_kernel(runner.kernel, formats).text)
-    return texts
+        runner.kernel.compiled(_formats(layout, stage, dtype))
+
+
+def _formats(layout: Layout, stage: Pass, dtype: str) -> tuple[Any, ...]:
+    return tuple(_zero(layout, name, dtype) for name in stage.streams)
 
 
 def _zero(layout: Layout, stream: str, dtype: str) -> Any:
