@@ -66,5 +66,7 @@ def _folders(package: str) -> list[Path]:
 def environment(target: str) -> tuple[str, ...]:
     """Return what compiled code depends on in this environment: versions and the processor."""
     facts = [f"optdsl {compiler_version()}", compiler_fingerprint(), target]
-    facts += [f"{package} {_version(package)}" for package in ("numpy", "numba", "llvmlite")]
+    packages = ["numpy", "numba", "llvmlite"]
+    packages += ["numba-cuda", "nvidia-nvvm"] if target == "numba-cuda" else []
+    facts += [f"{package} {_version(package)}" for package in packages]
     return (*facts, *(processor() if target == "numba-cpu" else ()))

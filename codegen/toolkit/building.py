@@ -128,7 +128,7 @@ def build(rule: Rule, name: str, targets: Sequence[Architecture], dtype: str = "
 
 
 def _built_for(target: Architecture, kernels: Sequence[BuiltKernel], name: str) -> BuiltFor:
-    texts = [ptx_of(each.kernel, each.formats, target, each.entry) for each in kernels]
+    texts = [ptx_of(each.kernel, each.formats, target.capability, each.entry) for each in kernels]
     if not texts:
         return BuiltFor(target, "", None)
     module = one_module(texts)

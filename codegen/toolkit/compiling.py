@@ -6,13 +6,14 @@ import os
 from typing import Any
 
 from optdsl.codegen.support.cuda.words import Kernel
-from optdsl.codegen.toolkit.architectures import Architecture
 from optdsl.codegen.toolkit.finding import has_module, missing
 from optdsl.diagnostics import Diagnostic, DiagnosticError
 
 
-def ptx_of(kernel: Kernel, formats: tuple[str, ...], target: Architecture, entry: str) -> str:
-    """Return the PTX of a kernel for an architecture, under the name `entry`.
+def ptx_of(
+    kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int], entry: str = ""
+) -> str:
+    """Return the PTX of a kernel for a compute capability, under the name `entry` if one is given.
 
     Raises:
         DiagnosticError: numba-cuda or libNVVM is missing, or the simulator stands for them.
@@ -29,7 +30,7 @@ def ptx_of(kernel: Kernel, formats: tuple[str, ...], target: Architecture, entry
 
     unsupported: Any = nvvm
     try:
-        made = ptx(kernel, formats, target.capability)
+        made = ptx(kernel, formats, capability)
     except unsupported.NvvmSupportError as error:
         raise missing("libNVVM", f"it makes PTX of kernels ({error})") from error
-    return made.text.replace(made.entry, entry)
+    return made.text.replace(made.entry, entry or made.entry)

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from optdsl.codegen import shelf
 from optdsl.codegen.support.cuda.words import Kernel
+from optdsl.codegen.toolkit.compiling import ptx_of
+from optdsl.codegen.versions import environment
 from optdsl.cuda.device import Device
-from optdsl.runtime.errors import DeviceError
 
 #: Returns the PTX of a kernel for streams of formats and a compute capability, and its entry.
 Compiler = Callable[[Kernel, tuple[str, ...], tuple[int, int]], tuple[str, str]]
+
+_ENTRY = re.compile(r"\.entry\s+(\w+)")
 
 
 def compiled(
     kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int]
 ) -> tuple[str, str]:
-    """Return the PTX of a kernel, and the name of its entry.
+    """Return the PTX of a kernel, from the cache where it has it, and the name of its entry.
 
     Raises:
-        DeviceError: numba-cuda or libNVVM is missing.
+        DiagnosticError: it is not in the cache, and numba-cuda or libNVVM is missing.
     """
-    from optdsl.codegen.support.cuda.compiling import ptx
+    path = _place(kernel, formats, capability)
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = ptx_of(kernel, formats, capability)
+        with suppress(OSError):  # who cannot keep it makes it again the next time
+            shelf.write(path, text)
+    entry = _ENTRY.search(text)
+    assert entry is not None
+    return text, entry[1]
 
-    try:
-        made = ptx(kernel, formats, capability)
-    except ImportError as error:
-        raise DeviceError(
-            f"kernels cannot be compiled for CUDA ({error}): "
-            'install what that needs with pip install "optdsl[cuda]"'
-        ) from error
-    return made.text, made.entry
+
+def _place(kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int]) -> Path:
+    """Return where the PTX of a kernel is kept: under a hash of all that it depends on."""
+    source = Path(kernel.make.__code__.co_filename).read_bytes()
+    facts = (kernel.name, *formats, str(capability), *_environment())
+    digest = hashlib.sha256(source + "\n".join(facts).encode()).hexdigest()[:24]
+    return shelf.cache_directory() / "ptx" / f"{kernel.name}_{digest}.ptx"
+
+
+@cache
+def _environment() -> tuple[str, ...]:
+    return environment("numba-cuda")
 
 
 class Programs:
