@@ -114,6 +114,10 @@ def _module(name: str, known: dict[str, str]) -> Any:
     from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 
     name = ALIASES.get(name, name)
+    if name in FUNCTIONAL and known is not FUNCTIONAL:
+        problem = f"the target `{name}` makes functions of values, and steps no arrays in place"
+        hint = "optdsl.optax.transformation runs them; `optdsl show RULE --as jax` prints them"
+        raise DiagnosticError(Diagnostic("functions-only", problem, None, hint))
     if name not in known:
         hint = did_you_mean(name, known) or f"the targets are {', '.join(known)}"
         raise DiagnosticError(
