@@ -10,25 +10,29 @@ import optdsl
 import optdsl.optax
 from tests.optax.walking import gap, gradients, start, with_arrays, with_optax
 
-COMPOSITIONS = (
-    "Momentum for 2 then (Adam for 2 then SGD)",
+QUICK = (
     "ClipByGlobalNorm(c=1) | (Momentum for 2 then Adam)",
-    "NAdam for 3 then Lion",
     "Accumulate(k=2) | SGD(eta=Cosine(T=3))",
-    "SkipNonfinite | Adam",
     'ClipByGlobalNorm(c=1) | (MuonNesterov if ndim == 2 and not named("c") else SGD)',
-    "SAM(Adam) if ndim == 2 else SGD",
+    "SAM(Momentum) if ndim == 2 else SGD",
+)
+OTHERS = (
+    "Momentum for 2 then (Adam for 2 then SGD)",
+    "NAdam for 3 then Lion",
+    "SkipNonfinite | Adam",
     "Lookahead(Adam, k=2)",
     "GradientNoise | SGD",
 )
+SLOW = [pytest.param(rule, marks=pytest.mark.slow) for rule in OTHERS]
 
 
-@pytest.mark.parametrize("rule", COMPOSITIONS)
+@pytest.mark.parametrize("rule", [*QUICK, *SLOW])
 def test_a_composition_walks_alike(rule):
     ours = with_arrays(rule, "float64", {})
     assert gap(ours, with_optax(rule, "float64", {}), "float64") <= 1e-9
 
 
+@pytest.mark.slow
 def test_a_rule_that_looks_ahead_and_ends_asks_for_its_gradients():
     rule = "Nesterov for 3 then SGD"
     ours = with_arrays(rule, "float64", {}, asks=True)
@@ -42,6 +46,7 @@ def test_a_schedule_of_the_spec_hears_its_input():
     assert gap(ours, with_optax(rule, "float64", {}, inputs=inputs), "float64") <= 1e-9
 
 
+@pytest.mark.slow
 def test_a_schedule_of_the_spec_gives_way_to_a_number():
     rule, given = "SGD(eta=Cosine(T=4))", {"lr": 0.3}
     ours = with_arrays("SGD", "float64", given)
@@ -61,6 +66,7 @@ def test_a_step_that_is_skipped_moves_nothing():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_draws_are_those_of_the_kernels():
     rule = "SGLD"
     ours = with_arrays(rule, "float32", {"seed": 2**63 + 5}, steps=2)
@@ -70,7 +76,10 @@ def test_draws_are_those_of_the_kernels():
     assert gap(ours[:1], other, "float32") > 1e-3
 
 
-@pytest.mark.parametrize("name", ["AveragedSGD", "ScheduleFreeSGD", "Nesterov"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("AveragedSGD", marks=pytest.mark.slow), "ScheduleFreeSGD", "Nesterov"],
+)
 def test_the_point_of_evaluation_is_that_of_the_arrays(name):
     params = start("float64")
     ours = optdsl.load(name, "reference")(params)

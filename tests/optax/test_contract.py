@@ -56,7 +56,7 @@ def test_runs_are_mapped_over():
     np.testing.assert_allclose(together, jnp.stack(alone), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["rate", "decay"])
+@pytest.mark.parametrize("name", ["rate", pytest.param("decay", marks=pytest.mark.slow)])
 def test_a_loss_is_differentiated_through_the_optimizer(name):
     def final(given):
         values = {"rate": jnp.asarray(0.05), "decay": jnp.asarray(0.8), name: given}

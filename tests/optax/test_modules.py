@@ -31,6 +31,7 @@ def test_a_function_yields_where_tensors_meet():
     assert "s_t = yield gradient_at(point_s)" in text
 
 
+@pytest.mark.slow
 def test_a_compiled_module_needs_no_compiler(tmp_path):
     run_command("compile", "Accumulate(k=2) | Adam", "--target", "jax", "-o", str(tmp_path))
     (module,) = tmp_path.glob("*.py")
