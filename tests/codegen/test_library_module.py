@@ -1,9 +1,12 @@
 """The Python module of a library: the usual class, without any compiler in the process."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -13,7 +16,7 @@ from optdsl.codegen import compile_system
 from optdsl.codegen.library.objects import c_compiler
 from optdsl.codegen.support.shared_library import LEVELS, VARIABLE
 from optdsl.runtime import from_layout
-from tests.codegen.calling import Built
+from tests.codegen.calling import Built, Caller
 
 pytestmark = pytest.mark.skipif(c_compiler() is None, reason="no C compiler")
 
@@ -110,6 +113,31 @@ def test_draws_are_those_of_numba_cpu(tmp_path):
         for x, y in zip(ours.theta(), theirs.theta(), strict=True):
             near = 1e-6 if dtype is np.float32 else 1e-14
             np.testing.assert_allclose(x, y, rtol=near, atol=near)
+
+
+def test_runs_of_their_own_may_step_at_the_same_time(adam):
+    def train(number):
+        w = np.full(20_000, float(number), np.float32)
+        caller = Caller(adam, [w], np.float32)
+        for _ in range(40):
+            caller.step([np.cos(w)])
+        return w
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(train, range(4)))
+    for number, found in enumerate(together):
+        np.testing.assert_array_equal(found, train(number))
+
+
+def test_the_example_of_the_page_is_c(adam):
+    page = Path(__file__).parents[2] / "docs" / "library.md"
+    example = re.search(r"```c\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[1]
+    include, body = example.split("\n", 1)
+    arrays = ", ".join(f"float *{name}" for name in re.findall(r"= ((?:\w+_)?[wb])\b", body))
+    signature = f"void train(int64_t n, int64_t k, double rate_of_this_step, {arrays})"
+    program = f"{include}\n{signature};\n{signature} {{\n{body}}}\n"
+    command = [c_compiler(), "-I.", "-x", "c", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-"]
+    subprocess.run(command, input=program, text=True, check=True, cwd=adam.folder)
 
 
 # ------------------------------------------------------------- in a process
