@@ -48,6 +48,7 @@ def update_function(module: Any, unit: Unit, stage: Pass, real: Any, name: str) 
     """
     loop = _Loop(module, unit, stage, real, name)
     loop.write()
+    loop.function.attributes.add("noinline")  # or each loop would be compiled twice
     return loop.function
 
 

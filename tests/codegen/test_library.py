@@ -227,7 +227,7 @@ KINDS = {
     "a schedule of the spec": "AdamW(eta=0.1*Cosine(T=9))",
     "a transform, and a fact": "MaskedWeightDecay",
     "a schedule with inputs": "Plateau",
-    "values a row and a column": "AdaptiveClip | Adafactor",
+    "values a row and a column": "Adafactor",
 }
 
 

@@ -44,7 +44,7 @@ def instructions(lion):
 
 
 @needs_compiler
-@pytest.mark.parametrize("function", ["kernel_1_f32", "kernel_1_f64", "pass_1_f32"])
+@pytest.mark.parametrize("function", ["update_1_f32", "update_1_f64"])
 def test_each_level_has_the_vectors_that_it_names(instructions, function):
     avx2 = instructions[f"{function}.level_avx2"]
     avx512 = instructions[f"{function}.level_avx512"]
