@@ -21,8 +21,8 @@ from benchmarks.picture import draw
 
 TABLES = {
     "adam": cases.adam, "without-fused": cases.without_fused, "two-passes": cases.two_passes,
-    "mixed": cases.mixed, "overhead": cases.overhead, "start": starts.starts,
-    "one-pass": cases.one_pass, "predicted": predicted.predictions,
+    "narrow": cases.narrow, "mixed": cases.mixed, "overhead": cases.overhead,
+    "start": starts.starts, "one-pass": cases.one_pass, "predicted": predicted.predictions,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from optdsl.library import shipped
 LARGE = 16_000_000
 #: Entries that stay in the caches of two cores, to see what arithmetic alone takes.
 CACHED = 60_000
-OURS, PLAIN = "optdsl", "the same arrays merely moved"
+OURS, PLAIN, WIDE = "optdsl", "the same arrays merely moved", "states of float32"
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,26 @@ def without_fused(rounds: int, size: int = LARGE) -> Iterator[Row]:
         times["PyTorch's best"] = times[best]
         yield _row("without a fused PyTorch kernel", rule, "PyTorch's best", times, 5)
         del step, theirs
+        gc.collect()
+
+
+def narrow(rounds: int, size: int = LARGE) -> Iterator[Row]:
+    """Adam with both states in fewer bits, beside Adam with states of float32."""
+    wide, _ = ours("Adam", [size])
+    for text in (
+        "bfloat16", "float16", "int8 blockwise(256)", "bfloat16 stochastic",
+        "int8 blockwise(256) stochastic",
+    ):  # fmt: skip
+        step, optimizer = ours("Adam", [size], storage=dict.fromkeys("mv", text))
+        times = race({OURS: step, WIDE: wide}, rounds)
+        kept = sum(
+            array.nbytes for name in "mv" for array in optimizer._engine.tensors.stream(name)
+        )
+        bar = None if "stochastic" in text else 1.0
+        aim = "" if bar is None else "aim 1.25; "
+        note = f"{aim}states of {kept / size:.3g} bytes a parameter, not 8"
+        yield _row("states in fewer bits", f"Adam, m and v {text}", WIDE, times, bar, note)
+        del step, optimizer
         gc.collect()
 
 

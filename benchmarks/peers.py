@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,10 +27,12 @@ def arrays(sizes: Sequence[int], seed: int) -> list[Any]:
     return [random.standard_normal(size, np.float32) * np.float32(0.1) for size in sizes]
 
 
-def ours(rule: str, sizes: Sequence[int], **hyperparameters: Any) -> tuple[Step, Any]:
+def ours(
+    rule: str, sizes: Sequence[int], storage: Mapping[str, str] | None = None, **hypers: Any
+) -> tuple[Step, Any]:
     """Return a step of a compiled rule, and its optimizer, which has taken one."""
     gradients = arrays(sizes, 1)
-    optimizer = optdsl.load(rule)(arrays(sizes, 0), **hyperparameters)
+    optimizer = optdsl.load(rule, storage=storage)(arrays(sizes, 0), **hypers)
 
     def step() -> object:
         return optimizer.step(gradients, loss=1.0)

@@ -102,7 +102,11 @@ def _cases(rule: Rule) -> list[dict[str, Any]]:
 
 
 def _states(rule: Rule) -> dict[str, Any]:
-    return {"states": [{"name": s.name, "per": s.kind.name.lower()} for s in rule.memory]}
+    return {
+        "states": [
+            {"name": s.name, "per": s.kind.name.lower(), "storage": s.storage} for s in rule.memory
+        ]
+    }
 
 
 def describe(what: str) -> dict[str, Any]:
@@ -214,6 +218,11 @@ _PER = {
 }  # fmt: skip
 
 
+def _state_words(state: dict[str, Any]) -> str:
+    storage = "" if state["storage"] is None else f", {state['storage']}"
+    return f"{state['name']} (one a {_PER[state['per']]}{storage})"
+
+
 def _state_memory(data: dict[str, Any]) -> str:
     """Return the memory of states that are arrays, by what they have a value of."""
     words = [f"{data['state_bytes_per_parameter']:.4g} bytes a parameter"]
@@ -225,7 +234,7 @@ def _state_memory(data: dict[str, Any]) -> str:
 
 def _cost_table(data: dict[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
-    states = [f"{state['name']} (one a {_PER[state['per']]})" for state in data["states"]]
+    states = [_state_words(state) for state in data["states"]]
     count, tunable = data["hyperparameter_count"], data["tunable_hyperparameter_count"]
     more = "" if count == tunable else f", {tunable} without epsilon"
     table.add_row("hyperparameters", f"{count}{more}")

@@ -309,6 +309,23 @@ def test_a_spec_says_how_its_states_are_kept(tmp_path):
         assert v is None or entries["v"]["0"].dtype.name == v
 
 
+def test_formats_are_those_of_the_rules_within(tmp_path):
+    path = tmp_path / "small.opt"
+    path.write_text(
+        "optimizer Small extends Adam\n"
+        "  state m : bfloat16\n"
+        "  state v : int8 blockwise(256)\n"
+        "optimizer Still extends Momentum\n"
+        "  state v : float16\n"
+        "optimizer Both = ClipByGlobalNorm(c=1) | (SAM(Small) if ndim == 2 else Still)\n"
+    )
+    optimizer = optdsl.load(path, "reference")(start(), lr=0.01)
+    optimizer.step(gradients)
+    entries = optimizer.state_dict()["entries"]
+    dtypes = {name: {a.dtype.name for a in arrays.values()} for name, arrays in entries.items()}
+    assert dtypes == {"m": {"bfloat16"}, "v": {"uint8"}, "Still_v": {"float16"}}
+
+
 def test_reductions_and_rules_that_choose():
     said = {"v": BLOCKS}
     for rule in ("LAMB", "Momentum if ndim == 2 else Adam", "Momentum for 3 then SGD"):
