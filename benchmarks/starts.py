@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from benchmarks.cases import OURS, Row, _row
 from benchmarks.race import Times
+from optdsl.codegen.library.objects import c_compiler
 
 _ALONE = "import sys; sys.modules['interegular'] = None\n"
 _COMPILE = _ALONE + "from optdsl.commands import main; main(['compile', 'Adam', '-o', {folder!r}])"
@@ -26,6 +27,7 @@ import numpy as np, optdsl
 w = np.ones(3, np.float32)
 optdsl.load("Adam")([w]).step([w.copy()])
 """
+_OPTDSL = (sys.executable, "-m", "optdsl")
 _OF_A_MODULE = """
 import sys
 sys.path.insert(0, {folder!r})
@@ -44,10 +46,13 @@ def starts(rounds: int) -> Iterator[Row]:
         by_name = _after_one(_python(_BY_NAME), folder, count)
         code = _OF_A_MODULE.format(folder=f"{folder}/out0")
         of_a_module = _after_one(_python(code), folder, count)
+        of_a_library = _of_a_library(folder, count)
         everything = _together([_part(0), _part(1)], folder, "everything")
     yield _timed("`optdsl compile Adam`, nothing cached", cold, 1.5)
     yield _timed("first step of a compiled module", of_a_module, 0.7)
     yield _timed('first step of `optdsl.load("Adam")`', by_name, 0.7)
+    if of_a_library:
+        yield _timed("first step of a library's module", of_a_library, 0.25)
     yield _timed("all shipped rules from nothing, in two processes", [everything], 90)
 
 
@@ -66,6 +71,15 @@ def _python(code: str) -> list[str]:
 
 def _compile(folder: str) -> list[str]:
     return _python(_COMPILE.format(folder=folder))
+
+
+def _of_a_library(folder: str, count: int) -> list[_Found]:
+    """Return the times to a first step of a library, none where nothing can link one."""
+    if c_compiler() is None:
+        return []
+    made = f"{folder}/library"
+    _seconds([*_OPTDSL, "compile", "Adam", "-t", "library", "-o", made], folder, "warm")
+    return _after_one(_python(_OF_A_MODULE.format(folder=made)), folder, count)
 
 
 def _part(part: int) -> list[str]:
