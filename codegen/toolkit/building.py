@@ -111,8 +111,16 @@ class Build:
         return sum(each.read + each.written for each in self.step)
 
 
-def build(rule: Rule, name: str, targets: Sequence[Architecture], dtype: str = "float32") -> Build:
+def build(
+    rule: Rule,
+    name: str,
+    targets: Sequence[Architecture],
+    dtype: str = "float32",
+    approximate: bool = False,
+) -> Build:
     """Compile a rule for CUDA; `name` begins the names of its kernels.
+
+    With `approximate`, roots and divisions of float32 are those of the hardware.
 
     Raises:
         DiagnosticError: the target does not run the rule, or a part of the toolkit is missing.
@@ -123,12 +131,15 @@ def build(rule: Rule, name: str, targets: Sequence[Architecture], dtype: str = "
     kernels = tuple(found.by_kernel.values())
     return Build(
         rule, layout, units, dtype, kernels, tuple(found.of_step()),
-        tuple(_built_for(target, kernels, name) for target in targets),
+        tuple(_built_for(target, kernels, approximate) for target in targets),
     )  # fmt: skip
 
 
-def _built_for(target: Architecture, kernels: Sequence[BuiltKernel], name: str) -> BuiltFor:
-    texts = [ptx_of(each.kernel, each.formats, target.capability, each.entry) for each in kernels]
+def _built_for(target: Architecture, kernels: Sequence[BuiltKernel], approximate: bool) -> BuiltFor:
+    texts = [
+        ptx_of(each.kernel, each.formats, target.capability, each.entry, approximate)
+        for each in kernels
+    ]
     if not texts:
         return BuiltFor(target, "", None)
     module = one_module(texts)

@@ -11,9 +11,16 @@ from optdsl.diagnostics import Diagnostic, DiagnosticError
 
 
 def ptx_of(
-    kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int], entry: str = ""
+    kernel: Kernel,
+    formats: tuple[str, ...],
+    capability: tuple[int, int],
+    entry: str = "",
+    approximate: bool = False,
 ) -> str:
     """Return the PTX of a kernel for a compute capability, under the name `entry` if one is given.
+
+    With `approximate`, roots and divisions of float32 are those of the hardware, within 2 units in
+    the last place.
 
     Raises:
         DiagnosticError: numba-cuda or libNVVM is missing, or the simulator stands for them.
@@ -30,7 +37,7 @@ def ptx_of(
 
     unsupported: Any = nvvm
     try:
-        made = ptx(kernel, formats, capability)
+        made = ptx(kernel, formats, capability, approximate=approximate)
     except unsupported.NvvmSupportError as error:
         raise missing("libNVVM", f"it makes PTX of kernels ({error})") from error
     return made.text.replace(made.entry, entry or made.entry)

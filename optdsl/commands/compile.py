@@ -49,6 +49,13 @@ def compile_(
             help="For cuda: what parameters hold: float32, float64, bfloat16 or float16.",
         ),
     ] = "float32",
+    approximate: Annotated[
+        bool,
+        typer.Option(
+            "--approximate",
+            help="For cuda: roots and divisions of the hardware, within 2 units in the last place.",
+        ),
+    ] = False,
 ) -> None:
     """Write an importable Python module for each definition of a spec.
 
@@ -66,7 +73,7 @@ def compile_(
         return
     texts = {module: (each, emit(each, target)) for module, each in rules.items()}
     on_cards = {
-        module: built(each, module, arch, dtype)
+        module: built(each, module, arch, dtype, approximate)
         for module, each in rules.items()
         if target == "numba-cuda" and each.family != "schedule"
     }

@@ -22,7 +22,7 @@ def check_dtype(dtype: str) -> None:
         raise Misuse(f"parameters cannot be {dtype}", f"the dtypes are {', '.join(DTYPES)}")
 
 
-def built(rule: Rule, name: str, arch: str | None, dtype: str) -> Build:
+def built(rule: Rule, name: str, arch: str | None, dtype: str, approximate: bool = False) -> Build:
     """Compile a rule for the architectures that `arch` names, the usual ones where it is None.
 
     Raises:
@@ -35,7 +35,7 @@ def built(rule: Rule, name: str, arch: str | None, dtype: str) -> Build:
     check_dtype(dtype)
     if rule.family == "schedule":
         raise Misuse(f"{rule.name} is a schedule: it is computed on the host, not in a kernel")
-    return build(rule, name, architectures(USUAL if arch is None else arch), dtype)
+    return build(rule, name, architectures(USUAL if arch is None else arch), dtype, approximate)
 
 
 def write_build(made: Build, name: str, directory: Path) -> None:

@@ -46,10 +46,10 @@ class DeviceEngine(Engine):
         self._pushed_scalars = b""
         self._generation = 0  # how often memory that all launches read has been replaced
 
-    def run_on(self, queue: Queue) -> None:
-        """Let all that comes be put on this queue."""
+    def run_on(self, queue: Queue, approximate: bool) -> None:
+        """Let all that comes be put on this queue, with roots and divisions of this kind."""
         self.tensors.queue = queue
-        self.programs = Programs(queue.device)
+        self.programs = Programs(queue.device, approximate)
 
     @property
     def has_stepped(self) -> bool:

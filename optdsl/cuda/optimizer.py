@@ -40,17 +40,25 @@ class DeviceOptimizer(Optimizer):
     PyTorch and CuPy do by themselves.
 
     With `capturable=True` the step count lies on the card too, and so do scheduled hyperparameters:
-    after one step to begin with, a step can be recorded in a CUDA graph and replayed.
+    after one step to begin with, a step can be recorded in a CUDA graph and replayed. With
+    `approximate=True`, square roots and divisions of float32 are those of the hardware, within 2
+    units in the last place.
     """
 
     _engine: DeviceEngine
 
     def __init__(
-        self, parameters: Any, /, *, capturable: bool = False, **hyperparameters: Any
+        self,
+        parameters: Any,
+        /,
+        *,
+        capturable: bool = False,
+        approximate: bool = False,
+        **hyperparameters: Any,
     ) -> None:
         if capturable:
             require_capturable(self.layout)
-        self._capturable = capturable
+        self._capturable, self._approximate = capturable, approximate
         super().__init__(parameters, **hyperparameters)
         self._turns = DeviceTurns(self._engine)
 
@@ -91,7 +99,7 @@ class DeviceOptimizer(Optimizer):
         held = [array for array in arrays if array.size] or arrays
         device = find_device(held[0].address, next(iter(ordinals), None))
         if self._engine.tensors.queue is None:
-            self._engine.run_on(Queue(device, self._capturable))
+            self._engine.run_on(Queue(device, self._capturable), self._approximate)
         for array in arrays:
             array.queue = self._engine.tensors.on
 

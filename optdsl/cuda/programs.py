@@ -17,24 +17,26 @@ from optdsl.codegen.versions import environment
 from optdsl.cuda.device import Device
 
 #: Returns the PTX of a kernel for streams of formats and a compute capability, and its entry.
-Compiler = Callable[[Kernel, tuple[str, ...], tuple[int, int]], tuple[str, str]]
+Compiler = Callable[[Kernel, tuple[str, ...], tuple[int, int], bool], tuple[str, str]]
 
 _ENTRY = re.compile(r"\.entry\s+(\w+)")
 
 
 def compiled(
-    kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int]
+    kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int], approximate: bool
 ) -> tuple[str, str]:
     """Return the PTX of a kernel, from the cache where it has it, and the name of its entry.
+
+    With `approximate`, roots and divisions of float32 are those of the hardware.
 
     Raises:
         DiagnosticError: it is not in the cache, and numba-cuda or libNVVM is missing.
     """
-    path = _place(kernel, formats, capability)
+    path = _place(kernel, formats, capability, approximate)
     if path.exists():
         text = path.read_text(encoding="utf-8")
     else:
-        text = ptx_of(kernel, formats, capability)
+        text = ptx_of(kernel, formats, capability, approximate=approximate)
         with suppress(OSError):  # who cannot keep it makes it again the next time
             shelf.write(path, text)
     entry = _ENTRY.search(text)
@@ -42,10 +44,12 @@ def compiled(
     return text, entry[1]
 
 
-def _place(kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int]) -> Path:
+def _place(
+    kernel: Kernel, formats: tuple[str, ...], capability: tuple[int, int], approximate: bool
+) -> Path:
     """Return where the PTX of a kernel is kept: under a hash of all that it depends on."""
     source = Path(kernel.make.__code__.co_filename).read_bytes()
-    facts = (kernel.name, *formats, str(capability), *_environment())
+    facts = (kernel.name, *formats, str(capability), str(approximate), *_environment())
     digest = hashlib.sha256(source + "\n".join(facts).encode()).hexdigest()[:24]
     return shelf.cache_directory() / "ptx" / f"{kernel.name}_{digest}.ptx"
 
@@ -58,8 +62,11 @@ def _environment() -> tuple[str, ...]:
 class Programs:
     """The kernels that an optimizer has launched so far."""
 
-    def __init__(self, device: Device, compiler: Compiler | None = None) -> None:
+    def __init__(
+        self, device: Device, approximate: bool = False, compiler: Compiler | None = None
+    ) -> None:
         self._device = device
+        self._approximate = approximate
         self._compiler = compiler or compiled
         self._functions: dict[tuple[int, tuple[str, ...]], Any] = {}
 
@@ -68,6 +75,8 @@ class Programs:
         key = (id(kernel), formats)
         found = self._functions.get(key)
         if found is None:
-            text, entry = self._compiler(kernel, formats, self._device.capability)
+            text, entry = self._compiler(
+                kernel, formats, self._device.capability, self._approximate
+            )
             found = self._functions[key] = self._device.function(text, entry)
         return found

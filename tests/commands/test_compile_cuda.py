@@ -88,6 +88,13 @@ def test_narrow_parameters_move_fewer_bytes(optdsl, tmp_path):
 
 
 @needs_toolkit
+def test_roots_of_the_hardware_are_an_option(optdsl, tmp_path):
+    for more, root in (((), "sqrt.rn.f32"), (("--approximate",), "sqrt.approx.f32")):
+        optdsl("compile", "Adam", "--target", "cuda", "--arch", "sm_90", *more, "-o", tmp_path)
+        assert root in (tmp_path / "adam.sm_90.ptx").read_text()
+
+
+@needs_toolkit
 def test_stages_are_shown(optdsl):
     assert ".target sm_80" in optdsl("show", "SGD", "--as", "ptx", "--arch", "sm_80").out
     sass = optdsl("show", "SGD", "--as", "sass")

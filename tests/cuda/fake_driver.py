@@ -51,7 +51,7 @@ class FakeDriver:
 
     # --------------------------------------------------------------- kernels
 
-    def compiled(self, kernel, formats, capability):
+    def compiled(self, kernel, formats, capability, approximate):
         """Stand for the compiler: the PTX is only a name under which the kernel is found."""
         entry = "_".join([kernel.name, *formats])
         text = f"{entry} for {capability} of {id(kernel)}"
