@@ -12,8 +12,11 @@ from optdsl.library import load_rule
 from optdsl.model.storing import with_storage
 from optdsl.runtime import Optimizer, from_layout
 from optdsl.torch.compiled import CompiledOptimizer
-from optdsl.torch.needs import needs_of
+from optdsl.torch.needs import needs_of, needs_of_storage
 from optdsl.torch.sparse import Question
+
+#: The targets whose kernels reach what `memory.py` hands out.
+TARGETS = ("numba-cpu", "reference")
 
 
 def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[CompiledOptimizer]:
@@ -23,6 +26,14 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
         DiagnosticError: with every error of the spec, or it is no optimizer.
         OSError: a file cannot be read.
     """
+    if target not in TARGETS:
+        raise DiagnosticError(
+            Diagnostic(
+                "not-in-this-door",
+                f"the target {target} steps no tensors of PyTorch so far",
+                hint="give " + " or ".join(f"`{each}`" for each in TARGETS),
+            )
+        )
     rule = load_rule(what)
     if storage:
         rule = with_storage(rule, storage)
@@ -41,7 +52,7 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
     assert issubclass(made, Optimizer)
     body: dict[str, Any] = {
         "rule": made,
-        "needs": needs_of(rule),
+        "needs": needs_of(rule) | needs_of_storage(layout),
         "laziness": Question(rule),
         "recipe": (what, target, dict(storage or {})),
         "__doc__": _docstring(made),

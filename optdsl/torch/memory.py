@@ -57,8 +57,8 @@ def check_place(tensor: torch.Tensor, label: str) -> None:
     """
     if tensor.device.type != "cpu":
         raise ParameterError(
-            f"parameter {label} is on {tensor.device}: kernels run on the CPU so far; "
-            "move the model there, or use another optimizer for it"
+            f"parameter {label} is on {tensor.device}: this door steps tensors on the CPU so far; "
+            'on a card, `optdsl.load(..., target="cuda")` steps them without `torch.optim`'
         )
     if tensor.layout is not torch.strided:
         raise ParameterError(f"parameter {label} is stored as {tensor.layout}: make it dense")

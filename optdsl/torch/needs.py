@@ -8,11 +8,13 @@ from typing import Literal, TypeAlias
 from optdsl.model import Rule
 from optdsl.model.alternatives import Alternatives, systems_of
 from optdsl.model.expressions import Draw, Expression, Fact, Kind, Matrix, Reduce, walk
+from optdsl.runtime.layout import Layout
 
 #: "tensor" and "all" are reductions to a number a tensor and a number for all; "rows" are values
 #: a row or a column, and matrices; "shape" is how many entries, rows or columns there are;
-#: "draws" are random numbers, which depend on the place of the entry and of its tensor.
-Need: TypeAlias = Literal["tensor", "all", "rows", "shape", "draws"]
+#: "draws" are random numbers, which depend on the place of the entry and of its tensor; "blocks"
+#: are states of which so many entries share a scale.
+Need: TypeAlias = Literal["tensor", "all", "rows", "shape", "draws", "blocks"]
 
 
 def needs_of(rule: Rule) -> frozenset[Need]:
@@ -28,6 +30,13 @@ def needs_of(rule: Rule) -> frozenset[Need]:
         for node in walk(whole)
         if (need := _need(node)) is not None
     )
+
+
+def needs_of_storage(layout: Layout) -> frozenset[Need]:
+    """Return what the storage of states needs: to round by chance draws random numbers."""
+    blocks = any("blockwise" in (state.storage or "") for state in layout.states)
+    found: dict[Need, bool] = {"draws": layout.seed is not None, "blocks": blocks}
+    return frozenset(need for need, needed in found.items() if needed)
 
 
 def _expressions(rule: Rule) -> Iterator[Expression]:

@@ -237,7 +237,8 @@ class Running:
     def theta(self) -> list[torch.Tensor]:
         """Return copies of the true iterate."""
         self._prepare()
-        return [tensor_of(array) for array in self._flat(self.optimizer.theta())]
+        found = zip(self.places.items, self._flat(self.optimizer.theta()), strict=True)
+        return [tensor_of(array).to(place.dtype) for place, array in found]
 
     def attributes(self) -> dict[str, Any]:
         """Return what belongs to no parameter."""

@@ -25,6 +25,7 @@ _WORDS: dict[Need, str] = {
     "rows": "works on rows, columns or matrices",
     "shape": "asks for the rows, the columns or the size of a tensor",
     "draws": "draws random numbers by the place of an entry",
+    "blocks": "keeps states in blocks of entries",
 }
 
 
@@ -40,7 +41,7 @@ def check_shards(name: str, needs: frozenset[Need], tensor: torch.Tensor, label:
     Raises:
         ParameterError: it says why.
     """
-    for need in ("rows", "shape", "draws"):
+    for need in ("rows", "shape", "draws", "blocks"):
         if need in needs and is_sharded(tensor):
             raise ParameterError(
                 f"parameter {label} is sharded over several processes, and {name} "

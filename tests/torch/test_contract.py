@@ -55,6 +55,8 @@ def test_what_is_no_optimizer_is_refused():
         optdsl.torch.optimizer("Cosine")
     with pytest.raises(DiagnosticError, match="Sign is a transform"):
         optdsl.torch.optimizer("Sign")
+    with pytest.raises(DiagnosticError, match="steps no tensors of PyTorch so far"):
+        optdsl.torch.optimizer("Adam", "cuda")
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ def test_what_cannot_be_stepped_is_refused():
     SGD = made("SGD")
     with pytest.raises(ParameterError, match=r"torch\.complex64"):
         SGD([torch.ones(2, dtype=torch.complex64, requires_grad=True)])
-    with pytest.raises(ParameterError, match="is on meta: kernels run on the CPU so far"):
+    with pytest.raises(ParameterError, match="is on meta: this door steps tensors on"):
         SGD([torch.ones(2, device="meta", requires_grad=True)])
     with pytest.raises(ParameterError, match="expanded"):
         SGD([torch.ones(1).expand(3).clone().detach().new_ones(1).expand(3).requires_grad_()])
@@ -321,6 +323,7 @@ def test_half_precision_parameters_are_rounded_once_a_step(dtype, bound):
                 q.copy_(q.to(dtype).float())
     assert {p.dtype for p in model.parameters()} == {dtype}
     assert opt.state[model[0].weight]["m"].dtype == torch.float32
+    assert all(map(torch.equal, opt.theta(), model.parameters()))
     assert apart(model, beside) < bound
 
 
