@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from optdsl.runtime import Optimizer, StepError, StepResult
+from optdsl.runtime import HyperparameterTypeError, Optimizer, StepError, StepResult
 from optdsl.torch import checkpoints, states
 from optdsl.torch.groups import parted, settings_of, spelled
 from optdsl.torch.moving import to_torch
@@ -60,7 +60,12 @@ class CompiledOptimizer(torch.optim.Optimizer):
     _running: Running | None = None
     assigned: dict[torch.Tensor, Any] | None = None
 
-    def __init__(self, params: Any, /, **hyperparameters: Any) -> None:
+    def __init__(self, params: Any, *unnamed: Any, **hyperparameters: Any) -> None:
+        if unnamed:
+            first = next(iter(self.rule.names.preferred()), "lr")
+            raise HyperparameterTypeError(
+                f"{type(self).__name__} takes hyperparameters by name: give {first}={unnamed[0]!r}"
+            )
         maximize = bool(hyperparameters.pop("maximize", False))
         layout = self.rule.layout
         check_owner(layout.name, self.needs)

@@ -6,6 +6,7 @@ says "works", "works: NOTE" or "refused: REASON" of a shipped definition after r
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -41,7 +42,7 @@ def page() -> str:
     lines = [f"| rule | family | {' | '.join(module.TITLE for module in modules)} |"]
     lines.append("|---|---|" + "---|" * len(modules))
     for name, each in sorted(shipped().items(), key=_place):
-        cells = [_numbered(module.cell(name, each.family), reasons) for module in modules]
+        cells = [_numbered(name, module.cell(name, each.family), reasons) for module in modules]
         lines.append(f"| `{name}` | {each.family} | {' | '.join(cells)} |")
         print(lines[-1], file=sys.stderr)
     notes = [f"{number}. {reason}" for reason, number in reasons.items()]
@@ -54,12 +55,13 @@ def _place(item: tuple[str, object]) -> tuple[int, str]:
     return families.index(item[1].family), item[0].lower()  # type: ignore[attr-defined]
 
 
-def _numbered(text: str, reasons: dict[str, int]) -> str:
+def _numbered(name: str, text: str, reasons: dict[str, int]) -> str:
     """Return a cell with the number of its reason, which stands under the table."""
     word, _, reason = text.partition(": ")
     assert word in ("works", "refused"), text
     if word == "works":
         return f"works, {reason}" if reason else "works"
+    reason = re.sub(rf"`?\b{name}\b`?", "it", reason)
     return f"refused [{reasons.setdefault(reason, len(reasons) + 1)}]"
 
 

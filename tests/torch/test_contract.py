@@ -271,7 +271,9 @@ def test_what_cannot_be_stepped_is_refused():
         SGD([torch.ones(1).expand(3).clone().detach().new_ones(1).expand(3).requires_grad_()])
     with pytest.raises(HyperparameterError, match="no hyperparameter `momentum`"):
         SGD(net().parameters(), momentum=0.9)
-    opt = SGD(net().parameters())
+    with pytest.raises(HyperparameterError, match=r"by name: give lr=0\.1"):
+        SGD(net().parameters(), 0.1)
+    opt = SGD(params=net().parameters())
     opt.param_groups[0]["lr"] = -1.0
     with pytest.raises(HyperparameterError, match="outside its domain"):
         opt.step()
