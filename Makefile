@@ -1,6 +1,7 @@
 # make demo       check all shipped specs, then race eight optimizers on handwritten digits
 # make test       lint, types and the quick tests
 # make test-slow  the tests that take longer
+# make test-cuda  the tests of the CUDA target, with the toolkit that compiles for it; no card is needed
 # make bench      measure speed beside peers that are installed; writes build/benchmarks.{json,md,png}
 # make clean      remove what the targets above made
 
@@ -12,7 +13,7 @@ WORKERS ?= 2
 # Where the measurements are written: names that end in .json, .md and .png.
 OUT ?= build/benchmarks
 
-.PHONY: demo test test-slow bench lint types clean
+.PHONY: demo test test-slow test-cuda bench lint types clean
 
 demo: .venv/.demo
 	$(BIN)/python examples/digits.py
@@ -22,6 +23,11 @@ test: lint types
 
 test-slow: .venv/.test
 	$(BIN)/python -m pytest -m slow -n $(WORKERS)
+
+test-cuda: .venv/.test
+	$(PIP) --editable '.[demo,test,cuda]'
+	$(BIN)/python -m pytest tests/cuda tests/codegen/cuda tests/codegen/toolkit \
+		tests/commands/test_compile_cuda.py -n $(WORKERS)
 
 bench: .venv/.test
 	$(BIN)/python -m benchmarks --out $(OUT)

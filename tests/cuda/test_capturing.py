@@ -69,8 +69,8 @@ def restarts(target):
     [
         ("Adam", {"lr": 0.01}),
         ("LAMB", {}),
-        ("ClipByGlobalNorm | AdamW", {"eta": cosine}),
-        ("NAdam", {}),
+        pytest.param("ClipByGlobalNorm | AdamW", {"eta": cosine}, marks=pytest.mark.slow),
+        pytest.param("NAdam", {}, marks=pytest.mark.slow),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -19,7 +19,7 @@ from optdsl.runtime import (
     StepError,
 )
 from optdsl.runtime.errors import DeviceError
-from tests.cuda.fake_driver import CardArray, DLPackArray
+from tests.cuda.fake_driver import CardArray, DLPackArray, FakeDriver
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,18 @@ optdsl.load("Adam", target="cuda")
 assert "numba.cuda" not in sys.modules and "cuda" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_bindings_have_what_the_simulated_driver_has():
+    bindings = pytest.importorskip("cuda.bindings.driver")
+    names = [name for name in dir(FakeDriver) if name.startswith("cu") and name[2].isupper()]
+    assert len(names) > 20
+    assert all(hasattr(bindings, name) for name in names)
+    attributes = ("MAJOR", "MINOR")
+    known = bindings.CUdevice_attribute
+    assert all(hasattr(known, f"CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_{a}") for a in attributes)
+    assert hasattr(bindings.CUpointer_attribute, "CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL")
+    assert hasattr(bindings.CUstreamCaptureStatus, "CU_STREAM_CAPTURE_STATUS_NONE")
 
 
 # ------------------------------------------------------------------- parameters

@@ -45,7 +45,14 @@ def assert_close(theirs, ours, tolerance=2e-6):
 
 @pytest.mark.parametrize(
     "rule",
-    ["Adam", "LAMB", "ClipByGlobalNorm(c=1) | AdamW", "Nesterov", "SGLD", "EMA(Momentum)"],
+    [
+        "LAMB",
+        "Nesterov",
+        *(
+            pytest.param(rule, marks=pytest.mark.slow)
+            for rule in ("Adam", "ClipByGlobalNorm(c=1) | AdamW", "SGLD", "EMA(Momentum)")
+        ),
+    ],
 )
 def test_steps_are_those_of_the_cpu(card, rule):
     on_card, theirs, on_cpu, ours = pair(rule)
@@ -58,7 +65,10 @@ def test_steps_are_those_of_the_cpu(card, rule):
         np.testing.assert_allclose(mine.copy_to_host(), other, rtol=2e-6, atol=2e-6)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("bfloat16", 1e-2)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [pytest.param("float64", 1e-13, marks=pytest.mark.slow), ("bfloat16", 1e-2)],
+)
 def test_other_dtypes(card, dtype, tolerance):
     on_card, theirs, on_cpu, ours = pair("Adam", dtype)
     for seed in range(1, 4):
@@ -98,7 +108,7 @@ def test_arrays_that_lie_askew(card):
 # --------------------------------------------------------- what a step asks of the driver
 
 
-@pytest.mark.parametrize("rule", ["Adam", "LAMB", "ClipByGlobalNorm | Momentum"])
+@pytest.mark.parametrize("rule", ["Adam", "LAMB"])
 def test_after_the_first_step_nothing_is_allocated_or_waited_for(card, rule):
     on_card, *_ = pair(rule)
     for seed in (1, 2):
@@ -191,7 +201,7 @@ def test_states_go_from_one_target_to_the_other(card):
 
 
 def test_a_state_is_saved_and_loaded(card, tmp_path):
-    on_card, theirs, *_ = pair("ClipByGlobalNorm | Adam")
+    on_card, theirs, *_ = pair("LAMB")
     gradients = [CardArray(each) for each in numbers(SHAPES, 1)]
     on_card.step(gradients)
     on_card.save(tmp_path / "state")
