@@ -73,8 +73,19 @@ def walked(rule, c, moved):
     return [[float(x.value) for x in step.outputs["theta"]] for step in steps]
 
 
+def run_beside(rule):
+    """Return a rule as a parameter; products of matrices to 150 digits take long."""
+    marks = [pytest.mark.slow] if "Muon" in rule else []
+    return pytest.param(rule, marks=marks)
+
+
 @pytest.mark.parametrize(
-    "rule", [n for n in single_rules() if shipped()[n].family == "optimizer" and n != "SGLD"]
+    "rule",
+    [
+        run_beside(name)
+        for name in single_rules()
+        if shipped()[name].family == "optimizer" and name != "SGLD"
+    ],
 )
 def test_what_is_proved_holds_in_a_run(rule):
     if load_system(rule).losses:

@@ -9,7 +9,15 @@ from optdsl.library import find
 
 
 @pytest.mark.parametrize(
-    "rule", ["SGD", "Adam", "Nesterov", "ClipByGlobalNorm", "Exponential", "WarmRestarts"]
+    "rule",
+    [
+        "SGD",
+        "ClipByGlobalNorm",
+        "Exponential",
+        "WarmRestarts",
+        pytest.param("Adam", marks=pytest.mark.slow),
+        pytest.param("Nesterov", marks=pytest.mark.slow),
+    ],
 )
 def test_kernels_follow_their_sources(rule):
     found = [each for each in kernel.verify(*find(rule), runs=3) if each.source and each.errors]

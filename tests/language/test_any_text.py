@@ -13,7 +13,7 @@ SPECS = [
     path.read_text(encoding="utf-8")
     for path in sorted((Path(__file__).parent / "examples").glob("*.opt"))
 ]
-quick = settings(max_examples=200)
+quick = settings(max_examples=150)
 FRAGMENTS = [
     "optimizer", "schedule", "transform", "hyper", "index", "input", "state", "skip when",
     "evaluate", "source", "equals", "differs", "unreadable", "in", "as", "for", "then", "if",
@@ -65,7 +65,7 @@ def test_any_text_as_an_expression(text):
     read(text, parse_expression)
 
 
-@settings(quick, max_examples=400)
+@quick
 @given(st.sampled_from(SPECS), st.data())
 def test_a_spec_with_something_cut_out_and_something_put_in(spec, data):
     start = data.draw(st.integers(0, len(spec)))

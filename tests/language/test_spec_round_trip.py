@@ -18,7 +18,6 @@ from tests.language.strategies import OPERATORS, expressions, files
 
 quick = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
@@ -90,13 +89,13 @@ def closing_of(text, opening):
     raise AssertionError(text)
 
 
-@settings(quick, max_examples=400)
+@quick
 @given(expressions)
 def test_expressions_read_back_as_written(expression):
     assert parse_expression(format_expression(expression)) == expression
 
 
-@settings(quick, max_examples=120)
+@settings(quick, max_examples=60)
 @given(files)
 def test_files_read_back_as_written_and_formatting_twice_changes_nothing(file):
     text = format_file(file)
