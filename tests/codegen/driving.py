@@ -1,13 +1,16 @@
 """Run the stages of a layout on arrays, as plainly as can be: one group, every tensor in step."""
 
+import ml_dtypes
 import numpy as np
 
 from optdsl.runtime import layout as stages
 from optdsl.runtime.facts import Facts
 
 
-def wider(dtype):
-    """Return the dtype of states beside parameters of `dtype`."""
+def kept_as(state, dtype):
+    """Return the dtype of a state beside parameters of `dtype`."""
+    if state.storage is not None:
+        return np.dtype(getattr(ml_dtypes, state.storage.split()[0], state.storage.split()[0]))
     return np.float32 if dtype.itemsize == 2 else dtype
 
 
@@ -30,7 +33,7 @@ class Driver:
             self.everything[slot] = state.start(None, self.row(1))
         self.streams = {"theta": thetas}
         for state in self.of("entry"):
-            arrays = [np.empty_like(theta, wider(theta.dtype)) for theta in thetas]
+            arrays = [np.empty_like(theta, kept_as(state, theta.dtype)) for theta in thetas]
             for array, theta in zip(arrays, thetas, strict=True):
                 array[...] = state.start(theta, self.row(1))
             self.streams[state.name] = arrays
