@@ -7,6 +7,7 @@ anything is stored. What a kernel is given are addresses of tables: see `support
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from optdsl.codegen import cuda_combine, cuda_scalars
 from optdsl.codegen.blocks import Functions, indent
@@ -51,6 +52,8 @@ TAKEN = (*PARAMETERS, *cuda_combine.PARAMETERS, *_LOCAL, *WORDS)
 
 #: Functions that take many instructions.
 _LONG = re.compile(r"\b(cos|exp|log|power|standard_normal|standard_uniform|\w+_by_chance)\(")
+#: Arrays that a pass with reductions or long formulas may have before registers run short.
+_ROOMY = 4
 _LONG_LOOP = ["for number in range(one_by_one(lanes)):", "    lane = one_by_one(number)"]
 _FOLDS = {"min": "minimum", "max": "maximum"}
 _STARTS = {"min": "inf", "max": "-inf"}
@@ -147,14 +150,26 @@ class _Kernel:
         place = str(slot) if start is None else f"{start} + {slot}" if slot else start
         return f"read({'real' if array == 'numbers' else 'float64'}, {array}, {place})"
 
+    @property
+    def crowded(self) -> bool:
+        """Are there too few registers to keep every address while entries are computed?"""
+        long = any(_LONG.search(text) for _, text in self.loop.body)
+        return len(self.arrays) > _ROOMY and (long or bool(self.stage.reductions))
+
+    def _found(self, arrays: Iterable[str], read: str) -> list[str]:
+        """Return the lines that look up where arrays are."""
+        places = {array: column for column, array in enumerate(self.arrays.values())}
+        first = f"{len(places)} * owner"
+        return [
+            f"{a} = {read}(int64, addresses, {f'{first} + {places[a]}' if places[a] else first})"
+            for a in arrays
+        ]
+
     def _head(self) -> list[str]:
         """Return the lines that find the tensor, its arrays, and its numbers."""
-        streams = len(self.arrays)
-        first = f"{streams} * owner"
         lines = ["owner = read(int64, owners, block_index())", "size = read(int64, sizes, owner)"]
-        for column, array in enumerate(self.arrays.values()):
-            place = f"{first} + {column}" if column else first
-            lines.append(f"{array} = read(int64, addresses, {place})")
+        if not self.crowded:
+            lines += self._found(self.arrays.values(), "read")
         if self.heads or self.loop.draws:
             lines.append("row = read(int64, rows, owner)")
         if self.loop.draws:
@@ -170,7 +185,7 @@ class _Kernel:
         chunk = "read(int64, chunks, block_index())"
         return [
             f"begin = ({chunk} * THREADS + thread_index()) * lanes",
-            "count = size - begin",
+            "count = int32(min(size - begin, lanes))",
             "if count <= 0:",
             *indent(["return"]),
             *self._entries(),
@@ -196,7 +211,7 @@ class _Kernel:
             *indent(
                 [
                     f"begin = ({first} + thread_index()) * lanes",
-                    "count = size - begin",
+                    "count = int32(min(size - begin, lanes))",
                     "if count > 0:",
                     *indent(self._entries()),
                 ]
@@ -210,7 +225,7 @@ class _Kernel:
         """Return the lines that load, compute and store the entries of one access."""
         loop, forms, vectors = self.loop, self.forms, self.vectors
         aligned = [f"is_aligned(real, {forms[a]}, {a})" for a in self.arrays.values()]
-        whole = [f"whole = {' & '.join(['(count >= lanes)', *aligned])}"]
+        whole = [f"whole = {' & '.join(['(count == lanes)', *aligned])}"]
         loads, some, stores, few = [], [], [], []
         for a in self.loaded:
             load = "load" if a in self.written else "load_constant"
@@ -226,13 +241,15 @@ class _Kernel:
             *self._accumulated(),
             *loop.stored(self.target),
         ]
-        long = any(_LONG.search(line) for line in body)
+        long = self.crowded or any(_LONG.search(line) for line in body)
         return [
+            *(self._found(self.arrays.values(), "read_changing") if self.crowded else []),
             *whole,
             *_either(loads, some),
             *made,
             *(_LONG_LOOP if long else ["for lane in range(lanes):"]),
             *indent(body),
+            *(self._found(self.written, "read_changing") if self.crowded else []),
             *_either(stores, few),
         ]
 

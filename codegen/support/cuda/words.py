@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, Literal
 
 import numpy as np
-from numpy import float64, inf, int64, pi
+from numpy import float64, inf, int32, int64, pi
 
 #: Threads a block, in every kernel that goes through entries or partial sums.
 THREADS = 256
@@ -58,7 +58,7 @@ standard_normal, standard_uniform = Word("standard_normal"), Word("standard_unif
 
 __all__ = [
     "THREADS", "TURNS", "bfloat16_by_chance", "block_index", "cos", "cube", "exp",
-    "float16_by_chance", "float64", "floor", "get", "greatest_of_block", "inf", "int64",
+    "float16_by_chance", "float64", "floor", "get", "greatest_of_block", "inf", "int32", "int64",
     "is_aligned", "isfinite", "kernel", "least_of_block", "load", "load_constant", "load_some",
     "log", "logical_not", "maximum", "minimum", "mod", "nothing", "one_by_one", "pi", "power",
     "put", "read", "read_changing", "rounded", "sign", "sqrt", "square", "standard_normal",

@@ -11,7 +11,7 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 import numpy as np
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, mod, nothing, put, read, read_changing, store, store_some, thread_index, where, write
+from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, mod, nothing, put, read, read_changing, store, store_some, thread_index, where, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -62,10 +62,10 @@ def kernel_1(real, lanes, g_form, a_form, u_form):
         t_minus_one_mod_k_is_zero = read(float64, exactly, step) != 0.0
         k = read(real, numbers, step + 1)
         begin = (read(int64, chunks, block_index()) * THREADS + thread_index()) * lanes
-        count = size - begin
+        count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count >= lanes) & is_aligned(real, g_form, g) & is_aligned(real, a_form, a) & is_aligned(real, u_form, u)
+        whole = (count == lanes) & is_aligned(real, g_form, g) & is_aligned(real, a_form, a) & is_aligned(real, u_form, u)
         if whole:
             g_vector = load_constant(real, g_form, g, begin)
             a_vector = load(real, a_form, a, begin)

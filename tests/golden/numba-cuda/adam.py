@@ -11,7 +11,7 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, power, put, read, read_changing, sqrt, square, store, store_some, thread_index, write
+from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, power, put, read, read_changing, sqrt, square, store, store_some, thread_index, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -92,10 +92,10 @@ def kernel_1(real, lanes, theta_form, g_form, m_form, v_form):
         eta = read(real, numbers, step + 6)
         epsilon = read(real, numbers, step + 7)
         begin = (read(int64, chunks, block_index()) * THREADS + thread_index()) * lanes
-        count = size - begin
+        count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count >= lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
+        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)

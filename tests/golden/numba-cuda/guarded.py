@@ -11,7 +11,7 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, greatest_of_block, int64, is_aligned, isfinite, kernel, load, load_constant, load_some, logical_not, maximum, nothing, put, read, read_changing, store, store_some, thread_index, where, write
+from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, greatest_of_block, int32, int64, is_aligned, isfinite, kernel, load, load_constant, load_some, logical_not, maximum, nothing, put, read, read_changing, store, store_some, thread_index, where, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -26,9 +26,9 @@ def kernel_1(real, lanes, g_form):
         total_skip = 0.0
         for turn in range(TURNS):
             begin = ((read(int64, chunks, block_index()) * TURNS + turn) * THREADS + thread_index()) * lanes
-            count = size - begin
+            count = int32(min(size - begin, lanes))
             if count > 0:
-                whole = (count >= lanes) & is_aligned(real, g_form, g)
+                whole = (count == lanes) & is_aligned(real, g_form, g)
                 if whole:
                     g_vector = load_constant(real, g_form, g, begin)
                 else:
@@ -102,10 +102,10 @@ def kernel_2(real, lanes, theta_form, g_form, v_form):
         eta = read(real, numbers, step + 1)
         gamma_next = read(real, numbers, step + 2)
         begin = (read(int64, chunks, block_index()) * THREADS + thread_index()) * lanes
-        count = size - begin
+        count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count >= lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
+        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)
@@ -157,10 +157,10 @@ def kernel_3(real, lanes, theta_form, v_form, point_g_form):
         step = 3 * read(int64, cohort, row)
         gamma = read(real, numbers, step)
         begin = (read(int64, chunks, block_index()) * THREADS + thread_index()) * lanes
-        count = size - begin
+        count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count >= lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, point_g_form, point_g)
+        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, point_g_form, point_g)
         if whole:
             theta_vector = load_constant(real, theta_form, theta, begin)
             v_vector = load_constant(real, v_form, v, begin)
@@ -202,10 +202,10 @@ def kernel_4(real, lanes, theta_form, g_form, v_form):
         gamma = read(real, numbers, step)
         eta = read(real, numbers, step + 1)
         begin = (read(int64, chunks, block_index()) * THREADS + thread_index()) * lanes
-        count = size - begin
+        count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count >= lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
+        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)
@@ -247,10 +247,10 @@ def kernel_5(real, lanes, theta_form, v_form, iterate_form):
         step = 3 * read(int64, cohort, row)
         gamma = read(real, numbers, step)
         begin = (read(int64, chunks, block_index()) * THREADS + thread_index()) * lanes
-        count = size - begin
+        count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count >= lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, iterate_form, iterate)
+        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, iterate_form, iterate)
         if whole:
             theta_vector = load_constant(real, theta_form, theta, begin)
             v_vector = load_constant(real, v_form, v, begin)

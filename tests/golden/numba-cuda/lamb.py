@@ -11,7 +11,7 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, int64, is_aligned, kernel, load, load_constant, load_some, put, read, read_changing, sqrt, square, store, store_some, sum_of_block, thread_index, where, write
+from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, put, read, read_changing, sqrt, square, store, store_some, sum_of_block, thread_index, where, write
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -82,9 +82,9 @@ def kernel_1(real, lanes, theta_form, g_form, m_form, v_form):
         total_norm_u = 0.0
         for turn in range(TURNS):
             begin = ((read(int64, chunks, block_index()) * TURNS + turn) * THREADS + thread_index()) * lanes
-            count = size - begin
+            count = int32(min(size - begin, lanes))
             if count > 0:
-                whole = (count >= lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
+                whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
                 if whole:
                     theta_vector = load_constant(real, theta_form, theta, begin)
                     g_vector = load_constant(real, g_form, g, begin)
@@ -172,10 +172,10 @@ def kernel_2(real, lanes, theta_form, m_form, v_form):
         lambda_ = read(real, numbers, step + 4)
         eta_times_ratio = real(read(float64, tensor, own + 3))
         begin = (read(int64, chunks, block_index()) * THREADS + thread_index()) * lanes
-        count = size - begin
+        count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count >= lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
+        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             m_vector = load_constant(real, m_form, m, begin)
