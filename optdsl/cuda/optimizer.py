@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -15,7 +15,7 @@ from optdsl.cuda.intake import DeviceIntake
 from optdsl.cuda.queue import Queue
 from optdsl.cuda.streams import current_stream, handle_of
 from optdsl.runtime import checkpoint
-from optdsl.runtime.arrays import Extents
+from optdsl.runtime.arrays import Extents, check_same_form
 from optdsl.runtime.classes import from_layout as class_of
 from optdsl.runtime.errors import ParameterError, ParameterTypeError, StepError
 from optdsl.runtime.layout import Layout
@@ -145,6 +145,16 @@ class DeviceOptimizer(Optimizer):
     def _holder(self) -> checkpoint.Holder:
         settings = [group.settings for group in self._groups]
         return checkpoint.Holder(self._engine.on_host(), settings, self._structure.labels)
+
+    def rebind(self, arrays: Sequence[Any]) -> None:
+        """Step other arrays on the card from now on. See `Optimizer.rebind`."""
+        with self._turns:
+            self._aside.require_back()
+            new = [adopted(array, f"array {place}") for place, array in enumerate(arrays)]
+            check_same_form(new, self._engine.tensors.stream("theta"))
+            known, _ = self._checked(new, self._structure.labels)
+            self._engine.tensors.put("theta", known)
+            self._engine.forget_tables()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a stored state, of this target or of another. See `Optimizer`.

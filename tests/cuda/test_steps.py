@@ -223,3 +223,14 @@ def test_arrays_hold_the_point_of_evaluation_for_a_while(card):
     with on_card.evaluating():
         assert not np.array_equal(theirs[0].values, before)
     np.testing.assert_array_equal(theirs[0].values, before)
+
+
+def test_other_arrays_may_take_the_place_of_the_parameters(card):
+    on_card, theirs, on_cpu, ours = pair("Adam", shapes=[(5,)])
+    step_both(on_card, on_cpu, 1, shapes=[(5,)])
+    moved = CardArray(theirs[0].values)
+    on_card.rebind([moved])
+    theirs[0].values[...] = 0
+    step_both(on_card, on_cpu, 2, shapes=[(5,)])
+    assert_close([moved], ours)
+    np.testing.assert_array_equal(theirs[0].values, 0)
