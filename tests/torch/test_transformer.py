@@ -7,6 +7,15 @@ from benchmarks.transformer import train
 from tests.torch.models import made
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small products are slower where threads wait for a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def losses(make, dtype, steps):
     return torch.tensor(train(make, dtype, steps).losses, dtype=torch.float64)
 
