@@ -14,9 +14,9 @@ from optdsl.codegen.support.cuda.words import THREADS, Kernel, real_of
 
 #: How many numbers of 64 bits a kernel of each kind is given.
 PARAMETERS = {"pass": 11, "reduction": 11, "all": 10, "tensor": 10, "step": 5}
-#: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most, and
-#: 80 where it computes with entries of float64, which take two each.
-_RESIDENT, _RESIDENT_WIDE = 4, 3
+#: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most. Where it
+#: computes with entries of float64, which take two each, it has 80, and 128 in reductions.
+_RESIDENT, _RESIDENT_WIDE, _RESIDENT_SUMS = 4, 3, 2
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ def ptx(
     """
     cuda: Any = import_module("numba.cuda")
     types: Any = import_module("numba.core.types")
-    wide = bool(formats) and real_of(formats) is np.float64
     integers = [types.int64] * PARAMETERS[kernel.kind]
     found: Any = cuda.compile(
         kernel.function(formats, device_words),
@@ -54,7 +53,7 @@ def ptx(
         abi="numba",
         cc=cc,
         output="ptx",
-        launch_bounds=(THREADS, _RESIDENT_WIDE if wide else _RESIDENT),
+        launch_bounds=(THREADS, _resident(kernel, formats)),
     )
     text = str(found[0])
     mangled = re.search(r"\.entry\s+(\w+)", text)
@@ -63,6 +62,13 @@ def ptx(
     entry = "_".join(part for part in parts if part)
     text = _with_plain_names(text, mangled[1], entry)
     return Ptx(_approximated(text) if approximate else text, entry)
+
+
+def _resident(kernel: Kernel, formats: tuple[str, ...]) -> int:
+    """Return how many blocks a multiprocessor must hold at once."""
+    if kernel.kind not in ("pass", "reduction") or real_of(formats) is not np.float64:
+        return _RESIDENT
+    return _RESIDENT_SUMS if kernel.kind == "reduction" else _RESIDENT_WIDE
 
 
 def _with_plain_names(text: str, mangled: str, entry: str) -> str:
