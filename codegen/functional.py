@@ -92,7 +92,7 @@ class FunctionsWriter:
         systems = [part.system for part in self.prepared.parts]
         losses = dict.fromkeys(loss for system in systems for loss in system.losses)
         ahead = self.prepared.mode == "ready" and not all(map(stores_iterate, systems))
-        gradient = next((g.name for g in systems[0].gradients), "g")
+        gradient = _gradient(systems[0])
         flags = {
             "losses": tuple(losses) or None,
             "matrices": any(part.by_matrices for part in self.parts),
@@ -348,4 +348,9 @@ def _first_array(system: System) -> Value:
     """Return an array that every tensor has: theta, or the gradient that is handed in."""
     if system.family == "optimizer":
         return THETA_BEFORE
-    return Value(system.gradients[0].name, Kind.ENTRY)
+    return Value(_gradient(system), Kind.ENTRY)
+
+
+def _gradient(system: System) -> str:
+    """Return the name of what is handed in, be it read or not."""
+    return next((gradient.name for gradient in system.gradients), "g")

@@ -207,7 +207,7 @@ def pass_streams(unit: Unit, stage: Pass) -> tuple[str, ...]:
     streams = [load.stream for load in stage.loads]
     streams += [store.stream for store in stage.stores if store.stream not in streams]
     gradients = [gradient.name for gradient in unit.system.gradients]
-    first = "theta" if unit.system.family == "optimizer" else gradients[0]
+    first = "theta" if unit.system.family == "optimizer" else [*gradients, *streams][0]
     if not streams:  # a reduction of what no entry tells apart still counts the entries
         streams = [first]
     return tuple(dict.fromkeys(stored(unit.system).in_order(streams, first)))

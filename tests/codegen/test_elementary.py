@@ -75,9 +75,10 @@ def test_float32_numbers_from_everywhere(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ONE_ARGUMENT)
-def test_every_float32_number(name):
-    for begin in range(0, 2**32, 2**24):
-        check_single(name, np.arange(begin, begin + 2**24))
+def test_one_float32_number_in_seven(name):
+    """The bounds are those of every number, found by a step of one, which takes ten minutes."""
+    for begin in range(0, 2**32, 2**26):
+        check_single(name, np.arange(begin, begin + 2**26, 7))
 
 
 def test_float32_powers():
