@@ -37,7 +37,7 @@ def as_matrix(array):
 
 
 @pytest.mark.parametrize("target", ["reference", "numba-cpu"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("scope", "axis"), [("row", 1), ("column", 0)])
 @pytest.mark.parametrize("operator", NUMPY)
 def test_reductions_are_those_of_numpy(operator, scope, axis, dtype, target):

@@ -25,7 +25,11 @@ def test_in_float64(case):
     check(case, QUICK, "float64")
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [*CASES[:3], *(pytest.param(case, marks=pytest.mark.slow) for case in CASES[3:])],
+    ids=str,
+)
 def test_in_float32(case):
     check(case, QUICK, "float32", [next(iter(case.peers))])
 

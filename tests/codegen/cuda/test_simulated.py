@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("name", ["lamb", pytest.param("clipped", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lamb", "clipped"])
 def test_a_simulated_device_takes_the_steps_of_the_equations(name):
     found = subprocess.run(
         [sys.executable, "-m", "tests.codegen.cuda.simulated", name],
