@@ -13,8 +13,9 @@ from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
+from optdsl.codegen.step_numbers import clock_text
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Clock, Kind, Value
+from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Program
 
 #: What such a kernel is given: addresses of rows of one cohort.
@@ -48,7 +49,7 @@ class _Step:
 
     def lines(self) -> list[str]:
         """Return the function that makes the kernel for numbers rounded to `real`."""
-        dialect = Dialect(self._value, _clock, predicates=self.unit.predicates, prefix="")
+        dialect = Dialect(self._value, clock_text, predicates=self.unit.predicates, prefix="")
         body: list[str] = []
         for each in self.assignments:
             text = python(each.expression, dialect)
@@ -97,7 +98,3 @@ class _Step:
         else:
             text = f"read_changing(float64, exactly, {slots.scalars[value]})"
         return f"{text} != 0.0" if value.name in self.unit.predicates else text
-
-
-def _clock(clock: Clock) -> str:
-    return "t" if clock.offset == 0 else f"t {'+' if clock.offset > 0 else '-'} {abs(clock.offset)}"

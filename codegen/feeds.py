@@ -9,8 +9,9 @@ from optdsl.codegen.host import start_function
 from optdsl.codegen.naming import Identifiers, comment, identifier
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import predicate_names
+from optdsl.codegen.step_numbers import clock_text
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Clock, Kind, Value
+from optdsl.model.expressions import Kind, Value
 from optdsl.model.overriding import Feed
 from optdsl.program.formulas import formula, indexed_names
 
@@ -50,7 +51,7 @@ def _function(unit: Unit, feed: Feed) -> list[str]:
         heads[name] = f"{text} != 0.0" if read.name in predicates else text
         return name
 
-    dialect = Dialect(value, _clock, predicates=predicates, lazy=True)
+    dialect = Dialect(value, clock_text, predicates=predicates, lazy=True)
     body: list[str] = []
     for equation in feed.equations:
         text = python(equation.value, dialect)
@@ -62,7 +63,3 @@ def _function(unit: Unit, feed: Feed) -> list[str]:
     body.append(f"return {names.value(Value(feed.hyperparameter.name, Kind.STEP))}")
     lines = [*(f"{name} = {text}" for name, text in heads.items()), *body]
     return ["@quiet", "def NAME(t, hyper, states):", *indent(lines)]
-
-
-def _clock(clock: Clock) -> str:
-    return "t" if clock.offset == 0 else f"t {'+' if clock.offset > 0 else '-'} {abs(clock.offset)}"

@@ -9,6 +9,7 @@ from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
+from optdsl.codegen.step_numbers import Reads, clock_text
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import (
     Clock,
@@ -29,8 +30,8 @@ def scalars_function(unit: Unit, program: Program, part: int) -> list[str]:
         return []
     names = Identifiers()
     local = {each.name for each in assignments}
-    reads = _Reads(unit, names, local)
-    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, lazy=True)
+    reads = Reads(unit, names, local)
+    dialect = Dialect(reads.value, clock_text, predicates=unit.predicates, lazy=True)
     body: list[str] = []
     for each in assignments:
         text = python(each.expression, dialect)
@@ -64,39 +65,6 @@ def emit_scalars(unit: Unit, program: Program, part: int, host: str, functions: 
 def _equation(assignment: Assignment) -> list[str]:
     """Return the author's equation as a comment; a piece of one needs none."""
     return [f"# {comment(assignment.comment)}"] if " = " in assignment.comment else []
-
-
-def _clock(clock: Clock) -> str:
-    return "t" if clock.offset == 0 else f"t {'+' if clock.offset > 0 else '-'} {abs(clock.offset)}"
-
-
-class _Reads:
-    """Local names for what a function reads of the arrays; one line each, at its head."""
-
-    def __init__(self, unit: Unit, names: Identifiers, local: set[str]) -> None:
-        self.unit = unit
-        self.names = names
-        self.local = local
-        self.lines: list[str] = []
-        self._read: set[Value] = set()
-
-    def value(self, value: Value) -> str:
-        name = self.names.value(value)
-        computed = value.name in self.local and value.offset == 0
-        if not computed and value not in self._read:
-            self._read.add(value)
-            self.lines.append(f"{name} = {self._place(value)}")
-        return name
-
-    def _place(self, value: Value) -> str:
-        slots = self.unit.slots
-        if value in slots.hyper:
-            text = f"hyper[{slots.hyper[value]}]"
-        elif value.offset == -1:
-            text = f"step_state[{slots.step_state[value.name]}]"
-        else:
-            text = f"scalars[{slots.scalars[value]}]"
-        return f"{text} != 0.0" if value.name in self.unit.predicates else text
 
 
 # -------------------------------------------------------------------- combine
@@ -191,7 +159,7 @@ def start_function(unit: Unit, state: State) -> list[str]:
         pattern = "" if start.pattern is None else f"({start.pattern!r})"
         return ["def NAME(tensor, hyper):", *indent([f"return tensor.{start.name}{pattern}"])]
     reads = _StartReads(unit, names)
-    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, matrices=True)
+    dialect = Dialect(reads.value, clock_text, predicates=unit.predicates, matrices=True)
     text = python(start, dialect)
     lines = [*reads.lines, f"return {text}"]
     if re.search(r"\b(rows|columns)\b", text):
@@ -206,7 +174,7 @@ def default_function(unit: Unit, hyper: Hyperparameter) -> list[str]:
     assert hyper.default is not None
     names = Identifiers()
     reads = _StartReads(unit, names)
-    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, lazy=True)
+    dialect = Dialect(reads.value, clock_text, predicates=unit.predicates, lazy=True)
     text = python(hyper.default, dialect)
     return ["@quiet", "def NAME(t, hyper):", *indent([*reads.lines, f"return {text}"])]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 from optdsl.codegen.blocks import indent
+from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
+from optdsl.codegen.step_numbers import Reads, clock_text
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Clock, Kind, Value
-from optdsl.program.program import Program, Scalars
+from optdsl.model.expressions import Kind, Value
+from optdsl.program.program import Program
 
 #: Functions that the text of a number may call, beside those of <math.h>.
 HELPERS = """\
@@ -55,18 +57,13 @@ def numbers_function(unit: Unit, program: Program, part: int, name: str) -> list
 
     It reads `hyper` and `step_state`, writes `exactly`, and moves `step_state` on by one step.
     """
-    assignments = [
-        each
-        for stage in program.stages
-        if isinstance(stage, Scalars) and stage.part == part
-        for each in stage.assignments
-    ]
+    assignments = scalars_of(program, part)
     given = exported(program, part)
     if not assignments and not given:
         return []
     names = Identifiers(taken=_KEYWORDS)
     reads = _Reads(unit, names, {each.name for each in assignments})
-    dialect = Dialect(reads.value, _clock, predicates=unit.predicates, prefix="")
+    dialect = Dialect(reads.value, clock_text, predicates=unit.predicates, prefix="")
     body = []
     for each in assignments:
         text = _in_c(python(each.expression, dialect))
@@ -95,32 +92,9 @@ def _in_c(text: str) -> str:
     return _CONSTANT.sub(lambda found: _CONSTANTS[found[1]], called)
 
 
-def _clock(clock: Clock) -> str:
-    return "t" if clock.offset == 0 else f"t {'+' if clock.offset > 0 else '-'} {abs(clock.offset)}"
+class _Reads(Reads):
+    """The same in C."""
 
-
-class _Reads:
-    """Local names for what a function reads of its arrays; one line each, at its head."""
-
-    def __init__(self, unit: Unit, names: Identifiers, local: set[str]) -> None:
-        self.unit = unit
-        self.names = names
-        self.local = local
-        self.lines: list[str] = []
-        self._read: set[Value] = set()
-
-    def value(self, value: Value) -> str:
-        name = self.names.value(value)
-        computed = value.name in self.local and value.offset == 0
-        if not computed and value not in self._read:
-            self._read.add(value)
-            self.lines.append(f"const double {name} = {self._place(value)};")
-        return name
-
-    def _place(self, value: Value) -> str:
-        slots = self.unit.slots
-        if value in slots.hyper:
-            return f"hyper[{slots.hyper[value]}]"
-        if value.offset == -1:
-            return f"step_state[{slots.step_state[value.name]}]"
-        return f"exactly[{slots.scalars[value]}]"
+    line = "const double {name} = {place};"
+    given = "exactly"
+    true = ""

@@ -9,6 +9,7 @@ import keras
 
 from optdsl.codegen import compile_system
 from optdsl.diagnostics import Diagnostic, DiagnosticError
+from optdsl.doors import require_optimizer
 from optdsl.keras.arguments import BASE, of_the_base, rate_name
 from optdsl.keras.compiled import CompiledOptimizer
 from optdsl.library import load_rule
@@ -53,16 +54,7 @@ def _refuse_backend() -> None:
 
 
 def _refuse_rule(layout: Layout, what: str) -> None:
-    if layout.family != "optimizer":
-        raise DiagnosticError(
-            Diagnostic(
-                "not-an-optimizer",
-                f"{layout.name} is a {layout.family}, which steps nothing by itself",
-                hint=f"compose it: `{what} | SGD`"
-                if layout.family == "transform"
-                else "give it to an optimizer, as in `AdamW(eta=...)`",
-            )
-        )
+    require_optimizer(layout, what)
     if layout.ready is None:
         raise DiagnosticError(
             Diagnostic(

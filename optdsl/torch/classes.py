@@ -8,6 +8,7 @@ from typing import Any
 
 from optdsl.codegen import compile_system
 from optdsl.diagnostics import Diagnostic, DiagnosticError
+from optdsl.doors import require_optimizer
 from optdsl.library import load_rule
 from optdsl.model.storing import with_storage
 from optdsl.runtime import Optimizer, from_layout
@@ -38,16 +39,7 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
     if storage:
         rule = with_storage(rule, storage)
     layout = compile_system(rule, target)
-    if layout.family != "optimizer":
-        raise DiagnosticError(
-            Diagnostic(
-                "not-an-optimizer",
-                f"{layout.name} is a {layout.family}, which steps nothing by itself",
-                hint=f"compose it: `{what} | SGD`"
-                if layout.family == "transform"
-                else "give it to an optimizer, as in `AdamW(eta=...)`",
-            )
-        )
+    require_optimizer(layout, str(what))
     made = from_layout(layout)
     assert issubclass(made, Optimizer)
     body: dict[str, Any] = {
