@@ -1,6 +1,8 @@
 import pytest
 import torch
 
+import optdsl
+
 
 @pytest.fixture(autouse=True, scope="session")
 def torch_in_one_thread():
@@ -9,3 +11,13 @@ def torch_in_one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def load():
+    return lambda what: optdsl.load(what, "reference")
+
+
+@pytest.fixture(params=["reference", "numba-cpu"])
+def load_for(request):
+    return lambda what: optdsl.load(what, request.param)
