@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.naming import Identifiers, comment
@@ -51,9 +52,11 @@ class Body:
         self._arrays: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
         self._entry = ""  # an array of a value an entry
-        common = {"predicates": predicates, "prefix": prefix, "matrices": True, "draw": self._draw}
-        self._exact = Dialect(self._read, self._clock, **common)  # type: ignore[arg-type]
-        self._entries = Dialect(self._rounded, self._entry_clock, **common)  # type: ignore[arg-type]
+        dialect = partial(
+            Dialect, predicates=predicates, prefix=prefix, matrices=True, draw=self._draw
+        )
+        self._exact = dialect(self._read, self._clock)
+        self._entries = dialect(self._rounded, self._entry_clock)
 
     @property
     def reads(self) -> tuple[str, ...]:

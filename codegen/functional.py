@@ -48,8 +48,10 @@ def functions_text(rule: Rule, target: FunctionalTarget, version: str) -> str:
     """
     prepared = prepare_functions(rule)
     whole = prepared.rule
-    several = isinstance(whole, Alternatives)
-    lines = cases_equations_text(whole) if several else equations_text(whole)  # type: ignore[arg-type]
+    if isinstance(whole, Alternatives):
+        lines = cases_equations_text(whole)
+    else:
+        lines = equations_text(whole)
     functions = Functions()
     layout = FunctionsWriter(prepared, target, functions).layout()
     name = identifier(whole.name)
