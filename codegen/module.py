@@ -157,7 +157,7 @@ class Writer:
             *self._results(),
             f"uniform={tuple(uniform_hyperparameters(unit.programs))!r},",
             *self._losses(),
-            *parameters_text(system),
+            *(parameters_text(system) or _dtypes_text(self.target)),
             *([] if unit.slots.seed is None else [f"seed={unit.slots.seed},"]),
             f"fingerprint={fingerprint(system)!r},",
             f"target={self.target.NAME!r},",
@@ -362,9 +362,14 @@ def _plain(value: object) -> str:
 
 
 def parameters_text(*systems: System) -> list[str]:
-    """Return what the layout says of the dtype of parameters, where a rule says one."""
+    """Return what the layout says of the dtypes of parameters, where a rule says one."""
     said = [system.parameters for system in systems if system.parameters is not None]
-    return [f"parameters={known_storage(text).format!r}," for text in said[:1]]
+    return [f"parameters={(known_storage(text).format,)!r}," for text in said[:1]]
+
+
+def _dtypes_text(target: Target) -> list[str]:
+    """Return what the layout says of the dtypes of parameters, where a target takes but some."""
+    return [f"parameters={target.DTYPES!r},"] if target.DTYPES else []
 
 
 def tuple_text(name: str, items: list[str]) -> list[str]:

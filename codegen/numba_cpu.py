@@ -20,6 +20,7 @@ from optdsl.runtime.shapes import Form
 NAME = "numba-cpu"
 BIND = "bind_chunks"
 RUNTIME = "optdsl.runtime"
+DTYPES = ()
 IMPORTS = {
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
     "optdsl.codegen.support.words": WORDS,

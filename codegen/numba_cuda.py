@@ -25,6 +25,7 @@ from optdsl.storage import Storage
 NAME = "numba-cuda"
 BIND = "bind_blocks"
 RUNTIME = "optdsl.cuda"
+DTYPES = ()
 IMPORTS = {
     "optdsl.codegen.support.cuda.launching": ("bind_blocks", "finished", "launched", "timed"),
     "optdsl.codegen.support.cuda.words": tuple(WORDS),

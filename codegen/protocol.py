@@ -35,6 +35,10 @@ class Target(Protocol):
     def RUNTIME(self) -> str:
         """The module whose `from_layout` makes a class of a layout."""
 
+    @property
+    def DTYPES(self) -> tuple[str, ...]:
+        """The dtypes of parameters that it takes, where those are fewer than the runtime's."""
+
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
         """Add the functions of one pass; return the text of the one that runs it over a table."""
 

@@ -18,6 +18,7 @@ from optdsl.storage import Storage
 NAME = "reference"
 BIND = "bind_whole"
 RUNTIME = "optdsl.runtime"
+DTYPES = ()
 IMPORTS = {
     "optdsl.codegen.support.draws": ("entry_words", "standard_normal", "standard_uniform"),
     "optdsl.codegen.support.folding": ("over_all", "partial", "per_tensor"),

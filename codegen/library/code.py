@@ -9,10 +9,11 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.dispatch import add_choice, dispatched, levels
-from optdsl.codegen.library.interface import FORMATS, Interface
+from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.passes import PassWriter
 from optdsl.codegen.library.settings import Settings
 from optdsl.codegen.library.steps import Steps
+from optdsl.codegen.library.storing import WIDE, Precision
 from optdsl.codegen.library.words import BYTE
 from optdsl.program.program import Pass
 
@@ -26,13 +27,13 @@ def library_code(interface: Interface, machine: str, triple: str) -> tuple[str, 
     level = add_choice(module, interface.prefix, machine) if interface.passes else None
     settings = Settings(module, interface)
     if interface.unit.system.family == "schedule":
-        _add_steps(Steps(module, interface, settings, FORMATS[1][2], "", {}))
+        _add_steps(Steps(module, interface, settings, WIDE[1], "", {}))
     else:
-        for ending, _, real in FORMATS:
-            passes = {stage: _add_pass(module, interface, stage, real, f"{number}_{ending}",
-                                       level, machine)
+        for precision in interface.precisions:
+            passes = {stage: _add_pass(module, interface, stage, precision, number, level, machine)
                       for stage, number in interface.passes.items()}  # fmt: skip
-            _add_steps(Steps(module, interface, settings, real, f"_{ending}", passes))
+            ending = f"_{precision.ending}"
+            _add_steps(Steps(module, interface, settings, precision, ending, passes))
     digest = hashlib.sha256(str(module).encode()).hexdigest()[:16]
     _add_text(module, f"{interface.prefix}_fingerprint", digest)
     return _with_processors(str(module), machine), digest
@@ -46,21 +47,22 @@ def _add_steps(steps: Steps) -> None:
 
 
 def _add_pass(
-    module: Any, interface: Interface, stage: Pass, real: Any, name: str, level: Any, machine: str
-) -> Any:
+    module: Any, interface: Interface, stage: Pass, precision: Precision, number: int, level: Any,
+    machine: str,
+) -> Any:  # fmt: skip
     """Add a pass for each level of instructions; return what runs the one chosen over records.
 
     None for a pass that only the runtime needs, in a mode that C does without.
     """
-    writer = PassWriter(module, interface, stage, real, machine)
+    name = f"{number}_{precision.ending}"
+    writer = PassWriter(module, interface, stage, precision, machine)
     of_c = any(stage in program.passes for program in interface.programs)
     over_records, over_table = [], []
     for each in levels(machine):
-        ending = f".level_{each.name}"
-        update = writer.update(f"update_{name}{ending}")
-        over_table.append(writer.over_table(f"kernel_{name}{ending}", update))
+        update = writer.update(f"update_{name}", each)
+        over_table.append(writer.over_table(f"kernel_{name}", update))
         if of_c:
-            over_records.append(writer.over_records(f"pass_{name}{ending}", update))
+            over_records.append(writer.over_records(f"pass_{name}", update))
     dispatched(module, f"{interface.prefix}_kernel_{name}", level, over_table)
     if not of_c:
         return None

@@ -17,15 +17,25 @@ from optdsl.codegen.support import registers
 
 @dataclass(frozen=True)
 class Level:
-    """A level of instructions: its name, and the processor for which LLVM compiles."""
+    """A level of instructions: its name, and the processor for which LLVM compiles.
+
+    `halves` says that it has instructions between float16 and float.
+    """
 
     name: str
     cpu: str
+    halves: bool = False
+
+    @property
+    def ending(self) -> str:
+        """What the names of its functions end with."""
+        return f".level_{self.name}"
 
 
 #: The levels of x86, each with all that those before it have.
 X86_LEVELS = (
-    Level("baseline", "x86-64"), Level("avx2", "x86-64-v3"), Level("avx512", "x86-64-v4"),
+    Level("baseline", "x86-64"), Level("avx2", "x86-64-v3", True),
+    Level("avx512", "x86-64-v4", True),
 )  # fmt: skip
 OTHER_LEVELS = (Level("baseline", "generic"),)
 
@@ -35,6 +45,9 @@ _AVX2 = {"basic": (12, 13, 22, 23, 26, 27, 28, 29), "more": (3, 5, 8), "extended
          "saved": (1, 2)}  # fmt: skip
 _AVX512 = {"basic": (), "more": (16, 17, 28, 30, 31), "extended": (), "saved": (5, 6, 7)}
 _OSXSAVE = 27
+
+#: What the names of functions that run on any processor end with.
+PLAIN = X86_LEVELS[0].ending
 
 
 def levels(machine: str) -> tuple[Level, ...]:

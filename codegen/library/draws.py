@@ -12,6 +12,7 @@ from optdsl.codegen.support.arithmetic import intrinsic_call
 from optdsl.codegen.support.elementary import log_of, sine_of
 
 _FIRST, _SECOND = 0xD2511F53, 0xCD9E8D57
+_ONLY = 0xD256D193
 _BUMPS = 0x9E3779B9, 0xBB67AE85
 _LOW = 0xFFFFFFFF
 _CONTRACT = ("contract",)
@@ -35,6 +36,20 @@ def philox(builder: Any, counter: list[Any], key: list[Any]) -> list[Any]:
             builder.and_(first, word(_LOW)),
         )
     return [c0, c1, c2, c3]
+
+
+def rounding_word(builder: Any, key: list[Any], entry: Any, which: int) -> Any:
+    """Return one of the two words of Philox2x32-7 of an entry: noise to round it by chance."""
+    both = builder.and_(entry, word(_LOW)), builder.xor(builder.lshr(entry, word(32)), key[1])
+    for turn in range(7):
+        bumped = builder.add(key[0], word(turn * _BUMPS[0]))
+        product = builder.mul(word(_ONLY), both[0])
+        mixed = builder.xor(builder.lshr(product, word(32)), both[1])
+        both = (
+            builder.xor(mixed, builder.and_(bumped, word(_LOW))),
+            builder.and_(product, word(_LOW)),
+        )
+    return both[which]
 
 
 def standard(builder: Any, real: Any, kind: str, number: int, at: dict[str, Any]) -> Any:

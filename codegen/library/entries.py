@@ -7,10 +7,18 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.draws import standard
+from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.library.storing import (
+    Converter,
+    Precision,
+    by_chance,
+    noise,
+    rounding_key,
+    update_type,
+)
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.words import (
     DOUBLE,
-    FLOAT,
     NUMBERS,
     VOID,
     WORD,
@@ -24,52 +32,55 @@ from optdsl.codegen.library.words import (
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.arithmetic import BIT
-from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Draw, Kind, Value
+from optdsl.model.storing import REST
 from optdsl.program.program import Accumulate, Pass
 
 #: What a running minimum, maximum or anything else begins with.
 STARTS = {"min": float("inf"), "max": -float("inf")}
-_STORAGE = {"float32": FLOAT, "float64": DOUBLE}
 
 
-def stream_types(unit: Unit, stage: Pass, real: Any) -> list[Any]:
-    """Return the format in which each array of a pass is stored."""
-    stored = {s.name: _STORAGE[s.storage] for s in unit.system.states if s.storage}
-    stored |= dict.fromkeys(unit.shaped, DOUBLE)
-    return [stored.get(name, real) for name in all_streams(unit, stage)]
-
-
-def update_function(module: Any, unit: Unit, stage: Pass, real: Any, name: str) -> Any:
+def update_function(
+    module: Any, interface: Interface, stage: Pass, precision: Precision, name: str, halves: bool
+) -> Any:
     """Add the function that does the work of a pass on some entries.
 
     It takes the arrays, how many entries they have, the rows of numbers, where partial results
-    go, and for draws the place of the first entry.
+    go, and for draws the place of the first entry. What is stored in blocks has been widened.
+    `halves` says that the processor widens and rounds float16.
     """
-    loop = _Loop(module, unit, stage, real, name)
+    loop = _Loop(module, interface, stage, precision, name, halves)
     loop.write()
     loop.function.attributes.add("noinline")  # or each loop would be compiled twice
     return loop.function
 
 
 class _Loop:
-    def __init__(self, module: Any, unit: Unit, stage: Pass, real: Any, name: str) -> None:
-        self.unit, self.stage, self.real = unit, stage, real
-        self.streams = list(all_streams(unit, stage))
-        arrays = {f"a{i}": kind.as_pointer()
-                  for i, kind in enumerate(stream_types(unit, stage, real))}  # fmt: skip
+    def __init__(
+        self, module: Any, interface: Interface, stage: Pass, precision: Precision, name: str,
+        halves: bool,
+    ) -> None:  # fmt: skip
+        self.unit, self.stage, self.real = interface.unit, stage, precision.real
+        self.kept = interface.kept
+        self.storages = {name: interface.storage(name, precision)
+                         for name in all_streams(self.unit, stage)}  # fmt: skip
+        arrays = {f"a{number}": update_type(storage).as_pointer()
+                  for number, storage in enumerate(self.storages.values())}  # fmt: skip
         rows = {"numbers": NUMBERS, "tensor": NUMBERS, "everything": NUMBERS, "partials": NUMBERS}
         rest = {"count": WORD, **rows, "begin": WORD, "identity": WORD}
         self.function, self.head = function(module, name, VOID, {**arrays, **rest})
-        self.arrays = dict(zip(self.streams, self.function.args, strict=False))
+        self.arrays = dict(zip(self.storages, self.function.args, strict=False))
         self.given = {argument.name: argument for argument in self.function.args}
         self.builder = ir.IRBuilder(self.function.append_basic_block("start"))
         self.known: dict[Value | Clock, Any] = {}
         self.words: dict[str, Any] = {}
+        self.keys: dict[int, list[Any]] = {}
+        self.converter = Converter(self.builder, halves)
         self.index: Any = None
         self.writer = Writer(
-            self.builder, real, self._value, self._clock, unit.predicates, True, self._draw
-        )
+            self.builder, self.real, self._value, self._clock, self.unit.predicates, True,
+            self._draw,
+        )  # fmt: skip
 
     def write(self) -> None:
         """Write the loop. What all entries share is read before it, in the first block."""
@@ -124,40 +135,73 @@ class _Loop:
             return place
         total = room(self.builder, DOUBLE)
         begin = ir.Constant(DOUBLE, STARTS.get(reduction.operator, 0.0))
-        by_rows = self.stage.by_rows
-        self.builder.store(self.builder.load(place) if by_rows else begin, total)
+        goes_on = self.stage.by_rows or any(each.block for each in self.storages.values())
+        self.builder.store(self.builder.load(place) if goes_on else begin, total)
         return total
 
     def _loaded(self, stream: str, value: Value, index: Any) -> Any:
-        read = self._as(load(self.builder, self.arrays[stream], index), self.real)
+        read = self._read(stream, index)
+        if stream == "theta" and self.kept.compensated:
+            read = self.builder.fadd(read, self._read(REST, index), flags=("contract",))
         if value.name in self.unit.predicates:
             return self.builder.fcmp_unordered("!=", read, ir.Constant(self.real, 0.0))
         return read
 
+    def _read(self, stream: str, index: Any) -> Any:
+        stored = load(self.builder, self.arrays[stream], index)
+        return self.converter.widened(stored, self.storages[stream], self.real)
+
     def _store(self, stream: str, value: Any) -> None:
-        array = self.arrays[stream]
         if value.type == BIT:
             value = self.builder.uitofp(value, self.real)
-        store(self.builder, self._as(value, array.type.pointee), array, self.index)
+        storage, number = self.storages[stream], value
+        if storage.stochastic and storage.block is None:
+            number = by_chance(self.builder, value, self._noise(stream), storage)
+        self._write(stream, number)
+        if stream == "theta" and self.kept.compensated:
+            kept = self._read(stream, self.index)
+            rest = self.builder.fsub(value, kept, flags=("contract",))
+            is_number = arithmetic.isfinite(self.builder, rest)
+            nothing = ir.Constant(self.real, 0.0)
+            self._write(REST, self.builder.select(is_number, rest, nothing))
 
-    def _as(self, value: Any, kind: Any) -> Any:
-        if value.type == kind:
-            return value
-        change = self.builder.fpext if kind == DOUBLE else self.builder.fptrunc
-        return change(value, kind)
+    def _write(self, stream: str, number: Any) -> None:
+        array = self.arrays[stream]
+        stored = self.converter.rounded(number, self.storages[stream], array.type.pointee)
+        store(self.builder, stored, array, self.index)
+
+    def _noise(self, stream: str) -> Any:
+        """Return the random bits of this entry, to round what is stored in a stream."""
+        code = self.kept.code(stream)
+        if code not in self.keys:
+            at = self._place_of_noise(self.unit.slots.scalars[Clock(self.stage.part)])
+            self.keys[code] = rounding_key(self.head, at, code)
+        entry = self.builder.add(self.given["begin"], self.index)
+        return noise(self.builder, self.keys[code], entry, code)
+
+    def _place_of_noise(self, step: int) -> dict[str, Any]:
+        """Return what random numbers depend on besides the entry."""
+        seed = self.unit.slots.seed
+        assert seed is not None
+        return {
+            "identity": self.given["identity"],
+            "step": self._whole("numbers", step),
+            "low": self._whole("everything", seed),
+            "high": self._whole("everything", seed + 1),
+        }
 
     def _accumulated(self, reduction: Accumulate, total: Any) -> Any:
         builder = self.builder
         if reduction.operator == "any":
             held = self.writer.condition(reduction.argument)
             return builder.select(held, ir.Constant(DOUBLE, 1.0), total)
-        wide = self._as(self.writer.number(reduction.argument), DOUBLE)
+        wide = self.converter.cast(self.writer.number(reduction.argument), DOUBLE)
         match reduction.operator:
             case "norm" | "rms":
                 return arithmetic.add(builder, total, arithmetic.square(builder, wide))
             case "dot":
                 assert reduction.other is not None
-                other = self._as(self.writer.number(reduction.other), DOUBLE)
+                other = self.converter.cast(self.writer.number(reduction.other), DOUBLE)
                 product = builder.fmul(wide, other, flags=("contract",))
                 return arithmetic.add(builder, total, product)
             case "min" | "max":
@@ -204,14 +248,7 @@ class _Loop:
         return self.words[key]
 
     def _draw(self, draw: Draw) -> Any:
-        seed = self.unit.slots.seed
-        assert seed is not None
         assert isinstance(draw.step, Value)
-        at = {
-            "entry": self.builder.add(self.given["begin"], self.index),
-            "identity": self.given["identity"],
-            "step": self._whole("numbers", self.unit.slots.scalars[draw.step]),
-            "low": self._whole("everything", seed),
-            "high": self._whole("everything", seed + 1),
-        }
+        at = self._place_of_noise(self.unit.slots.scalars[draw.step])
+        at["entry"] = self.builder.add(self.given["begin"], self.index)
         return standard(self.builder, self.real, draw.distribution, draw.number, at)

@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from optdsl.codegen.forms import FORMS
-from optdsl.codegen.library.words import DOUBLE, FLOAT
+from optdsl.codegen.library.storing import C_TYPES, NARROW, WIDE, Precision
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.matrices import matrices_streams
 from optdsl.codegen.naming import identifier
+from optdsl.codegen.storing import Stored, stored
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Fact, Kind, Value
 from optdsl.model.overriding import Feed
+from optdsl.model.storing import REST
 from optdsl.program.program import Ask, Matrices, Pass, Program
+from optdsl.program.streams import output_buffer
+from optdsl.runtime.layout import EVALUATED
 from optdsl.runtime.shapes import Form
+from optdsl.storage import Storage
 
 _KEYWORDS = frozenset(
     """
@@ -30,9 +35,6 @@ _KEYWORDS = frozenset(
     volatile while xor NAN INFINITY
     """.split()  # noqa: SIM905
 )
-
-#: The formats in which a library steps: the ending of a function's name, C's name, LLVM's type.
-FORMATS = (("f32", "float", FLOAT), ("f64", "double", DOUBLE))
 
 
 def c_name(name: str) -> str:
@@ -47,7 +49,9 @@ def c_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a record: "T *" is an array of entries; `count` numbers stand in a row."""
+    """A field of a record: "*" is an array, whose type depends on the format of a step; `count`
+    numbers stand in a row.
+    """
 
     name: str
     type: str
@@ -147,12 +151,44 @@ class Interface:
         return self.unit.shaped.get(stream) or FORMS[kinds.get(stream, Kind.ENTRY)]
 
     @cached_property
+    def kept(self) -> Stored:
+        """What the rule says of how its arrays are stored."""
+        return stored(self.unit.system)
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """The formats of parameters that the library steps."""
+        return WIDE if self.unit.system.parameters is None else (NARROW,)
+
+    @cached_property
+    def seen(self) -> set[str]:
+        """The arrays that a caller reads or writes: they are stored as the parameters are."""
+        system = self.unit.system
+        asks = [stage for program in self.unit.programs for stage in program.stages
+                if isinstance(stage, Ask)]  # fmt: skip
+        named = {"theta", "iterate", EVALUATED, output_buffer(system)}
+        named |= {each.name for each in system.gradients} | {ask.point for ask in asks}
+        return {name for name in named if name is not None}
+
+    def storage(self, stream: str, precision: Precision) -> Storage:
+        """Return how an array is stored."""
+        if stream in self.unit.shaped:
+            return Storage("float64")
+        said = self.kept.formats.get(stream)
+        return said or (precision.seen if stream in self.seen else precision.working)
+
+    def c_type(self, stream: str, precision: Precision) -> str:
+        """Return what C calls the numbers of an array."""
+        return C_TYPES[self.storage(stream, precision).format]
+
+    @cached_property
     def written(self) -> set[str]:
         """The arrays that are written."""
         stages = [stage for program in self.programs for stage in program.stages]
         loops = [stage for stage in stages if isinstance(stage, Pass | Matrices)]
         stores = [store.stream for stage in loops for store in stage.stores]
-        return {*stores, *self.unit.shaped, *(each.gradient for each in self.asked)}
+        asked = [each.gradient for each in self.asked]
+        return {*stores, *self.unit.shaped, *asked, *([REST] if self.kept.compensated else [])}
 
     @cached_property
     def hyper(self) -> Record:
@@ -196,9 +232,8 @@ class Interface:
             record.add("rows", "rows", "int64_t")
             record.add("columns", "columns", "int64_t")
         for name in self.streams:
-            constant = "" if name in self.written else "const "
-            entries = "double" if name in unit.shaped else "T"
-            record.add(f"stream {name}", name, f"{constant}{entries} *")
+            wish = "lost" if name == REST else name
+            record.add(f"stream {name}", wish, "*" if name in self.written else "const *")
         self._numbers(record, "tensor", unit.slots.tensor)
         if unit.slots.seed is not None:
             record.add("identity", "identity", "int64_t")

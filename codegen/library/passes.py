@@ -6,8 +6,11 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.entries import STARTS, stream_types, update_function
+from optdsl.codegen.library.dispatch import Level
+from optdsl.codegen.library.entries import STARTS, update_function
 from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.library.storing import TYPES, Precision
+from optdsl.codegen.library.updates import Update
 from optdsl.codegen.library.words import (
     DOUBLE,
     NUMBERS,
@@ -42,20 +45,25 @@ class PassWriter:
     """Writes the functions of one pass for one format, on one machine."""
 
     def __init__(
-        self, module: Any, interface: Interface, stage: Pass, real: Any, machine: str
+        self, module: Any, interface: Interface, stage: Pass, precision: Precision, machine: str
     ) -> None:
         self.module, self.interface, self.stage = module, interface, stage
-        self.unit, self.real, self.machine = interface.unit, real, machine
-        self.types = stream_types(self.unit, stage, real)
+        self.unit, self.precision, self.machine = interface.unit, precision, machine
         self.forms = all_streams(self.unit, stage)
+        self.storages = {name: interface.storage(name, precision) for name in self.forms}
+        self.types = [TYPES[each.format] for each in self.storages.values()]
 
-    def update(self, name: str) -> Any:
+    def update(self, name: str, level: Level) -> Update:
         """Add the function that works on some entries."""
-        return update_function(self.module, self.unit, self.stage, self.real, name)
+        made = update_function(
+            self.module, self.interface, self.stage, self.precision, name + level.ending,
+            level.halves,
+        )  # fmt: skip
+        return Update(self.module, self.interface, self.stage, self.storages, made, level.ending)
 
-    def over_records(self, name: str, update: Any) -> Any:
+    def over_records(self, name: str, update: Update) -> Any:
         """Add the function that runs a pass over tensors as C hands them in."""
-        made, builder = function(self.module, name, VOID, OVER_RECORDS)
+        made, builder = function(self.module, name + update.ending, VOID, OVER_RECORDS)
         tensors, count, scalars, everything = made.args
         record, stage = self.interface.tensor, self.stage
         before = registers.flush_tiny(builder, self.machine)
@@ -81,7 +89,7 @@ class PassWriter:
         return made
 
     def _tensor(
-        self, builder: Any, update: Any, folds: list[_Fold], tensor: Any, rows: Any
+        self, builder: Any, update: Update, folds: list[_Fold], tensor: Any, rows: Any
     ) -> None:
         """Work through one tensor: chunk by chunk, or row by row."""
         record = self.interface.tensor
@@ -102,20 +110,20 @@ class PassWriter:
             return
         size = load(builder, tensor, record.offset("size"))
         with counted(builder, word(0), size, CHUNK) as begin:
-            arrays = [place(builder, array, begin) for array in wholes]
+            arrays = update.places(builder, wholes, begin)
             some = smaller(builder, builder.sub(size, begin), word(CHUNK))
-            builder.call(update, [*arrays, some, *numbers, begin, identity])
+            update.call(builder, arrays, some, numbers, begin, identity)
             for column, fold in enumerate(folds):
                 fold.add(load(builder, partials, column))
 
     def _by_rows(
-        self, builder: Any, update: Any, arrays: list[Any], shape: list[Any], numbers: list[Any],
+        self, builder: Any, update: Update, arrays: list[Any], shape: list[Any], numbers: list[Any],
         first: Any, identity: Any,
     ) -> None:  # fmt: skip
         """Work through some rows, from the entry `first` on; totals go on from piece to piece."""
         height, width = shape
         places = dict(zip(self.forms, arrays, strict=True))
-        self._clear(builder, places, shape, numbers[-1])
+        update.clear(builder, numbers[-1], places, shape)
         with counted(builder, word(0), height) as line:
             before = builder.mul(line, width)
             with counted(builder, word(0), width, LONGEST) as begin:
@@ -125,23 +133,11 @@ class PassWriter:
                           for name, form in self.forms.items()]  # fmt: skip
                 some = smaller(builder, builder.sub(width, begin), word(LONGEST))
                 at = builder.add(first, entry)
-                builder.call(update, [*pieces, some, *numbers, at, identity])
+                update.call(builder, pieces, some, numbers, at, identity)
 
-    def _clear(self, builder: Any, places: dict[str, Any], shape: list[Any], partials: Any) -> None:
-        """Start the running totals of some rows."""
-        numbers = 0
-        for each in self.stage.reductions:
-            begin = ir.Constant(DOUBLE, STARTS.get(each.operator, 0.0))
-            if each.kind.is_number:
-                store(builder, begin, partials, numbers)
-                numbers += 1
-                continue
-            with counted(builder, word(0), shape[each.kind is not Kind.ROW]) as index:
-                store(builder, begin, places[each.partial], index)
-
-    def over_table(self, name: str, update: Any) -> Any:
+    def over_table(self, name: str, update: Update) -> Any:
         """Add the function that runs a pass over chunks of a table, which threads share."""
-        made, builder = function(self.module, name, VOID, {"frame": WORDS})
+        made, builder = function(self.module, name + update.ending, VOID, {"frame": WORDS})
         at = _arrays_of(builder, made.args[0])
         before = registers.flush_tiny(builder, self.machine)
         some, count = load(builder, at["take"], 1), load(builder, at["take"], 2)
@@ -160,7 +156,7 @@ class PassWriter:
         builder.ret_void()
         return made
 
-    def _chunk(self, builder: Any, update: Any, at: dict[str, Any], chunk: Any) -> None:
+    def _chunk(self, builder: Any, update: Update, at: dict[str, Any], chunk: Any) -> None:
         """Work on one chunk of a table."""
         slots = self.unit.slots
 
@@ -181,7 +177,7 @@ class PassWriter:
             shape = [count, load(builder, at["columns"], chunk)]
             self._by_rows(builder, update, arrays, shape, numbers, begin, identity)
         else:
-            builder.call(update, [*arrays, count, *numbers, begin, identity])
+            update.call(builder, arrays, count, numbers, begin, identity)
 
 
 def _arrays_of(builder: Any, frame: Any) -> dict[str, Any]:

@@ -32,14 +32,23 @@ class LibraryTarget:
     NAME = NAME
     BIND = "bind_chunks"
     RUNTIME = "optdsl.runtime"
+    DTYPES = ("float32", "float64")
     IMPORTS = IMPORTS
 
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
         """Return the text of what runs one pass over a table."""
         given = f"__file__, {self.interface.prefix!r}, {self.fingerprint!r}"
         library = functions.add("LIBRARY", [f"NAME = SharedLibrary({given})"], number=False)
-        kernel = f"{library}.kernel({self.interface.passes[stage]})"
+        kernel = f"{library}.kernel({self.interface.passes[stage]}, {self._telling(stage)})"
         return f"over_chunks({kernel})"
+
+    def _telling(self, stage: Pass) -> int:
+        """Return which array of a pass is stored as the parameters are, or at least as wide."""
+        streams = list(all_streams(self.interface.unit, stage))
+        plain = [name for name in streams if self.interface.kept.formats.get(name) is None
+                 and name not in self.interface.unit.shaped]  # fmt: skip
+        seen = [name for name in streams if name in self.interface.seen]
+        return streams.index([*seen, *plain][0])
 
     def bind_pass(self, unit: Unit, stage: Pass) -> str | None:
         """Return the text of what makes the table of a pass by rows, else None."""

@@ -62,12 +62,4 @@ def refusal_of_unit(unit: Unit) -> Diagnostic | None:
                 f"{feed.text} gives it",
                 hint="leave the schedule out of the spec, and hand in a number for each step",
             )
-    kept = {state.name: state.storage for state in unit.system.states}
-    for stream, storage in {**kept, "theta": unit.system.parameters}.items():
-        if storage not in (None, "float32", "float64"):
-            return Diagnostic(
-                _CODE,
-                f"{name} keeps `{stream}` as {storage}, and a library knows float and double",
-                hint="use the target numba-cpu",
-            )
     return None

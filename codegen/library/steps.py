@@ -8,14 +8,18 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.forms import FORMS
+from optdsl.codegen.library.blocks import Blocks, room_for
+from optdsl.codegen.library.dispatch import PLAIN
 from optdsl.codegen.library.interface import Interface, feed_key, in_order
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
 from optdsl.codegen.library.settings import OK, Settings
+from optdsl.codegen.library.storing import TYPES, Converter, Precision
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.vectors import vectors_function
 from optdsl.codegen.library.words import (
     BYTE,
     DOUBLE,
+    FLOAT,
     HALF,
     NUMBERS,
     VOID,
@@ -27,12 +31,14 @@ from optdsl.codegen.library.words import (
     numbers_at,
     place,
     room,
+    smaller,
     store,
     word,
 )
 from optdsl.model.expressions import Expression, Fact, Kind, Value
 from optdsl.model.system import State
 from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program
+from optdsl.storage import Storage
 
 RESTED = ir.Constant(HALF, 1)
 _ANY = BYTE.as_pointer()
@@ -48,12 +54,13 @@ class Steps:
         module: Any,
         interface: Interface,
         settings: Settings,
-        real: Any,
+        precision: Precision,
         ending: str,
         passes: dict[Pass, Any],
     ) -> None:
         self.module, self.interface, self.settings = module, interface, settings
-        self.unit, self.real, self.ending, self.passes = interface.unit, real, ending, passes
+        self.unit, self.precision, self.ending = interface.unit, precision, ending
+        self.passes = passes
         self.scalars: dict[tuple[str, int], Any] = {}
 
     # ------------------------------------------------------------------- step
@@ -136,7 +143,7 @@ class Steps:
 
     def _vectors(self, program: Program, stage: Matrices) -> Any:
         name = f"vectors_{program.mode}_{program.stages.index(stage)}{self.ending}"
-        return vectors_function(self.module, self.interface, stage, self.real, name)
+        return vectors_function(self.module, self.interface, stage, self.precision, name)
 
     def _guard(self, guard: Guard, call: _Call) -> None:
         builder, value, slots = call.builder, guard.condition, self.unit.slots
@@ -226,24 +233,47 @@ class Steps:
         return builder.sitofp(whole, DOUBLE)
 
     def _start_entries(self, builder: Any, hyper: Any, tensor: Any, state: State) -> None:
+        """Write the start of a state of which a tensor has an array."""
         record = self.interface.tensor
         length = {Kind.ROW: "rows", Kind.COLUMN: "columns"}.get(state.kind, "size")
-
-        def array(name: str) -> Any:
-            address = load(builder, tensor, record.offset(f"stream {name}"))
-            return array_at(builder, address, self.real)
-
-        reads = "stream theta" in record.fields
-        target, theta = array(state.name), array("theta") if reads else None
         count = load(builder, tensor, record.offset(length))
-        with counted(builder, word(0), count) as index:
+        theta = self._array(builder, tensor, "theta") if "stream theta" in record.fields else None
+
+        def begun(entry: Any) -> Any:
             wide = None
             if theta is not None and state.kind is Kind.ENTRY:
-                wide = load(builder, theta, index)
-                wide = wide if self.real == DOUBLE else builder.fpext(wide, DOUBLE)
-            value = self._expression(builder, hyper, state.start, wide)
-            narrow = value if self.real == DOUBLE else builder.fptrunc(value, self.real)
-            store(builder, narrow, target, index)
+                stored = load(builder, theta, entry)
+                wide = Converter(builder).widened(stored, self._storage("theta"), DOUBLE)
+            return self._expression(builder, hyper, state.start, wide)
+
+        array, storage = self._array(builder, tensor, state.name), self._storage(state.name)
+        if storage.block is not None:
+            self._start_blocks(builder, array, storage.block, count, begun)
+            return
+        with counted(builder, word(0), count) as index:
+            rounded = Converter(builder).rounded(begun(index), storage, array.type.pointee)
+            store(builder, rounded, array, index)
+
+    def _start_blocks(self, builder: Any, records: Any, block: int, count: Any, begun: Any) -> None:
+        blocks = Blocks(self.module, block, PLAIN)
+        numbers = room_for(builder, block)
+        nothing = ir.Constant(WORDS, None)
+        with counted(builder, word(0), count, block) as first:
+            some = smaller(builder, builder.sub(count, first), word(block))
+            with counted(builder, word(0), some) as index:
+                number = begun(builder.add(first, index))
+                store(builder, Converter(builder).cast(number, FLOAT), numbers, index)
+            with counted(builder, some, word(block)) as index:
+                store(builder, ir.Constant(FLOAT, 0.0), numbers, index)
+            at = place(builder, records, blocks.offset(builder, first))
+            builder.call(blocks.close(), [at, word(block), numbers, nothing, word(0)])
+
+    def _array(self, builder: Any, tensor: Any, name: str) -> Any:
+        address = load(builder, tensor, self.interface.tensor.offset(f"stream {name}"))
+        return array_at(builder, address, TYPES[self._storage(name).format])
+
+    def _storage(self, name: str) -> Storage:
+        return self.interface.storage(name, self.precision)
 
 
 class _Call:

@@ -14,6 +14,7 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.numbers import COMBINED, as_number
+from optdsl.codegen.library.storing import TYPES, Precision
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.words import (
     DOUBLE,
@@ -48,14 +49,14 @@ def is_of_vectors(stage: Matrices) -> bool:
 
 
 def vectors_function(
-    module: Any, interface: Interface, stage: Matrices, real: Any, name: str
+    module: Any, interface: Interface, stage: Matrices, precision: Precision, name: str
 ) -> Any:
     """Add the function that does the work of a stage, tensor by tensor."""
     made, builder = function(module, name, VOID, COMBINED)
     tensors, count, scalars, everything = made.args
     with counted(builder, word(0), count) as index:
         tensor = place(builder, tensors, builder.mul(index, word(interface.tensor.words)))
-        _Tensor(builder, interface, stage, real, tensor, (scalars, everything)).write()
+        _Tensor(builder, interface, stage, precision, tensor, (scalars, everything)).write()
     builder.ret_void()
     return made
 
@@ -64,8 +65,9 @@ class _Tensor:
     """Writes what is done to one tensor."""
 
     def __init__(
-        self, builder: Any, interface: Interface, stage: Matrices, real: Any, tensor: Any, rows: Any
-    ) -> None:
+        self, builder: Any, interface: Interface, stage: Matrices, precision: Precision,
+        tensor: Any, rows: Any,
+    ) -> None:  # fmt: skip
         self.builder, self.unit, self.stage = builder, interface.unit, stage
         record = interface.tensor
         self.shape = [load(builder, tensor, record.offset(each)) for each in ("rows", "columns")]
@@ -77,7 +79,7 @@ class _Tensor:
             name: array_at(
                 builder,
                 load(builder, tensor, record.offset(f"stream {name}")),
-                DOUBLE if name in interface.unit.shaped else real,
+                TYPES[interface.storage(name, precision).format],
             )
             for name in dict.fromkeys(streams)
         }

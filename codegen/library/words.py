@@ -8,8 +8,9 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-VOID, WORD, HALF, BYTE, DOUBLE, FLOAT = (
-    ir.VoidType(), ir.IntType(64), ir.IntType(32), ir.IntType(8), ir.DoubleType(), ir.FloatType(),
+VOID, WORD, HALF, SHORT, BYTE, DOUBLE, FLOAT = (
+    ir.VoidType(), ir.IntType(64), ir.IntType(32), ir.IntType(16), ir.IntType(8), ir.DoubleType(),
+    ir.FloatType(),
 )  # fmt: skip
 WORDS, NUMBERS = WORD.as_pointer(), DOUBLE.as_pointer()
 

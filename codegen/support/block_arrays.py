@@ -17,7 +17,7 @@ from numba import njit
 from numba.core import cgutils
 from numba.extending import make_attribute_wrapper, models, overload, register_model
 
-from optdsl.codegen.support import blocks, kernels
+from optdsl.codegen.support import block_codes, blocks, kernels
 from optdsl.codegen.support.chances import bits_of
 from optdsl.codegen.support.formats import intrinsic, types
 from optdsl.codegen.support.lanes import Lane
@@ -29,8 +29,8 @@ view: Any = kernels.view
 
 _BYTE, _FLOAT = np.uint8(0), np.float32(0)
 _SIGN = np.uint32(0x80000000)
-_SIGN_BIT, _BASE, _PLACE = blocks.SIGN_BIT, blocks.BASE, blocks.PLACE
-_BASE_TWICE, _MAGIC = blocks.BASE_TWICE, blocks.MAGIC
+_SIGN_BIT, _BASE, _PLACE = block_codes.SIGN_BIT, block_codes.BASE, block_codes.PLACE
+_BASE_TWICE, _MAGIC = block_codes.BASE_TWICE, block_codes.MAGIC
 
 #: What entries are read from and written to, and what is read of the block before and rounded.
 _MEMBERS = [
@@ -105,7 +105,7 @@ def _read(typing: Any, array: Any, index: Any) -> Any:
         place = context.cast(builder, arguments[1], signature.args[1], types.intp)
         code = builder.load(builder.gep(it.codes, [place]))
         given = (Lane(builder, each) for each in (code, it.scale, it.base, it.place, it.sign))
-        return blocks.number_formula(*given).value
+        return block_codes.number_formula(*given).value
 
     return types.float32(array, index), build
 
@@ -119,7 +119,7 @@ def _write(typing: Any, array: Any, index: Any, value: Any) -> Any:
         builder.store(number, builder.gep(it.numbers, [place]))
         old = builder.load(builder.gep(it.old_numbers, [place]))
         given = (old, it.factor, it.old_base, it.magic, it.old_sign)
-        code = blocks.code_formula(*(Lane(builder, each) for each in given)).value
+        code = block_codes.code_formula(*(Lane(builder, each) for each in given)).value
         builder.store(code, builder.gep(it.old_codes, [place]))
         return context.get_dummy_value()
 

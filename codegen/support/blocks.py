@@ -18,6 +18,18 @@ from numba.extending import register_jitable
 from numba.np import arrayobj
 
 from optdsl.codegen.support import kernels
+from optdsl.codegen.support.block_codes import (
+    BASE,
+    BASE_TWICE,
+    MAGIC,
+    PLACE,
+    PLACES,
+    SIGN_BIT,
+    chance_formula,
+    code_formula,
+    larger_formula,
+    number_formula,
+)
 from optdsl.codegen.support.chances import bits_of, number_of_bits, word_of
 from optdsl.codegen.support.formats import intrinsic, types
 from optdsl.codegen.support.kernels import entrywise
@@ -38,16 +50,6 @@ _LEAST, _SPECIAL = np.uint32(0x00800000), np.uint32(0x7F800000)
 _ABOVE = np.uint32(0xFFFFF)  # takes what is above 15/8 of a power of two to the next
 #: The bits of 2/s are these less those of s, for each power of two s: neither is ever too small.
 _TWICE = np.uint32(255 << 23)
-#: For blocks with a sign, and without: its bit, and where exponents begin in a number over s.
-SIGN_BIT = (np.uint32(0x80), np.uint32(0))
-BASE = (np.uint32(112 << 23), np.uint32(96 << 23))
-#: The last place of the least exponent.
-PLACE = (np.float32(2.0**-17), np.float32(2.0**-33))
-#: For numbers times 2/s: where exponents begin, and what rounds one of the least exponent when
-#: it is added, or makes the place a one when it is multiplied.
-BASE_TWICE = (np.uint32(113 << 23), np.uint32(97 << 23))
-MAGIC = (np.float32(2.0**7), np.float32(2.0**-9))
-_PLACES = (np.float32(2.0**16), np.float32(2.0**32))
 
 
 #: Kernels count no references, and then Numba refuses a function that returns an array, though
@@ -110,66 +112,14 @@ def _of_lanes(result: Any, formula: Callable[..., Lane]) -> Any:
     return intrinsic(typed)
 
 
-def number_formula(code: Lane, scale: Lane, base: Lane, place: Lane, sign: Lane) -> Lane:
-    """Return the number of a code."""
-    whole = code.extended()
-    size = whole & (sign ^ 0xFF)
-    normal = ((size << 20) + base).from_bits() * scale
-    small = size.to_number() * place * scale
-    bits = (size < 8).choose(small, normal).bits()
-    return (bits | (whole & (sign << 24))).from_bits()
-
-
-def _scaled(number: Lane, factor: Lane) -> Lane:
-    return (number * factor).bits() & 0x7FFFFFFF
-
-
-def _nearest(scaled: Lane, base: Lane, magic: Lane) -> Lane:
-    last = (scaled >> 20) & 1
-    normal = (scaled + last - (base - 0x7FFFF)) >> 20
-    small = (scaled.from_bits() + magic).bits() - magic.bits()
-    return (scaled < base + (1 << 23)).choose(small, normal)
-
-
-def _code(size: Lane, number: Lane, sign: Lane) -> Lane:
-    largest, least = sign ^ 0xFF, (sign ^ 0x80) >> 7
-    bounded = (size > largest).choose(largest, size)
-    lowest = (number > 0.0).choose(least, 0)
-    kept = (bounded < lowest).choose(lowest, bounded)
-    return (kept | ((number.bits() >> 24) & sign)).cut(8)
-
-
-def code_formula(number: Lane, factor: Lane, base: Lane, magic: Lane, sign: Lane) -> Lane:
-    """Return the code of a number, rounded to the nearest."""
-    return _code(_nearest(_scaled(number, factor), base, magic), number, sign)
-
-
-def _chance_code(
-    number: Lane, word: Lane, factor: Lane, base: Lane, places: Lane, sign: Lane
-) -> Lane:
-    """Return the code of a number; noise is added to the bits that go, or to their fraction."""
-    scaled, noise = _scaled(number, factor), word.cut(32)
-    normal = (scaled - base + (noise & 0xFFFFF)) >> 20
-    small = scaled.from_bits() * places
-    below = small.to_whole()
-    chance = ((noise >> 9) & 0x7FFFFF).to_number() * 2.0**-23
-    up = (small - below.to_number() > chance).choose(below + 1, below)
-    return _code((scaled < base + (1 << 23)).choose(up, normal), number, sign)
-
-
-def _larger(largest: Lane, number: Lane) -> Lane:
-    size = number.bits() & 0x7FFFFFFF
-    return (size > largest).choose(size, largest)
-
-
 #: The number of a code.
 number_of = _of_lanes(types.float32, number_formula)
 #: The code of a number, rounded to the nearest.
 nearest_code_of = _of_lanes(types.uint8, code_formula)
 #: The code of a number, rounded up or down by chance.
-chance_code_of = _of_lanes(types.uint8, _chance_code)
+chance_code_of = _of_lanes(types.uint8, chance_formula)
 #: The larger of some bits and those of the size of a number.
-larger_of = _of_lanes(types.uint32, _larger)
+larger_of = _of_lanes(types.uint32, larger_formula)
 
 
 # ------------------------------------------------------------------- one block
@@ -284,6 +234,6 @@ def close_blocks_by_chance(
         view(record, 1, _FLOAT)[0] = scale
         kind = 1 if bits_of(scale) & _SIGN else 0
         _rounded_by_chance(
-            codes, some, factor_of(scale), BASE_TWICE[kind], _PLACES[kind], SIGN_BIT[kind],
+            codes, some, factor_of(scale), BASE_TWICE[kind], PLACES[kind], SIGN_BIT[kind],
             begins + begin, identity, step, code, low, high,
         )  # fmt: skip

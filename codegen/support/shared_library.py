@@ -20,27 +20,30 @@ KERNEL_ARGUMENTS = (
     "take", "addresses", "counts", "columns", "rows", "cohort", "scalars", "tensor", "everything",
     "partials", "begins",
 )  # fmt: skip
+#: What the names of functions end with, by the type of the zero that tells a format.
+ENDINGS: dict[type[Any], str] = {np.float32: "f32", np.float64: "f64", np.uint16: "bf16"}
 #: What tells a library to use other instructions than the best that the processor has.
 VARIABLE = "OPTDSL_INSTRUCTIONS"
 
 
 class LibraryKernel:
-    """One pass over a table of chunks, in float32 or float64: used as `words.Kernel` is.
+    """One pass over a table of chunks: used as `words.Kernel` is.
 
-    Calls release the GIL.
+    `functions` has one for each format of parameters, by the type of a zero of the array number
+    `telling`. Calls release the GIL.
     """
 
     arguments = KERNEL_ARGUMENTS
 
-    def __init__(self, narrow: Any, wide: Any) -> None:
-        for function in (narrow, wide):
+    def __init__(self, functions: dict[type[Any], Any], telling: int) -> None:
+        for function in functions.values():
             function.argtypes = [ctypes.c_void_p]
             function.restype = None
-        self._narrow, self._wide = narrow, wide
+        self._functions, self._telling = functions, telling
 
     def compiled(self, formats: tuple[Any, ...]) -> Run:
         """Return what makes of a frame's address a run, for arrays like these zeros."""
-        function = self._narrow if formats[0].dtype == np.float32 else self._wide
+        function = self._functions[type(formats[self._telling])]
         return lambda frame: partial(function, ctypes.c_void_p(frame))
 
 
@@ -91,10 +94,16 @@ class SharedLibrary:
         """The instructions in use: "baseline", "avx2" or "avx512"."""
         return LEVELS[self._library[f"{self._prefix}_instructions"]()]
 
-    def kernel(self, number: int) -> LibraryKernel:
-        """Return what runs a pass."""
-        name = f"{self._prefix}_kernel_{number}"
-        return LibraryKernel(self._library[f"{name}_f32"], self._library[f"{name}_f64"])
+    def kernel(self, number: int, telling: int) -> LibraryKernel:
+        """Return what runs a pass; array number `telling` shows the format of parameters."""
+        functions: dict[type[Any], Any] = {}
+        for kind, ending in ENDINGS.items():
+            name = f"{self._prefix}_kernel_{number}_{ending}"
+            if hasattr(self._library, name):
+                functions[kind] = self._library[name]
+        # beside parameters of 16 bits, what only the rule sees is float32
+        functions.setdefault(np.float32, functions.get(np.uint16))
+        return LibraryKernel(functions, telling)
 
 
 def library_name(prefix: str) -> str:

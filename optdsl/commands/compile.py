@@ -10,7 +10,7 @@ import typer
 from optdsl.commands.compile_cuda import built, write_build
 from optdsl.commands.compile_library import LIBRARY, tell, tell_import, write_libraries
 from optdsl.commands.files import write_text
-from optdsl.commands.rules import check_target, rules_by_module
+from optdsl.commands.rules import check_target, rules_by_module, stored_as
 from optdsl.commands.terminal import Misuse
 
 
@@ -34,6 +34,15 @@ def compile_(
             help="numba-cpu, cuda, reference, jax, or library: for C, with a header.",
         ),
     ] = "numba-cpu",
+    storage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--storage",
+            metavar="STATE=FORMAT",
+            help='How a state is kept, such as m=bfloat16, v="int8 blockwise(256) stochastic", or '
+            "theta=bfloat16 for the parameters. May be given several times.",
+        ),
+    ] = None,
     arch: Annotated[
         str | None,
         typer.Option(
@@ -59,6 +68,9 @@ def compile_(
 ) -> None:
     """Write an importable Python module for each definition of a spec.
 
+    For the target library, also an object file, a C header and a shared library: see
+    docs/library.md.
+
     For the target cuda, also its kernels as PTX for each architecture (and as cubins, where ptxas
     or nvJitLink is installed), a C header to launch them, and a report of what they take.
     """
@@ -67,7 +79,7 @@ def compile_(
     target = check_target(target, LIBRARY)
     if target != "numba-cuda" and arch is not None:
         raise Misuse(f"the target {target} has no architectures", "--arch is for --target cuda")
-    rules = rules_by_module(rule)
+    rules = stored_as(rules_by_module(rule), storage or [])
     if target == LIBRARY:
         write_libraries(rules, directory)
         return

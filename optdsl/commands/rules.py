@@ -87,6 +87,28 @@ def rules_by_module(what: str) -> dict[str, Rule]:
     return rules
 
 
+def stored_as(rules: dict[str, Rule], said: list[str]) -> dict[str, Rule]:
+    """Return rules whose states are stored as texts such as "m=bfloat16" say.
+
+    Raises:
+        Misuse: a text is none of these, or names a state twice.
+        DiagnosticError: there is no such state or format.
+    """
+    from optdsl.model.storing import with_storage
+
+    given: dict[str, str] = {}
+    for text in said:
+        name, equals, storage = (each.strip() for each in text.partition("="))
+        if not (name and equals and storage):
+            raise Misuse(f"`{text}` says no storage", "write --storage m=bfloat16")
+        if name in given:
+            raise Misuse(f"`{name}` has two storage formats", "keep one of them")
+        given[name] = storage
+    if not given:
+        return rules
+    return {module: with_storage(rule, given) for module, rule in rules.items()}
+
+
 def check_target(target: str, *others: str) -> str:
     """Return the target's own name. Raise `Misuse` where it is none, nor one of the `others`."""
     from optdsl.codegen import ALIASES, FUNCTIONAL, TARGETS

@@ -78,10 +78,10 @@ class DeviceOptimizer(Optimizer):
                     f"parameter {label} holds {new.dtype}, but {labels[0]} holds "
                     f"{known[0].dtype}: use one optimizer for each"
                 )
-            if self.layout.parameters not in (None, new.dtype.name):
+            if self.layout.parameters and new.dtype.name not in self.layout.parameters:
                 raise ParameterTypeError(
                     f"parameter {label} holds {new.dtype}, and this rule keeps its parameters "
-                    f"in {self.layout.parameters}"
+                    f"in {self.layout.parameters[0]}"
                 )
         require_apart(known, labels)
         self._place(known, labels)

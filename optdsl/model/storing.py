@@ -72,6 +72,12 @@ def _not_stored(name: str, states: Mapping[str, Kind]) -> tuple[str, str | None]
     return None
 
 
+def _not_there(rule: Rule, name: str, states: Mapping[str, Kind]) -> tuple[str, str | None] | None:
+    if name != "theta":
+        return _not_stored(name, states)
+    return ("a schedule has no parameters", None) if rule.family == "schedule" else None
+
+
 def with_storage(rule: Rule, given: Mapping[str, str]) -> Rule:
     """Return `rule` with the storage formats that a caller names, by state.
 
@@ -92,7 +98,7 @@ def with_storage(rule: Rule, given: Mapping[str, str]) -> Rule:
         else:
             said = storage.problem or _misplaced(name, storage)
             wrong = (said, None) if said else None
-            wrong = wrong or (None if name == "theta" else _not_stored(name, states))
+            wrong = wrong or _not_there(rule, name, states)
         if wrong is not None:
             raise DiagnosticError(
                 Diagnostic("bad-storage", f"`{rule.name}`: {wrong[0]}", None, wrong[1])

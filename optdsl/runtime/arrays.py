@@ -62,6 +62,19 @@ def check_parameter(array: Any, label: str) -> None:
         raise ParameterError(f"parameter {label} is not aligned in memory: give an aligned copy")
 
 
+def wrong_dtype(dtype: np.dtype[Any], dtypes: Sequence[str]) -> str | None:
+    """Return what is wrong with a dtype for a rule that takes these, where it says some."""
+    if not dtypes or dtype.name in dtypes:
+        return None
+    if is_bfloat16(dtype):
+        return (
+            f"this rule was compiled for {' and '.join(dtypes)}: compile it with "
+            "--storage theta=bfloat16"
+        )
+    wanted = dtypes[0]
+    return f"this rule keeps its parameters in {wanted}: give array.astype(ml_dtypes.{wanted})"
+
+
 class Extents:
     """The stretches of memory that parameters take, to find what overlaps them."""
 
@@ -136,20 +149,18 @@ def extent(array: Array) -> tuple[int, int]:
 
 
 def check_parameters(
-    arrays: Sequence[Any], labels: Sequence[str], dtype: str | None = None
+    arrays: Sequence[Any], labels: Sequence[str], dtypes: Sequence[str] = ()
 ) -> Extents:
-    """Refuse parameters that are unfit, of mixed dtypes, of another than `dtype`, or overlapping.
+    """Refuse parameters that are unfit, of mixed dtypes, of none of `dtypes`, or overlapping.
 
     Raises:
         ParameterError: as `check_parameter`, or one of these.
     """
     for array, label in zip(arrays, labels, strict=True):
         check_parameter(array, label)
-        if dtype not in (None, array.dtype.name):
-            raise ParameterTypeError(
-                f"parameter {label} holds {array.dtype}, and this rule keeps its parameters in "
-                f"{dtype}: give array.astype(ml_dtypes.{dtype})"
-            )
+        wrong = wrong_dtype(array.dtype, dtypes)
+        if wrong is not None:
+            raise ParameterTypeError(f"parameter {label} holds {array.dtype}, and {wrong}")
         if array.dtype != arrays[0].dtype:
             raise ParameterTypeError(
                 f"parameter {label} holds {array.dtype}, but {labels[0]} holds "

@@ -308,7 +308,7 @@ class Layout:
     uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
     cases: tuple[CaseSlot, ...] = ()
     join: Callable[[Sequence[Any]], Any] | None = None
-    parameters: str | None = None  # the dtype that they must have, where the rule says one
+    parameters: tuple[str, ...] = ()  # the dtypes that they may have, where not all go
     seed: int | None = None  # for a rule that draws: where `everything` holds the seed's words
     fingerprint: str = ""
     target: str = "reference"

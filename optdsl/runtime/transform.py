@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 from optdsl.runtime import checkpoint
-from optdsl.runtime.arrays import Array, can_be_stepped
+from optdsl.runtime.arrays import Array, can_be_stepped, wrong_dtype
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import GradientError, GradientTypeError, StepError
 from optdsl.runtime.hyperparameters import Names, Settings
@@ -123,6 +123,9 @@ class Transform:
                     f"the gradient of {label} is {kind}: give a NumPy array of float32, float64 or "
                     "bfloat16"
                 )
+            wrong = wrong_dtype(array.dtype, self.layout.parameters)
+            if wrong is not None:
+                raise GradientTypeError(f"the gradient of {label} is {array.dtype}, and {wrong}")
         self._engine.tensors.labels = structure.labels
         self._engine.tensors.names = structure.names
         if arrays:

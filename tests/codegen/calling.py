@@ -4,15 +4,17 @@ import ctypes
 import importlib.util
 import itertools
 
+import ml_dtypes
 import numpy as np
 
 from optdsl.codegen.library import build_library
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.unit import prepare
 from optdsl.library import load_rule
+from optdsl.runtime.formats import stored_dtype, stored_shape
 from optdsl.runtime.shapes import matrix_shape
 
-ENDINGS = {np.float32: "f32", np.float64: "f64"}
+ENDINGS = {np.float32: "f32", np.float64: "f64", ml_dtypes.bfloat16: "bf16"}
 _NUMBERS = itertools.count()
 
 
@@ -50,6 +52,9 @@ class Caller:
 
     def __init__(self, built, thetas, dtype=np.float64, seed=0, **hyper):
         self.built, self.interface, self.dtype = built, built.interface, dtype
+        precisions = {each.ending: each for each in self.interface.precisions}
+        schedule = built.interface.unit.system.family == "schedule"
+        self.precision = None if schedule else precisions[ENDINGS[dtype]]
         self.hyper = self.defaults(hyper)
         self.run = np.full(self.interface.run.words, -1, np.int64)
         self.thetas = thetas
@@ -76,9 +81,10 @@ class Caller:
         rows, columns = matrix_shape(theta.shape)
         counts = {"row": rows, "column": columns, "blocks": columns}
         count = counts.get(self.interface.form(stream))
-        shape = theta.shape if count is None else count
-        wide = stream in self.interface.unit.shaped
-        return np.full(shape, np.nan, np.float64 if wide else theta.dtype)
+        storage = self.interface.storage(stream, self.precision)
+        shape = stored_shape(storage, theta.shape if count is None else (count,))
+        unset = 0xFF if storage.block is not None else np.nan
+        return np.full(shape, unset, stored_dtype(storage))
 
     def defaults(self, given):
         """Return what the macro of the header says, and what is given, in order."""

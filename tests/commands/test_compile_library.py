@@ -61,11 +61,27 @@ def test_what_a_library_cannot_hold_is_refused(optdsl, tmp_path, rule, why):
     assert not (tmp_path / "build").exists()
 
 
-def test_storage_that_a_library_does_not_know_is_refused(optdsl, tmp_path):
-    (tmp_path / "small.opt").write_text(
-        "optimizer Small\n  hyper eta = 0.1 in [0, inf)\n  state m : bfloat16\n  m[0] = 0\n"
-        "  m[t] = 0.9*m[t-1] + g[t]\n  theta[t] = theta[t-1] - eta*m[t]\n"
-    )
-    refused = optdsl("compile", "small.opt", "--target", "library", "-o", "build")
-    assert refused.status == 1
-    assert "keeps `m` as bfloat16, and a library knows float and double" in refused.err
+@needs_compiler
+def test_storage_may_be_chosen(optdsl, tmp_path):
+    chosen = ("--storage", "v=int8 blockwise(64) stochastic", "--storage", "theta=bfloat16")
+    done = optdsl("compile", "RMSprop", "--target", "library", "-o", "build", *chosen)
+    assert done.status == 0, done.text
+    header = (tmp_path / "build" / "rmsprop.h").read_text()
+    assert "uint8_t *v;" in header
+    assert "uint16_t *theta;" in header
+
+
+@pytest.mark.parametrize(
+    ("rule", "storage", "why"),
+    [
+        ("Adam", "m", "`m` says no storage"),
+        ("Adam", "q=bfloat16", "`q` is no state"),
+        ("Adam", "m=int4", "no format `int4`"),
+        ("Cosine", "theta=bfloat16", "a schedule has no parameters"),
+    ],
+)
+def test_what_is_no_storage_is_refused(optdsl, tmp_path, rule, storage, why):
+    refused = optdsl("compile", rule, "-o", "build", "--storage", storage)
+    assert refused.status in (1, 2)
+    assert why in refused.err
+    assert not (tmp_path / "build").exists()

@@ -12,7 +12,7 @@ import llvmlite.ir as ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-from optdsl.codegen.support.formats import ROUNDED, WIDENED
+from optdsl.codegen.support.halves import ROUNDED, WIDENED
 
 # Numba is not typed: this name keeps that in one place.
 types: Any = numba_types
