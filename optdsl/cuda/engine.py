@@ -242,8 +242,11 @@ class DeviceEngine(Engine):
         if self._clocks is not None:
             self._clocks.pull(self.cohorts)
 
-    def on_host(self) -> Engine:
-        """Return an engine of NumPy arrays that holds what this one does; this waits for it."""
+    def on_host(self, arrays: bool = True) -> Engine:
+        """Return an engine of NumPy arrays that holds what this one does; this waits for it.
+
+        Without `arrays`, those of states are the ones in use, on the card.
+        """
         self._pull()
         held, tensors = self.tensors, Tensors(self.layout)
         if held.dtype is not None:
@@ -254,7 +257,9 @@ class DeviceEngine(Engine):
             tensors.tensor, tensors.everything = held.pull()
         for slot in held.entry_states:
             stream: list[Any] = held.stream(slot.name)
-            tensors.put(slot.name, [None if a is None else a.copy_to_host() for a in stream])
+            if arrays:
+                stream = [None if a is None else a.copy_to_host() for a in stream]
+            tensors.put(slot.name, stream)
         found = Engine(self.layout)
         found.tensors, found.cohorts = tensors, self.cohorts
         return found
@@ -275,8 +280,8 @@ class DeviceEngine(Engine):
         self.replace(new, cohorts)
 
     def _uploaded(self, values: Any) -> Any:
-        if values is None:
-            return None
+        if values is None or isinstance(values, DeviceArray):
+            return values
         array = DeviceArray.new(self.tensors.on, values.shape, values.dtype)
         array[...] = values
         return array

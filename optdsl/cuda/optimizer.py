@@ -128,6 +128,12 @@ class DeviceOptimizer(Optimizer):
         self._require_recordable(queue)
         return super().step(gradients, loss=loss, **inputs)
 
+    def work_on(self, stream: Any) -> None:
+        """Put what comes before the next step on a stream too: copies, looks at theta."""
+        queue = self._engine.tensors.queue
+        if queue is not None:
+            queue.stream = handle_of(stream)
+
     def _require_recordable(self, queue: Queue) -> None:
         """Refuse a step that is recorded in a graph, but could not be replayed."""
         if queue.device.capturing(queue.stream) and not (
@@ -142,9 +148,19 @@ class DeviceOptimizer(Optimizer):
         arrays: list[Any] = self._engine.tensors.stream("theta")
         return arrays
 
-    def _holder(self) -> checkpoint.Holder:
+    def _holder(self, arrays: bool = True) -> checkpoint.Holder:
         settings = [group.settings for group in self._groups]
-        return checkpoint.Holder(self._engine.on_host(), settings, self._structure.labels)
+        engine = self._engine.on_host(arrays)
+        return checkpoint.Holder(engine, settings, self._structure.labels)
+
+    def state_dict(self, *, copy: bool = True) -> dict[str, Any]:
+        """Return all that a later step depends on except the parameters themselves.
+
+        Arrays are copies on the host, or with `copy=False` those in use, on the card. See
+        `Optimizer`.
+        """
+        with self._turns:
+            return checkpoint.dump(self._holder(copy), self._mode, copy=False)
 
     def rebind(self, arrays: Sequence[Any]) -> None:
         """Step other arrays on the card from now on. See `Optimizer.rebind`."""
@@ -165,7 +181,7 @@ class DeviceOptimizer(Optimizer):
         """
         with self._turns:
             self._aside.require_back()
-            holder = self._holder()
+            holder = self._holder(arrays=False)
             self._mode = checkpoint.restore(holder, state)
             self._engine.take_over(holder.engine.tensors, holder.engine.cohorts)
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from optdsl.keras.arguments import Rate, of_the_base, rate_name, shown
-from optdsl.runtime import CheckpointError, Optimizer, StepError, statefile
+from optdsl.runtime import CheckpointError, Optimizer, ParameterError, StepError, statefile
+from optdsl.torch.memory import HOST
 from optdsl.torch.places import Place, Places
 
 #: Under this key a file of Keras holds the state of the rule.
@@ -28,7 +29,7 @@ class Held:
 
     def __init__(self, rule: type[Optimizer], variables: Sequence[Any], given: Any) -> None:
         self.places = Places()
-        self.places.add([Place(each.value, f"`{each.path}`") for each in variables])
+        self.places.add([_place(each) for each in variables])
         self.names = [each.path.replace("/", ".") for each in variables]
         arrays = [place.array for place in self.places.items]
         self.optimizer = rule(dict(zip(self.names, arrays, strict=True)), **given)
@@ -216,6 +217,21 @@ class CompiledOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         # Keras may call the variables of a loaded model otherwise: their order is what counts.
         state["parameters"] = optimizer.state_dict(copy=False)["parameters"]
         optimizer.load_state_dict(state)
+
+
+def _place(variable: Any) -> Place:
+    """Return where a variable lies.
+
+    Raises:
+        ParameterError: it is not on the CPU.
+    """
+    place = Place(variable.value, f"`{variable.path}`")
+    if place.memory is not HOST:
+        raise ParameterError(
+            f"the variable {place.label} is on {place.memory.name}: this door steps those on the "
+            "CPU; optdsl.torch steps tensors on cards"
+        )
+    return place
 
 
 class _Plain:

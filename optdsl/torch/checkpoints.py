@@ -61,7 +61,7 @@ def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[
     if not isinstance(state, Mapping) or not {"state", "param_groups"} <= set(state):
         raise CheckpointError("this is not a state of an optimizer: give what `state_dict` returns")
     compiled = _compiled(optimizer)
-    layout, now = compiled.rule.layout, compiled.param_groups
+    layout, now = compiled.rules.layout, compiled.param_groups
     if not any(ABOUT in group for group in state["param_groups"]):
         state = from_torch(layout, state, now)
         about = {**compiled.running.attributes(), "mode": state.pop("mode")}

@@ -6,18 +6,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from optdsl.codegen import compile_system
-from optdsl.diagnostics import Diagnostic, DiagnosticError
-from optdsl.doors import require_optimizer
+from optdsl.codegen import ALIASES
 from optdsl.library import load_rule
-from optdsl.model.storing import with_storage
-from optdsl.runtime import Optimizer, from_layout
+from optdsl.runtime import Optimizer
 from optdsl.torch.compiled import CompiledOptimizer
-from optdsl.torch.needs import needs_of, needs_of_storage
-from optdsl.torch.sparse import Question
-
-#: The targets whose kernels reach what `memory.py` hands out.
-TARGETS = ("numba-cpu", "reference")
+from optdsl.torch.rules import Rules
 
 
 def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[CompiledOptimizer]:
@@ -27,25 +20,11 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
         DiagnosticError: with every error of the spec, or it is no optimizer.
         OSError: a file cannot be read.
     """
-    if target not in TARGETS:
-        raise DiagnosticError(
-            Diagnostic(
-                "not-in-this-door",
-                f"the target {target} steps no tensors of PyTorch so far",
-                hint="give " + " or ".join(f"`{each}`" for each in TARGETS),
-            )
-        )
-    rule = load_rule(what)
-    if storage:
-        rule = with_storage(rule, storage)
-    layout = compile_system(rule, target)
-    require_optimizer(layout, str(what))
-    made = from_layout(layout)
-    assert issubclass(made, Optimizer)
+    target = ALIASES.get(target, target)
+    rules = Rules(load_rule(what), what, target, storage or {})
+    made = rules.first
     body: dict[str, Any] = {
-        "rule": made,
-        "needs": needs_of(rule) | needs_of_storage(layout),
-        "laziness": Question(rule),
+        "rules": rules,
         "recipe": (what, target, dict(storage or {})),
         "__doc__": _docstring(made),
         "__signature__": _signature(made),
@@ -60,7 +39,8 @@ def _signature(made: type[Optimizer]) -> inspect.Signature:
     params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     maximize = inspect.Parameter("maximize", inspect.Parameter.KEYWORD_ONLY, default=False)
     assert first.name == "parameters"
-    return inspect.Signature([params, *others[:-1], maximize, others[-1]])
+    capturable = maximize.replace(name="capturable")
+    return inspect.Signature([params, *others[:-1], maximize, capturable, others[-1]])
 
 
 def _docstring(made: type[Optimizer]) -> str:
@@ -68,6 +48,7 @@ def _docstring(made: type[Optimizer]) -> str:
     lines = text.splitlines()[:-1]
     lines += [
         "    maximize: step uphill (default False)",
+        "    capturable: let steps on cards be recorded in CUDA graphs (default False)",
         "",
         f"See `{CompiledOptimizer.__name__}` for how it is used.",
     ]

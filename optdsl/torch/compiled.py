@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 
 import torch
 
-from optdsl.runtime import HyperparameterTypeError, Optimizer, StepError, StepResult
+from optdsl.runtime import HyperparameterTypeError, StepError, StepResult
 from optdsl.torch import checkpoints, states
 from optdsl.torch.groups import parted, settings_of, spelled
 from optdsl.torch.moving import to_torch
-from optdsl.torch.needs import Need
+from optdsl.torch.rules import Rules
 from optdsl.torch.running import Running
 from optdsl.torch.shards import check_owner
-from optdsl.torch.sparse import Question
 
 Closure = Callable[[], Any]
 
@@ -25,8 +24,10 @@ Closure = Callable[[], Any]
 class CompiledOptimizer(torch.optim.Optimizer):
     """Steps PyTorch's tensors in place, by a compiled rule.
 
-    Kernels run on the tensors' own memory. Tensors that are not contiguous, or of float16, are
-    copied to and fro. Beside bfloat16 and float16, states are float32 if nothing else is said.
+    Kernels run on the tensors' own memory: tensors on an NVIDIA card are stepped there, on
+    PyTorch's current stream, and nothing waits for the card. Tensors that are not contiguous are
+    copied to and fro, and so are those of float16 on the CPU. Beside bfloat16 and float16, states
+    are float32 if nothing else is said.
 
     >>> import torch, optdsl.torch
     >>> Adam = optdsl.torch.optimizer("ClipByGlobalNorm(c=1) | Adam")
@@ -38,23 +39,25 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
     Arguments:
         params: tensors, pairs of a name and a tensor as from `model.named_parameters()`, or
-            groups: dicts with "params" and hyperparameters of their own. All of one dtype.
+            groups: dicts with "params" and hyperparameters of their own.
         hyperparameters: by the names and aliases of the spec, as numbers, schedules or functions
             of the step. They stand in `param_groups` by the names of the signature, where
             schedulers change them; None is the formula or the schedule of the spec.
         maximize: step uphill.
+        capturable: let steps on cards be recorded in CUDA graphs, after the first.
         seed: in rules that draw random numbers, what fixes them.
 
     Classes are made by `optdsl.torch.optimizer`.
 
     Raises:
-        ParameterError: tensors that cannot be stepped in place, overlap or mix dtypes.
+        ParameterError: tensors that cannot be stepped in place or overlap, or several devices or
+            dtypes in a rule that needs to see all tensors at once.
+        DiagnosticError: tensors on a card, and the rule is not compiled for cards; it says why.
+        DeviceError: tensors on a card, and the driver or a package to reach it is missing.
         HyperparameterError: an unknown, missing or repeated name, or a value outside its domain.
     """
 
-    rule: ClassVar[type[Optimizer]]
-    needs: ClassVar[frozenset[Need]]
-    laziness: ClassVar[Question]
+    rules: ClassVar[Rules]
     recipe: ClassVar[tuple[str, str, dict[str, str]]]  # what it is compiled of
     __signature__: ClassVar[inspect.Signature]
     _running: Running | None = None
@@ -62,17 +65,18 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
     def __init__(self, params: Any, *unnamed: Any, **hyperparameters: Any) -> None:
         if unnamed:
-            first = next(iter(self.rule.names.preferred()), "lr")
+            first = next(iter(self.rules.names.preferred()), "lr")
             raise HyperparameterTypeError(
                 f"{type(self).__name__} takes hyperparameters by name: give {first}={unnamed[0]!r}"
             )
         maximize = bool(hyperparameters.pop("maximize", False))
-        layout = self.rule.layout
-        check_owner(layout.name, self.needs)
+        self._capturable = bool(hyperparameters.pop("capturable", False))
+        layout = self.rules.layout
+        check_owner(layout.name, self.rules.needs)
         self._seed = {} if layout.seed is None else {"seed": hyperparameters.pop("seed", 0)}
-        own, _ = parted(self.rule.names, hyperparameters)
+        own, _ = parted(self.rules.names, hyperparameters)
         self._given = own
-        self._settings = settings_of(self.rule.names, own)
+        self._settings = settings_of(self.rules.names, own)
         defaults = {"maximize": maximize, **spelled(self._settings, own)}
         super().__init__(params, defaults)
         self._running = self._begun(self._seed)
@@ -84,7 +88,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
             ParameterError: as for the class.
             HyperparameterError: as for the class.
         """
-        names = self.rule.names
+        names = self.rules.names
         own, rest = parted(names, param_group)
         settings = settings_of(names, own, self._settings)
         entries = spelled(settings, {**copy.deepcopy(self._given), **own})
@@ -109,11 +113,12 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
     def _begun(self, seed: Mapping[str, Any]) -> Running:
         """Return the runtime's optimizer of these groups, before its first step."""
-        return Running(self.rule, self.needs, self.laziness, self.param_groups, seed)
+        capturable = {"capturable": True} if self._capturable else {}
+        return Running(self.rules, self.param_groups, {**seed, **capturable})
 
     def _load(self, told: Mapping[torch.Tensor, Any], about: Mapping[str, Any]) -> None:
         """Put new states in place of those there are, which stay where that is refused."""
-        seed = {} if self.rule.layout.seed is None else {"seed": about["seed"]}
+        seed = {} if self.rules.layout.seed is None else {"seed": about["seed"]}
         running = self._begun(seed)
         states.load(running, told, about["mode"])
         self._seed, self._running, self.assigned = seed, running, None
@@ -216,7 +221,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
         Raises:
             CheckpointError: torch.optim has no such optimizer.
         """
-        return to_torch(self.rule.layout, self.state_dict())
+        return to_torch(self.rules.layout, self.state_dict())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state of this rule, or of the optimizer of `torch.optim` that it is.
@@ -237,6 +242,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
             "param_groups": self.param_groups,
             "given": self._given,
             "about": self.running.attributes(),
+            "capturable": self._capturable,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -245,6 +251,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
         groups = new["param_groups"]
         about = new.pop("about", None) or checkpoints.taken_about(groups)
         given = new.pop("given", None)
+        self._capturable = new.pop("capturable", getattr(self, "_capturable", False))
         before = self.__dict__.get("param_groups")
         self.param_groups = groups
         try:
@@ -255,7 +262,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
         super().__setstate__(new)
         if given is not None:
             self._given = given
-            self._settings = settings_of(self.rule.names, given)
+            self._settings = settings_of(self.rules.names, given)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledOptimizer:
         new = type(self).__new__(type(self))

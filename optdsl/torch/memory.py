@@ -1,175 +1,135 @@
-"""Tensors as NumPy arrays on the same memory.
+"""Where tensors lie, and how the runtime sees them there.
 
-This is the one place that knows where a tensor lives. A target for another device
-begins here: it would hand out addresses on that device.
+`Memory` is the seam between tensors and kernels: an address, a shape, a dtype, the stream of the
+caller. There is one for the host here, and one for a card in `cards.py`.
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import ml_dtypes
 import numpy as np
 import torch
 
-from optdsl.runtime.arrays import Array
-from optdsl.runtime.errors import GradientError, ParameterError, ParameterTypeError
+from optdsl.runtime.arrays import Array, address
+from optdsl.runtime.errors import ParameterTypeError
+from optdsl.runtime.optimizer import Optimizer
 
 _BFLOAT16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-#: How the entries of a tensor are told to NumPy, and how they are stepped: float16 in float32.
-_DTYPES: dict[torch.dtype, np.dtype[Any]] = {
+#: How the entries of a tensor are told to NumPy.
+DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float64: np.dtype(np.float64),
     torch.float32: np.dtype(np.float32),
     torch.float16: np.dtype(np.float16),
     torch.bfloat16: _BFLOAT16,
 }
-_STEPPED = {torch.float16: np.dtype(np.float32)}
 
 
-def stepped_dtype(dtype: torch.dtype, label: str) -> np.dtype[Any]:
+class Memory(Protocol):
+    """The memory of one device. Its arrays are what an optimizer of the runtime takes there."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors."""
+
+    @property
+    def target(self) -> str:
+        """The target whose kernels reach it."""
+
+    def stepped(self, dtype: torch.dtype) -> torch.dtype:
+        """Return the dtype in which tensors of this dtype are stepped: theirs, or a wider one."""
+
+    def array(self, tensor: torch.Tensor) -> Any:
+        """Return an array on the memory of a tensor, with its strides where they are its own."""
+
+    def at(self, address: int, shape: tuple[int, ...], dtype: torch.dtype) -> Any:
+        """Return a contiguous array at an address, which keeps nothing alive."""
+
+    def tensor(self, array: Any) -> torch.Tensor:
+        """Return a tensor on the memory of an array."""
+
+    def address(self, array: Any) -> int:
+        """Return where an array begins."""
+
+    def new_state(self, values: torch.Tensor, dtype: np.dtype[Any], beside: Any) -> Any:
+        """Return an array that holds `values`, to be kept beside the array of a parameter."""
+
+    def enter(self, optimizer: Optimizer) -> Mapping[str, Any]:
+        """Let an optimizer work where the caller does; return what its `step` is told of it."""
+
+
+class HostMemory:
+    """The memory that NumPy's arrays lie in. See `Memory`."""
+
+    name = "the CPU"
+    target = "numba-cpu"
+
+    def stepped(self, dtype: torch.dtype) -> torch.dtype:
+        """Return the dtype in which tensors are stepped: float16 in float32."""
+        return torch.float32 if dtype is torch.float16 else dtype
+
+    def array(self, tensor: torch.Tensor) -> Array:
+        """Return an array on the memory of a tensor.
+
+        >>> tensor = torch.zeros(2)
+        >>> HostMemory().array(tensor)[:] = 1
+        >>> tensor
+        tensor([1., 1.])
+        """
+        tensor = tensor.detach()
+        if tensor.dtype is torch.bfloat16:
+            bits: Array = tensor.view(torch.int16).numpy()
+            return bits.view(_BFLOAT16)
+        return tensor.numpy()
+
+    def at(self, address: int, shape: tuple[int, ...], dtype: torch.dtype) -> Array:
+        """Return a contiguous array at an address, which keeps nothing alive."""
+        return array_at(address, shape, DTYPES[dtype])
+
+    def tensor(self, array: Array) -> torch.Tensor:
+        """Return a tensor on the memory of an array."""
+        if array.dtype == _BFLOAT16:
+            return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+        return torch.from_numpy(array)
+
+    def address(self, array: Array) -> int:
+        """Return where an array begins."""
+        return address(array)
+
+    def new_state(self, values: torch.Tensor, dtype: np.dtype[Any], beside: Array) -> Array:
+        """Return an array that holds `values`."""
+        return np.ascontiguousarray(self.array(values.cpu()), dtype)
+
+    def enter(self, optimizer: Optimizer) -> Mapping[str, Any]:
+        """Return nothing: what runs on the host has no stream."""
+        return {}
+
+
+HOST = HostMemory()
+
+
+def array_at(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return a contiguous array at an address of the host, which keeps nothing alive."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    if not size:
+        return np.empty(shape, dtype)
+    memory: Any = (ctypes.c_char * size).from_address(address)
+    array: Array = np.frombuffer(memory, dtype).reshape(shape)
+    return array
+
+
+def stepped_dtype(memory: Memory, dtype: torch.dtype, label: str) -> torch.dtype:
     """Return the dtype in which a parameter of this dtype is stepped.
 
     Raises:
         ParameterTypeError: it is not a real floating-point number of 16 bits or more.
     """
-    if dtype not in _DTYPES:
+    if dtype not in DTYPES:
         raise ParameterTypeError(
             f"parameter {label} holds {dtype}: float64, float32, bfloat16 and float16 can be "
             "stepped"
         )
-    return _STEPPED.get(dtype, _DTYPES[dtype])
-
-
-def local(tensor: torch.Tensor) -> torch.Tensor:
-    """Return what this process holds of a tensor: its shard where it is a DTensor."""
-    if type(tensor) in (torch.Tensor, torch.nn.Parameter):
-        return tensor
-    shard = getattr(tensor, "_local_tensor", None)
-    return tensor if shard is None else shard
-
-
-def check_place(tensor: torch.Tensor, label: str) -> None:
-    """Refuse a tensor whose memory no kernel can reach, or whose entries share some.
-
-    Raises:
-        ParameterError: it is on another device, sparse, or expanded.
-    """
-    if tensor.device.type != "cpu":
-        raise ParameterError(
-            f"parameter {label} is on {tensor.device}: this door steps tensors on the CPU so far; "
-            'on a card, `optdsl.load(..., target="cuda")` steps them without `torch.optim`'
-        )
-    if tensor.layout is not torch.strided:
-        raise ParameterError(f"parameter {label} is stored as {tensor.layout}: make it dense")
-    pairs = zip(tensor.shape, tensor.stride(), strict=True)
-    if any(size > 1 and stride == 0 for size, stride in pairs):
-        raise ParameterError(
-            f"parameter {label} is an expanded tensor, several of whose entries share memory: "
-            "give the tensor it was expanded from"
-        )
-
-
-def array_of(tensor: torch.Tensor) -> Array:
-    """Return an array on the memory of a CPU tensor, with its strides.
-
-    >>> tensor = torch.zeros(2)
-    >>> array_of(tensor)[:] = 1
-    >>> tensor
-    tensor([1., 1.])
-    """
-    tensor = tensor.detach()
-    if tensor.dtype is torch.bfloat16:
-        bits: Array = tensor.view(torch.int16).numpy()
-        return bits.view(_BFLOAT16)
-    return tensor.numpy()
-
-
-def stepped(tensor: torch.Tensor, label: str) -> Array:
-    """Return the entries of a tensor as an array that a kernel takes, which may be a copy."""
-    return np.ascontiguousarray(array_of(tensor), stepped_dtype(tensor.dtype, label)).copy()
-
-
-def tensor_of(array: Array) -> torch.Tensor:
-    """Return a tensor on the memory of an array."""
-    if array.dtype == _BFLOAT16:
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(array)
-
-
-def like(parameter: torch.Tensor, shard: torch.Tensor) -> torch.Tensor:
-    """Return what stands beside the entries of a parameter as the same kind of tensor.
-
-    Beside a DTensor it is a DTensor, so that a sharded checkpoint knows where it belongs.
-    """
-    held = local(parameter)
-    if held is parameter or shard.shape != held.shape:
-        return shard
-    from torch.distributed.tensor import DTensor
-
-    assert isinstance(parameter, DTensor)
-    made: torch.Tensor = DTensor.from_local(
-        shard, parameter.device_mesh, parameter.placements, run_check=False,
-        shape=parameter.shape, stride=parameter.stride(),
-    )  # fmt: skip
-    return made
-
-
-def beside(parameter: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """Return what this process holds of a gradient: the entries of the part of the parameter."""
-    if type(gradient) is torch.Tensor or not hasattr(gradient, "placements"):
-        return gradient
-    held: Any = gradient
-    wanted = getattr(parameter, "placements", held.placements)
-    return local(held if held.placements == wanted else held.redistribute(placements=wanted))
-
-
-class Gradients:
-    """The gradients of one parameter as arrays, which own nothing and keep nothing alive.
-
-    In a training loop, a gradient often comes to the same address again. Then it is the same
-    array, and whatever was found out about it still holds. An array is read in the step for
-    which it was asked for, and no later.
-    """
-
-    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, label: str) -> None:
-        self.shape = shape
-        self.dtype = dtype
-        self.label = label
-        self._stepped = stepped_dtype(dtype, label)
-        self._numpy = _DTYPES[dtype]
-        self._bytes = int(np.prod(shape)) * self._numpy.itemsize
-        self._address = -1
-        self._array: Array | None = None
-
-    def of(self, gradient: torch.Tensor) -> Array:
-        """Return `gradient` as an array; a copy where it is not contiguous, or of float16.
-
-        Raises:
-            GradientError: it is on another device, or of another shape or dtype.
-        """
-        if gradient.dtype is not self.dtype or gradient.device.type != "cpu":
-            raise GradientError(
-                f"the gradient of {self.label} holds {gradient.dtype} on {gradient.device}, "
-                f"but the parameter {self.dtype} on the CPU"
-            )
-        if self._numpy is not self._stepped or not gradient.is_contiguous():
-            return np.ascontiguousarray(array_of(gradient), self._stepped)
-        address = gradient.data_ptr()
-        if address == self._address:
-            assert self._array is not None
-            return self._array
-        if gradient.shape != self.shape:
-            raise GradientError(
-                f"the gradient of {self.label} has shape {tuple(gradient.shape)}, "
-                f"but the parameter {self.shape}"
-            )
-        self._address, self._array = address, self._at(address)
-        return self._array
-
-    def _at(self, address: int) -> Array:
-        if not self._bytes:
-            return np.empty(self.shape, self._numpy)
-        memory: Any = (ctypes.c_char * self._bytes).from_address(address)
-        array: Array = np.frombuffer(memory, self._numpy).reshape(self.shape)
-        return array
+    return memory.stepped(dtype)

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
-from optdsl.runtime.arrays import Array
 from optdsl.runtime.errors import ParameterError
-from optdsl.torch.memory import Gradients, array_of, check_place, local, stepped_dtype
+from optdsl.torch.cards import memory_of
+from optdsl.torch.gradients import Gradients
+from optdsl.torch.memory import Memory, stepped_dtype
+from optdsl.torch.tensors import check_layout, local
 
 
 class Place:
     """One parameter: the array that is stepped, and where its gradients come from.
 
     The array is on the tensor's own memory. Where the tensor is not contiguous, or of a dtype
-    that no kernel steps, the array is a copy, filled before a step and written back after it.
+    that no kernel steps, it is on that of a copy, filled before a step and written back after it.
     """
 
-    def __init__(self, tensor: torch.Tensor, label: str) -> None:
+    def __init__(self, tensor: torch.Tensor, label: str, memory: Memory | None = None) -> None:
         self.tensor = tensor
         self.label = label
-        held = local(tensor)
-        check_place(held, label)
-        dtype = stepped_dtype(held.dtype, label)
+        self.memory = memory_of(tensor, label) if memory is None else memory
+        held = local(tensor).detach()
+        check_layout(held, label)
+        dtype = stepped_dtype(self.memory, held.dtype, label)
         self.held = held
         self.dtype = held.dtype
         self.address = held.data_ptr()
-        self.source: Array | None = None
-        self.array = array_of(held)
-        if not held.is_contiguous() or self.array.dtype != dtype:
-            self.source, self.array = self.array, np.ascontiguousarray(self.array, dtype)
-        self.gradients = Gradients(tuple(held.shape), held.dtype, label)
+        self.copied: torch.Tensor | None = None
+        if not held.is_contiguous() or held.dtype is not dtype:
+            self.copied = torch.empty(held.shape, dtype=dtype, device=held.device).copy_(held)
+        self.array = self.memory.array(held if self.copied is None else self.copied)
+        self.gradients = Gradients(self.memory, held, label)
 
     def has_moved(self) -> bool:
         """Is the parameter on other memory than before, as after `model.to(...)`?"""
@@ -43,30 +45,31 @@ class Place:
         """Return the place where the parameter is now.
 
         Raises:
-            ParameterError: it has another dtype or shape than before.
+            ParameterError: it has another dtype or shape than before, or is on another device.
         """
         new = Place(self.tensor, self.label)
-        if new.array.shape != self.array.shape or new.dtype is not self.dtype:
-            was = f"{self.dtype} of shape {tuple(self.array.shape)}"
-            now = f"{new.dtype} of shape {tuple(new.array.shape)}"
+        if (new.held.shape, new.dtype, new.memory) != (self.held.shape, self.dtype, self.memory):
             raise ParameterError(
-                f"parameter {self.label} was {was} when the optimizer was made and is now {now}: "
-                "make the optimizer after such a change"
+                f"parameter {self.label} was {self._text()} when the optimizer was made and is now "
+                f"{new._text()}: make the optimizer after such a change"
             )
         return new
 
+    def _text(self) -> str:
+        return f"{self.dtype} of shape {tuple(self.held.shape)} on {self.memory.name}"
+
 
 class Places:
-    """All parameters, in the order of the groups."""
+    """Parameters, in the order of the groups."""
 
     def __init__(self) -> None:
         self.items: list[Place] = []
-        self.staged: list[Place] = []
+        self.copied: list[Place] = []
 
     def add(self, places: Sequence[Place]) -> None:
         """Take in the parameters of one more group."""
         self.items += places
-        self.staged = [place for place in self.items if place.source is not None]
+        self.copied = [place for place in self.items if place.copied is not None]
 
     def copy(self) -> Places:
         """Return the same places in a list of their own."""
@@ -79,17 +82,18 @@ class Places:
         if not any(place.has_moved() for place in self.items):
             return False
         self.items = [place.moved() if place.has_moved() else place for place in self.items]
-        self.staged = [place for place in self.items if place.source is not None]
+        self.copied = [place for place in self.items if place.copied is not None]
         return True
 
     def take(self) -> None:
         """Fill the copies."""
-        for place in self.staged:
-            place.array[...] = place.source
+        for place in self.copied:
+            assert place.copied is not None
+            place.copied.copy_(place.held)
 
     def give_back(self) -> None:
         """Write the copies back, and let autograd know that the parameters have changed."""
-        for place in self.staged:
-            assert place.source is not None
-            place.source[...] = place.array
+        for place in self.copied:
+            assert place.copied is not None
+            place.held.copy_(place.copied)
         torch.autograd.graph.increment_version([place.held for place in self.items])

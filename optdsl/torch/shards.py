@@ -17,9 +17,11 @@ import torch
 
 from optdsl.codegen.support.tables import Indices, Numbers, Table
 from optdsl.runtime import Optimizer, ParameterError
+from optdsl.torch.memory import HOST
 from optdsl.torch.needs import Need
+from optdsl.torch.places import Place
 
-_WORDS: dict[Need, str] = {
+WORDS: dict[Need, str] = {
     "tensor": "makes a number of all entries of a tensor",
     "all": "makes one number of all tensors",
     "rows": "works on rows, columns or matrices",
@@ -35,18 +37,23 @@ def is_sharded(tensor: torch.Tensor) -> bool:
     return any(not placement.is_replicate() for placement in placements)
 
 
-def check_shards(name: str, needs: frozenset[Need], tensor: torch.Tensor, label: str) -> None:
+def check_shards(name: str, needs: frozenset[Need], place: Place) -> None:
     """Refuse a tensor held in parts by a rule that needs to see it whole.
 
     Raises:
         ParameterError: it says why.
     """
-    for need in ("rows", "shape", "draws", "blocks"):
-        if need in needs and is_sharded(tensor):
-            raise ParameterError(
-                f"parameter {label} is sharded over several processes, and {name} "
-                f"{_WORDS[need]}: keep such parameters whole"
-            )
+    if not is_sharded(place.tensor):
+        return
+    refused: tuple[Need, ...] = ("rows", "shape", "draws", "blocks")
+    if place.memory is not HOST:
+        refused += ("tensor", "all")  # sums of several processes meet on the host
+    need = next((need for need in refused if need in needs), None)
+    if need is not None:
+        raise ParameterError(
+            f"parameter {place.label} is sharded over several processes, and {name} "
+            f"{WORDS[need]}: keep such parameters whole"
+        )
 
 
 def check_owner(name: str, needs: frozenset[Need]) -> None:
@@ -67,7 +74,7 @@ def check_owner(name: str, needs: frozenset[Need]) -> None:
         if isinstance(frame.f_locals.get("self"), kept.ZeroRedundancyOptimizer):
             raise ParameterError(
                 f"a ZeroRedundancyOptimizer gives each process some of the tensors, and {name} "
-                f"{_WORDS[needed]}: use `fully_shard`, or clip before the step"
+                f"{WORDS[needed]}: use `fully_shard`, or clip before the step"
             )
         frame = frame.f_back
 

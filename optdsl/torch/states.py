@@ -17,9 +17,11 @@ import torch
 
 from optdsl.runtime import CheckpointError
 from optdsl.runtime.layout import Layout
-from optdsl.torch.memory import array_of, like, local, tensor_of
+from optdsl.torch.memory import Memory
+from optdsl.torch.tensors import like, local
 
 if TYPE_CHECKING:
+    from optdsl.torch.portion import Portion
     from optdsl.torch.running import Running
 
 _CASE, _BEGUN, _PLACES = "case", "begun", "places"
@@ -91,10 +93,17 @@ class Owner(Protocol):
 
 def of_parameters(running: Running) -> dict[torch.Tensor, dict[str, Any]]:
     """Return the states of each parameter that has taken a step; tensors are on their memory."""
-    stored = running.optimizer.state_dict(copy=False)
-    tensors = [place.tensor for place in running.places.items]
+    found = [_of_portion(portion) for portion in running.portions.values()]
+    return {tensor: told for each in found for tensor, told in each.items()}
+
+
+def _of_portion(portion: Portion) -> dict[torch.Tensor, dict[str, Any]]:
+    portion.memory.enter(portion.optimizer)
+    stored = portion.optimizer.state_dict(copy=False)
+    layout = portion.optimizer.layout
+    tensors = [place.tensor for place in portion.places.items]
     return {
-        tensors[index]: _of_parameter(running.rule.layout, stored, cohort, index, tensors[index])
+        tensors[index]: _of_parameter(layout, portion.memory, stored, cohort, index, tensors[index])
         for cohort in stored["cohorts"]
         if cohort["started"]
         for index in map(int, cohort["members"])
@@ -102,12 +111,17 @@ def of_parameters(running: Running) -> dict[torch.Tensor, dict[str, Any]]:
 
 
 def _of_parameter(
-    layout: Layout, stored: dict[str, Any], cohort: dict[str, Any], index: int, tensor: Any
+    layout: Layout,
+    memory: Memory,
+    stored: dict[str, Any],
+    cohort: dict[str, Any],
+    index: int,
+    tensor: torch.Tensor,
 ) -> dict[str, Any]:
     told: dict[str, Any] = dict(zip(_clock_names(layout), cohort["clocks"], strict=True))
     for name, arrays in stored["entries"].items():
         if str(index) in arrays:
-            told[name] = like(tensor, tensor_of(arrays[str(index)]))
+            told[name] = like(tensor, memory.tensor(arrays[str(index)]))
     for kind, row in _rows(stored, cohort, index).items():
         told |= {name: float(x) for name, x in zip(_names(layout, kind), row, strict=True)}
     if layout.cases:
@@ -154,39 +168,46 @@ def load(running: Running, told: Mapping[torch.Tensor, Mapping[str, Any]], mode:
     Raises:
         CheckpointError: they are not those of this rule, or do not fit.
     """
-    optimizer, layout = running.optimizer, running.rule.layout
+    for portion in running.portions.values():
+        _load(portion, told, mode)
+
+
+def _load(portion: Portion, told: Mapping[torch.Tensor, Mapping[str, Any]], mode: str) -> None:
+    optimizer = portion.optimizer
+    layout = optimizer.layout
+    portion.memory.enter(optimizer)
     stored = optimizer.state_dict(copy=False)
     stored["mode"] = mode
-    for index, place in enumerate(running.places.items):
+    for index, place in enumerate(portion.places.items):
         if place.tensor in told:
-            _load_arrays(running, stored, index, told[place.tensor])
+            _load_arrays(portion, stored, index, told[place.tensor])
     everything = next((_row(layout, "all", each) for each in told.values()), None)
     if everything is not None and _names(layout, "all"):
         stored["everything"] = np.array(everything)
         stored["all_started"] = int(next(iter(told.values()))[_BEGUN])
     stored["cohorts"] = [
-        new for cohort in stored["cohorts"] for new in _cohorts(running, cohort, told)
+        new for cohort in stored["cohorts"] for new in _cohorts(portion, cohort, told)
     ]
     optimizer.load_state_dict(stored)
 
 
 def _load_arrays(
-    running: Running, stored: dict[str, Any], index: int, told: Mapping[str, Any]
+    portion: Portion, stored: dict[str, Any], index: int, told: Mapping[str, Any]
 ) -> None:
-    layout, label = running.rule.layout, running.places.items[index].label
+    layout, place = portion.optimizer.layout, portion.places.items[index]
     known = {state.name for state in layout.states} | {*_clock_names(layout)}
     for name in told:
         if name not in known and name not in (_CASE, _BEGUN, _PLACES):
             raise CheckpointError(
-                f"the stored state has `{name}` for parameter {label}, "
+                f"the stored state has `{name}` for parameter {place.label}, "
                 f"but {layout.name} has no such state"
             )
     for name, arrays in stored["entries"].items():
         if name in told:
             if not isinstance(told[name], torch.Tensor):
-                raise CheckpointError(f"the stored state `{name}` of {label} is no tensor")
-            array = array_of(local(told[name]).cpu())
-            arrays[str(index)] = np.ascontiguousarray(array, running.optimizer.storage_of(name))
+                raise CheckpointError(f"the stored state `{name}` of {place.label} is no tensor")
+            dtype = portion.optimizer.storage_of(name)
+            arrays[str(index)] = portion.memory.new_state(local(told[name]), dtype, place.array)
     stored["tensor"][index] = _row(layout, "tensor", told)
 
 
@@ -198,13 +219,13 @@ def _row(layout: Layout, kind: str, told: Mapping[str, Any]) -> list[float]:
 
 
 def _cohorts(
-    running: Running, fresh: dict[str, Any], told: Mapping[torch.Tensor, Mapping[str, Any]]
+    portion: Portion, fresh: dict[str, Any], told: Mapping[torch.Tensor, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return cohorts of the members of a fresh one that are at the same place."""
-    layout = running.rule.layout
+    layout = portion.optimizer.layout
     found: dict[str, dict[str, Any]] = {}
     for index in map(int, fresh["members"]):
-        each = told.get(running.places.items[index].tensor)
+        each = told.get(portion.places.items[index].tensor)
         new = dict(fresh)
         if each is not None:
             missing = next((name for name in _clock_names(layout) if name not in each), None)

@@ -41,7 +41,7 @@ def _walked(what: str, found: str, **settings: object) -> str:
     random = np.random.default_rng(0)
     arrays = {name: random.uniform(1, 2, shape) for name, shape in SHAPES.items()}
     tensors = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
-    theirs, ours = made(tensors.items(), **settings), made.rule(arrays, **settings)
+    theirs, ours = made(tensors.items(), **settings), made.rules.first(arrays, **settings)
     names = [slot.known_as for slot in ours.layout.inputs]
     names += [name for group in ours.groups for each in settings for name in _inputs(group[each])]
     for t in range(1, STEPS + 1):

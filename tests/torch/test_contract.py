@@ -55,8 +55,8 @@ def test_what_is_no_optimizer_is_refused():
         optdsl.torch.optimizer("Cosine")
     with pytest.raises(DiagnosticError, match="Sign is a transform"):
         optdsl.torch.optimizer("Sign")
-    with pytest.raises(DiagnosticError, match="steps no tensors of PyTorch so far"):
-        optdsl.torch.optimizer("Adam", "cuda")
+    with pytest.raises(DiagnosticError, match="the target jax steps no tensors of PyTorch"):
+        optdsl.torch.optimizer("Adam", "jax")
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_a_group_that_is_refused_leaves_nothing_behind():
         opt.add_param_group({"params": [model[0].bias], "lr": -1.0})
     with pytest.raises(HyperparameterError, match="did you mean `betas`"):
         opt.add_param_group({"params": [model[0].bias], "beta": 0.1})
-    with pytest.raises(ParameterError, match="float32"):
-        opt.add_param_group({"params": [torch.ones(2, requires_grad=True)]})
+    with pytest.raises(ParameterError, match="share memory"):
+        opt.add_param_group({"params": [model[0].weight.detach()[:1].requires_grad_()]})
     assert len(opt.param_groups) == 1
     opt.add_param_group({"params": [model[0].bias], "lr": 1.0})
     train(model, opt, batches(2))
@@ -142,7 +142,7 @@ def test_a_name_that_parts_share_may_be_given_once():
     assert not {"Momentum.lr", "AdamW.lr"} & set(opt.param_groups[0])
     scheduler = torch.optim.lr_scheduler.StepLR(opt, 1, 0.5)
     train(model, opt, batches(2), scheduler.step)
-    assert opt.running.optimizer.groups[0]["lr"] == 0.05
+    assert next(iter(opt.running.portions.values())).optimizer.groups[0]["lr"] == 0.05
 
 
 def test_a_closure_gives_the_loss_and_the_gradients():
@@ -265,7 +265,7 @@ def test_what_cannot_be_stepped_is_refused():
     SGD = made("SGD")
     with pytest.raises(ParameterError, match=r"torch\.complex64"):
         SGD([torch.ones(2, dtype=torch.complex64, requires_grad=True)])
-    with pytest.raises(ParameterError, match="is on meta: this door steps tensors on"):
+    with pytest.raises(ParameterError, match="is on meta: this door steps tensors on the CPU"):
         SGD([torch.ones(2, device="meta", requires_grad=True)])
     with pytest.raises(ParameterError, match="expanded"):
         SGD([torch.ones(1).expand(3).clone().detach().new_ones(1).expand(3).requires_grad_()])

@@ -19,9 +19,9 @@ from tests.torch.models import made
     ],
 )
 def test_needs_are_told_by_kinds(rule, needs):
-    assert made(rule).needs == needs
+    assert made(rule).rules.needs == needs
 
 
 def test_formats_of_states_have_needs_too():
     Small = optimizer("Adam", storage={"m": "bfloat16 stochastic", "v": "int8 blockwise(32)"})
-    assert Small.needs == {"draws", "blocks"}
+    assert Small.rules.needs == {"draws", "blocks"}

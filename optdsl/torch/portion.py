@@ -1,0 +1,207 @@
+"""The parameters of an optimizer that one optimizer of the runtime steps: those of one memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from optdsl.runtime import GradientError, Optimizer, ParameterError, StepResult
+from optdsl.runtime.rows import Rows
+from optdsl.torch.gradients import copied
+from optdsl.torch.groups import Link
+from optdsl.torch.memory import HOST, Memory
+from optdsl.torch.places import Place, Places
+from optdsl.torch.rules import Rules
+from optdsl.torch.shards import Shards, across, check_shards
+from optdsl.torch.sparse import rows_of
+from optdsl.torch.tensors import beside
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a portion has of a group of PyTorch: some of its parameters."""
+
+    group: dict[str, Any]
+    names: tuple[str, ...] | None
+    places: tuple[Place, ...]
+
+    def arranged(self, items: Sequence[Any]) -> Any:
+        """Return what there is for each parameter in the structure that the runtime knows."""
+        return list(items) if self.names is None else dict(zip(self.names, items, strict=True))
+
+
+class Portion:
+    """One optimizer of the runtime on the memory of tensors: arrays in, arrays out."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        memory: Memory,
+        shares: Sequence[Share],
+        options: Mapping[str, Any],
+    ) -> None:
+        self.rules = rules
+        self.memory = memory
+        self.shares: list[Share] = []
+        self.places = Places()
+        self.links: list[Link] = []
+        self._shards = Shards()
+        if options.get("capturable") and memory is HOST:
+            raise ParameterError(
+                "`capturable` is for tensors on a card, and some parameters are on the CPU"
+            )
+        rule = rules.on(memory)
+        given = [self._taken(share) for share in shares]
+        reduces = bool(rules.needs & {"tensor", "all"})
+        together = torch.distributed.is_available() and torch.distributed.is_initialized()
+        stepping = across(rule, self._shards) if reduces and together else rule
+        self.optimizer: Optimizer = stepping(given, **options)
+
+    def _taken(self, share: Share) -> dict[str, Any]:
+        """Take in what there is of a group; return it as the runtime's."""
+        for place in share.places:
+            check_shards(self.rules.name, self.rules.needs, place)
+        link = Link(share.group, self.rules.names)
+        self.shares.append(share)
+        self.places.add(share.places)
+        self._shards.add([place.tensor for place in share.places])
+        self.links.append(link)
+        return {"params": share.arranged([p.array for p in share.places]), **link.given()}
+
+    def add(self, share: Share) -> None:
+        """Take in what there is of one more group."""
+        kept = (list(self.shares), self.places, list(self.links))
+        self.places = self.places.copy()
+        try:
+            self.optimizer.add_group(self._taken(share))
+        except BaseException:
+            self.shares, self.places, self.links = kept
+            raise
+
+    # ------------------------------------------------------------------- steps
+
+    def prepare(self) -> None:
+        """See that the runtime knows what stands in the groups and where the parameters are.
+
+        Raises:
+            HyperparameterError: a value is outside its domain.
+            ParameterError: a parameter has another dtype or shape than before.
+        """
+        for link, group in zip(self.links, self.optimizer.groups, strict=True):
+            link.carry(group)
+        if self.places.follow():
+            self.optimizer.rebind([place.array for place in self.places.items])
+        self.places.take()
+
+    def gradients(self, rows: dict[int, Rows] | None = None) -> list[Any]:
+        """Return the gradients that the tensors hold; note in `rows` which of them have some.
+
+        Raises:
+            GradientError: one does not fit its parameter.
+        """
+        found: list[Any] = []
+        for share in self.shares:
+            turned = bool(share.group["maximize"])
+            for place in share.places:
+                gradient = place.tensor.grad
+                if gradient is None:
+                    found.append(None)
+                    continue
+                gradient = beside(place.tensor, gradient)
+                if gradient.layout is not torch.strided:
+                    found.append(self._some_rows(len(found), -gradient if turned else gradient,
+                                                 rows))  # fmt: skip
+                    continue
+                found.append(
+                    place.gradients.of(place.gradients.turned(gradient) if turned else gradient)
+                )
+        return found
+
+    def _some_rows(self, index: int, gradient: torch.Tensor, rows: dict[int, Rows] | None) -> Any:
+        place, name = self.places.items[index], self.rules.name
+        if rows is None:
+            raise GradientError(
+                f"the gradient of {place.label} is sparse, and {name} asks for it elsewhere than "
+                "at the parameters: let it be dense, as with `sparse=False`"
+            )
+        if self.memory.target == "numba-cuda":
+            raise GradientError(
+                f"the gradient of {place.label} is sparse, and on a card all entries are stepped: "
+                "let it be dense, as with `sparse=False`"
+            )
+        self.rules.laziness.answer.check(self.optimizer.groups, name, place.label)
+        rows[index], values = rows_of(gradient, place.label)
+        return copied(self.memory, values)
+
+    def step(
+        self, found: list[Any], rows: dict[int, Rows], loss: Any, inputs: Mapping[str, Any]
+    ) -> StepResult:
+        """Take one step with gradients, one or None a parameter; see `Optimizer.step`."""
+        told = self.memory.enter(self.optimizer)
+        given = self.arranged(found)
+        if rows:
+            return self.optimizer.step_rows(given, rows, loss=loss, **inputs)
+        return self.optimizer.step(given, loss=loss, **told, **inputs)
+
+    def arranged(self, flat: Sequence[Any]) -> list[Any]:
+        """Return what there is for each parameter in the structure that the runtime knows."""
+        arranged: list[Any] = []
+        start = 0
+        for share in self.shares:
+            end = start + len(share.places)
+            arranged.append(share.arranged(flat[start:end]))
+            start = end
+        return arranged
+
+    def flat(self, arranged: Sequence[Any]) -> list[Any]:
+        """Return the opposite of `arranged`."""
+        return [
+            item
+            for part in arranged
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+
+    # ------------------------------------------------------------------ points
+
+    @contextmanager
+    def at(self, points: Sequence[Any]) -> Iterator[None]:
+        """Let the parameters hold `points` within a `with` block, and then what they held."""
+        address = self.memory.address
+        pairs = list(zip(self.places.items, points, strict=True))
+        away = [(place, p) for place, p in pairs if address(place.array) != address(p)]
+        kept = [place.array.copy() for place, _ in away]
+        for place, point in away:
+            place.array[...] = point
+        self.places.give_back()
+        try:
+            yield
+        finally:
+            for (place, _), array in zip(away, kept, strict=True):
+                place.array[...] = array
+            self.places.give_back()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Let the parameters hold the point of evaluation within a `with` block."""
+        self.prepare()
+        self.memory.enter(self.optimizer)
+        try:
+            with self.optimizer.evaluating():
+                self.places.give_back()
+                try:
+                    yield
+                finally:
+                    self.memory.enter(self.optimizer)
+        finally:
+            self.places.give_back()
+
+    def theta(self) -> list[torch.Tensor]:
+        """Return copies of the true iterate."""
+        self.prepare()
+        self.memory.enter(self.optimizer)
+        found = zip(self.places.items, self.flat(self.optimizer.theta()), strict=True)
+        return [self.memory.tensor(array).to(place.dtype) for place, array in found]
