@@ -10,6 +10,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint .ci/constraints.txt
 # pytest runs two processes; each then keeps its numerical libraries to one thread where it may.
 WORKERS ?= 2
+# Without what Python keeps of modules, each command that a test starts would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Where the measurements are written: names that end in .json, .md and .png.
 OUT ?= build/benchmarks
 

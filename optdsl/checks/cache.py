@@ -84,9 +84,6 @@ def plain(value: object) -> object:
 @cache
 def checker() -> str:
     """Return what identifies the checker: versions, and a hash of the text that decides."""
-    import mpmath
-    import sympy
-
     digest = hashlib.sha256()
     folder = Path(__file__).parent
     model = folder.parent / "model"
@@ -97,11 +94,15 @@ def checker() -> str:
     ]
     for file in sorted(own):
         digest.update(file.read_bytes())
+    return " ".join([*map(_version, ("optdsl", "mpmath", "sympy")), digest.hexdigest()])
+
+
+def _version(package: str) -> str:
+    """Return what is installed of a package, without the time that its loading takes."""
     try:
-        own_version = version("optdsl")
+        return version(package)
     except PackageNotFoundError:
-        own_version = "?"
-    return f"{own_version} {mpmath.__version__} {sympy.__version__} {digest.hexdigest()}"
+        return "?"
 
 
 _MODEL = ("arithmetic", "evaluation", "expressions", "system")

@@ -60,7 +60,8 @@ def _run(question: Question, steps: int, random: Random, number: int) -> Run:
         came = (True, *(random.random() < 0.7 for _ in range(steps + 1)))
         series[given.flag] = (False, *came[: steps + 1])
         series[given.name] = tuple(_float(random.uniform(0, 2)) for _ in range(steps + 2))
-    tensors = tensors_needed(number, question.ours, question.theirs)
+    layouts = tensors_needed(question.ours, question.theirs)
+    tensors = layouts[number % len(layouts)]
     asks = max(1, len(question.ours.gradients))
     width = _WIDTH if entries_in(tensors) > 1 else _WIDTH - 1
     shaped = speaks_of_rows(question.ours) or speaks_of_rows(question.theirs)

@@ -51,7 +51,7 @@ _OTHERS = (_F(2), _F(-1))
 def plain_trials(system: System, patterns: Sequence[Pattern] = _PATTERNS) -> Iterator[Trial]:
     """Yield inputs of simple numbers: hyperparameters that keep their value, few gradients."""
     question = Question(system, system)
-    tensors = tensors_needed(0, system)
+    tensors = tensors_needed(system)[0]
     width = entries_in(tensors) if speaks_of_rows(system) else min(3, entries_in(tensors))
     asks = max(1, len(system.gradients))
     names = [*question.our_hypers, *system.inputs, *system.flags, *sorted(facts_read(system))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
-from optdsl.checks.equivalence.trials import Trial, entries_needed, trials
+from optdsl.checks.equivalence.trials import SHAPES, Trial, entries_needed, trials
 from optdsl.model.arithmetic import arithmetic
 
 DIGITS = 50
@@ -29,23 +29,19 @@ class Refutation:
 
 def first_look(question: Question) -> list[Trial]:
     """Return the inputs that are tried before a proof is sought: each shape of gradients."""
-    count = 12 if _several(question) else 24
-    return [*trials(question, _SHORT, count), *trials(question, _LONG, 1, seed=2)]
+    return [*trials(question, _SHORT, SHAPES), *trials(question, _LONG, 1, seed=2)]
 
 
 def second_look(question: Question) -> list[Trial]:
     """Return the inputs that are tried where the first look neither parts nor proves."""
-    count, long_count = (24, 2) if _several(question) else (48, 4)
+    several = entries_needed(question.ours, question.theirs) > 1
+    count, long_count = (24, 2) if several else (48, 4)
     if question.ours.family == "schedule":  # numbers alone: many steps cost little
         long_count = 60
     return [
         *trials(question, _SHORT, count, seed=4),
         *trials(question, _LONG, long_count, seed=5),
     ]
-
-
-def _several(question: Question) -> bool:
-    return entries_needed(question.ours, question.theirs) > 1
 
 
 def refute(

@@ -65,8 +65,8 @@ class Trial:
         return replace(self, hypers=hypers, gradients=gradients, losses=losses)
 
 
-def tensors_needed(number: int, *systems: System) -> tuple[int | tuple[int, int], ...]:
-    """Return the tensors of trial `number`.
+def tensors_needed(*systems: System) -> tuple[tuple[int | tuple[int, int], ...], ...]:
+    """Return the tensors that trials have in turn.
 
     They show what reductions do, where the last is a tensor of its own, that one entry moves
     the gradients of others, and what shapes do.
@@ -74,15 +74,15 @@ def tensors_needed(number: int, *systems: System) -> tuple[int | tuple[int, int]
     reduces = any(reductions(system) for system in systems)
     shaped = any(speaks_of_rows(system) or reads_shape(system) for system in systems)
     if (shaped and reduces) or any(speaks_of_rows(system) for system in systems):
-        return _MATRICES[number % len(_MATRICES)]
+        return _MATRICES
     if reduces:
-        return (3, 1)
-    return (1, 1) if any(len(system.gradients) > 1 for system in systems) else (1,)
+        return ((3, 1),)
+    return ((1, 1),) if any(len(system.gradients) > 1 for system in systems) else ((1,),)
 
 
 def entries_needed(*systems: System) -> int:
     """Return how many entries the first trial has."""
-    return entries_in(tensors_needed(0, *systems))
+    return entries_in(tensors_needed(*systems)[0])
 
 
 def entries_in(tensors: tuple[int | tuple[int, int], ...]) -> int:
@@ -104,9 +104,10 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
     names = [*question.our_hypers, *_handed_in(question.ours), *facts]
     choices = {name: choices_for(question, name) for name in names}
     still = {name for name in names if name in facts or question.is_constant(name)}
+    layouts = tensors_needed(question.ours, question.theirs)
     for number in range(count):
         shape = shapes[number % len(shapes)]
-        tensors = tensors_needed(number, question.ours, question.theirs)
+        tensors = layouts[number % len(layouts)]
         entries = entries_in(tensors)
         yield Trial(
             hypers=tuple(
@@ -162,6 +163,10 @@ _SHAPES: dict[str, Callable[[Random, int], Fraction]] = {
     "growing": lambda random, t: _generic(random, t) * 3**t,
     "zero": lambda random, t: F(0),
 }
+
+
+#: How many trials give each shape of gradients once.
+SHAPES = len(_SHAPES)
 
 
 def _series(
