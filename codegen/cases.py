@@ -102,7 +102,7 @@ class _CasesWriter:
             (place for unit in units for place in unit.slots.everything.values()), default=-1
         )
         buffers = dict.fromkeys(name for unit in units for name in unit.buffers)
-        shaped = {name: form for unit in units for name, form in unit.shaped.items()}
+        shaped = {name: form for writer in self.writers for name, form in writer.shaped().items()}
         losses = dict.fromkeys(pair for writer in self.writers for pair in writer.losses())
         output = output_buffer(units[0].system) if rule.family == "transform" else None
         uniform = {name for unit in units for name in uniform_hyperparameters(unit.programs)}

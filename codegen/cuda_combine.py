@@ -6,7 +6,7 @@ sums are added in an order that is always the same. What is computed here is com
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.loops import described
@@ -30,16 +30,27 @@ def emit_combine(unit: Unit, stage: Combine, functions: Functions, taken: Iterab
     """Add the kernels that finish a pass; return the text of what launches them."""
     texts = []
     for kind, name in ((Kind.ALL, "all"), (Kind.TENSOR, "tensor")):
-        finish = _Finish(unit, stage, kind, taken)
+        finish = Finish(unit, stage, kind, taken)
         if finish.needed:
             texts.append(f"of_{name}={functions.add('finish', finish.lines(name))}")
     return f"finished({', '.join(texts)})"
 
 
-class _Finish:
-    """The lines of the kernel that computes the numbers of one kind."""
+class Finish:
+    """The lines of the kernel that computes the numbers of one kind.
 
-    def __init__(self, unit: Unit, stage: Combine, kind: Kind, taken: Iterable[str]) -> None:
+    `counts` say how many values went into reductions, where those are not all entries.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        stage: Combine,
+        kind: Kind,
+        taken: Iterable[str],
+        counts: Mapping[str, str] | None = None,
+    ) -> None:
+        self.counts = counts or {}
         self.unit = unit
         self.stage = stage
         self.kind = kind
@@ -61,9 +72,10 @@ class _Finish:
         first = [line for each in self.folded for line in self._finished(each)]
         rest = [line for each in self.assigned for line in self._computed(each)]
         kept = [f"{name} = {place}" for name, place in self.heads.items()]
-        leave = ["if thread_index() > 0:", *indent(["return"])] if sums else []
+        leave = ["if thread_index() > 0:", *indent(["return"])]
         body = [*self._head(bool(sums)), *sums, *leave, *kept, *first, *rest]
-        header = f"def NAME({', '.join(PARAMETERS)}):"
+        given = ("shapes" if self.counts and name == "sizes" else name for name in PARAMETERS)
+        header = f"def NAME({', '.join(given)}):"
         return [f'@kernel("{kind}")', header, *indent(body)]
 
     def _head(self, folds: bool) -> list[str]:
@@ -101,6 +113,7 @@ class _Finish:
     def _finished(self, reduction: Accumulate) -> list[str]:
         total = self.names.stream(f"total {reduction.name}")
         count = "entries" if self.kind is Kind.ALL else "read(int64, sizes, owner)"
+        count = self.counts.get(reduction.name, count)
         mean = f"{total} / float64({count})"
         finished = {"norm": f"sqrt({total})", "mean": mean, "rms": f"sqrt({mean})",
                     "any": f"{total} != 0.0"}  # fmt: skip

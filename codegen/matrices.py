@@ -35,8 +35,8 @@ def matrices_streams(unit: Unit, stage: Matrices) -> dict[str, Form]:
 
 def emit_matrices(
     unit: Unit, stage: Matrices, functions: Functions, wide: bool
-) -> tuple[str, dict[str, Form]]:
-    """Add the functions of a stage; return the name of the one that runs it, and its streams.
+) -> tuple[str, str, tuple[str, ...]]:
+    """Add the functions of a stage; return the one that runs it, what binds it, and its streams.
 
     `wide` says that everything is computed in float64, whatever the type of the arrays.
     """
@@ -53,7 +53,8 @@ def emit_matrices(
             ]
         ),
     ]
-    return functions.add("matrices", run), writer.forms
+    bind = f"as_matrices({', '.join(map(repr, writer.forms.values()))})"
+    return functions.add("matrices", run), bind, tuple(writer.forms)
 
 
 class _Writer:

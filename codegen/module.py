@@ -26,6 +26,7 @@ from optdsl.model.system import Domain, Hyperparameter, Input, State, System
 from optdsl.program.describing import equations_text
 from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars
 from optdsl.program.streams import output_buffer
+from optdsl.runtime.shapes import Form
 from optdsl.storage import known_storage
 
 STATE_KINDS = {Kind.STEP: "step", Kind.ALL: "all", Kind.TENSOR: "tensor", **FORMS}
@@ -169,8 +170,17 @@ class Writer:
         return lines
 
     def _shaped(self) -> list[str]:
-        pairs = tuple((name, form) for name, form in self.unit.shaped.items())
+        pairs = tuple(self.shaped().items())
         return [f"shaped={pairs!r},"] if pairs else []
+
+    def shaped(self) -> dict[str, Form]:
+        """Return the buffers that do not have a value an entry, and the form of each."""
+        sums = {
+            each.partial for program in self.unit.programs for stage in program.passes
+            for each in stage.reductions if each.kind is Kind.ROW
+        }  # fmt: skip
+        rows = self.target.ROW_PARTIALS
+        return {name: rows if name in sums else form for name, form in self.unit.shaped.items()}
 
     def _inputs(self) -> list[str]:
         slots = [self.input(each) for each in self.unit.system.handed_in]
@@ -231,11 +241,10 @@ class Writer:
             case Pass():
                 return [self._pass(stage)]
             case Matrices():
-                run, forms = self.target.emit_matrices(self.unit, stage, self.functions)
-                bind = f"as_matrices({', '.join(map(repr, forms.values()))})"
+                run, bind, streams = self.target.emit_matrices(self.unit, stage, self.functions)
                 writes = tuple(store.stream for store in stage.stores)
                 return [
-                    f"layout.Matrices({stage.part}, {tuple(forms)!r}, {run}, "
+                    f"layout.Matrices({stage.part}, {streams!r}, {run}, "
                     f"bind={bind}, writes={writes!r}{self.of}),"
                 ]
             case Combine():

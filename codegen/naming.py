@@ -31,7 +31,8 @@ _CALLED = (
 RESERVED = frozenset(_LOCAL + _CALLED)
 
 _FUNCTION = re.compile(
-    r"(accepts|combine|default|kernel|matrices|pass|scalars|schedule|start|update)_\w+"
+    r"(accepts|clock|combine|default|finish|kernel|lines|matrices|pass|scalars|schedule|start|"
+    r"update)_\w+"
 )
 
 

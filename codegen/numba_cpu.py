@@ -21,6 +21,7 @@ NAME = "numba-cpu"
 BIND = "bind_chunks"
 RUNTIME = "optdsl.runtime"
 DTYPES = ()
+ROW_PARTIALS: Form = "row"
 IMPORTS = {
     "optdsl.codegen.support.chunks": ("bind_chunks", "over_chunks"),
     "optdsl.codegen.support.words": WORDS,
@@ -50,8 +51,10 @@ def bind_pass(unit: Unit, stage: Pass) -> str | None:
     return f"as_rows({', '.join(map(repr, all_streams(unit, stage).values()))})"
 
 
-def emit_matrices(unit: Unit, stage: Matrices, functions: Functions) -> tuple[str, dict[str, Form]]:
-    """Add the functions of a stage of matrices; return the one that runs it, and its streams."""
+def emit_matrices(
+    unit: Unit, stage: Matrices, functions: Functions
+) -> tuple[str, str, tuple[str, ...]]:
+    """Add the functions of a stage of matrices; return its texts and its streams."""
     return matrices.emit_matrices(unit, stage, functions, wide=False)
 
 

@@ -32,6 +32,10 @@ class Target(Protocol):
         """The function that makes a table of arrays."""
 
     @property
+    def ROW_PARTIALS(self) -> Form:
+        """The form of what a pass leaves where it reduces to a value a row."""
+
+    @property
     def RUNTIME(self) -> str:
         """The module whose `from_layout` makes a class of a layout."""
 
@@ -47,9 +51,9 @@ class Target(Protocol):
 
     def emit_matrices(
         self, unit: Unit, stage: Matrices, functions: Functions
-    ) -> tuple[str, dict[str, Form]]:
-        """Add the functions of a stage of matrices; return the one that runs it over a table,
-        and its streams with their forms.
+    ) -> tuple[str, str, tuple[str, ...]]:
+        """Add the functions of a stage of matrices; return the text of the one that runs it over
+        a table, that of what makes the table, and its streams.
         """
 
     def emit_scalars(

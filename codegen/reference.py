@@ -19,6 +19,7 @@ NAME = "reference"
 BIND = "bind_whole"
 RUNTIME = "optdsl.runtime"
 DTYPES = ()
+ROW_PARTIALS: Form = "row"
 IMPORTS = {
     "optdsl.codegen.support.draws": ("entry_words", "standard_normal", "standard_uniform"),
     "optdsl.codegen.support.folding": ("over_all", "partial", "per_tensor"),
@@ -93,8 +94,10 @@ def bind_pass(unit: Unit, stage: Pass) -> str | None:
     return f"as_matrices({', '.join(map(repr, all_streams(unit, stage).values()))})"
 
 
-def emit_matrices(unit: Unit, stage: Matrices, functions: Functions) -> tuple[str, dict[str, Form]]:
-    """Add the functions of a stage of matrices; return the one that runs it, and its streams."""
+def emit_matrices(
+    unit: Unit, stage: Matrices, functions: Functions
+) -> tuple[str, str, tuple[str, ...]]:
+    """Add the functions of a stage of matrices; return its texts and its streams."""
     return matrices.emit_matrices(unit, stage, functions, wide=True)
 
 

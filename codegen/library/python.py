@@ -33,6 +33,7 @@ class LibraryTarget:
     BIND = "bind_chunks"
     RUNTIME = "optdsl.runtime"
     DTYPES = ("float32", "float64")
+    ROW_PARTIALS: Form = "row"
     IMPORTS = IMPORTS
 
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
@@ -58,7 +59,7 @@ class LibraryTarget:
 
     def emit_matrices(
         self, unit: Unit, stage: Matrices, functions: Functions
-    ) -> tuple[str, dict[str, Form]]:
+    ) -> tuple[str, str, tuple[str, ...]]:
         """Add the functions of values a row and a column, which NumPy computes from Python."""
         return matrices.emit_matrices(unit, stage, functions, wide=False)
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from optdsl.codegen import compile_system
 from optdsl.codegen.cases import prepare_cases
-from optdsl.codegen.support.cuda.launching import Finish, Launch
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, Kernel
+from optdsl.codegen.support.cuda.launching import Finish, InTurn, Launch
+from optdsl.codegen.support.cuda.tables import Cut, Entries, Tiles
+from optdsl.codegen.support.cuda.words import (
+    OVER_STREAMS,
+    THREADS,
+    TURNS,
+    WARP,
+    WARPS,
+    Kernel,
+    lanes_of,
+)
 from optdsl.codegen.toolkit.architectures import Architecture
 from optdsl.codegen.toolkit.assembling import Assembled, Resources, assemble, assembler_at_hand
 from optdsl.codegen.toolkit.compiling import ptx_of
@@ -19,9 +28,11 @@ from optdsl.codegen.toolkit.modules import one_module
 from optdsl.codegen.toolkit.occupancy import Occupancy, occupancy
 from optdsl.codegen.unit import Unit, prepare
 from optdsl.model.alternatives import Alternatives, Rule
-from optdsl.program import timing
+from optdsl.model.expressions import Kind
+from optdsl.program import program, timing
 from optdsl.runtime.formats import dtype_named
-from optdsl.runtime.layout import Combine, Layout, Pass, Stage
+from optdsl.runtime.layout import Combine, Layout, Matrices, Pass, Stage
+from optdsl.runtime.shapes import LEAST_ROWS
 from optdsl.runtime.tensors import Tensors
 
 
@@ -30,8 +41,9 @@ class BuiltKernel:
     """A kernel of a rule, for one dtype of parameters.
 
     `entry` is its name in PTX; `streams` are what the columns of `addresses` hold, in order, and
-    `formats` their dtypes. It reads and writes so many bytes a parameter; a block of `threads`
-    works on `chunk` parameters, of which each thread has `at_once` under way.
+    `formats` their dtypes; `cut` is how tensors become pieces, one a block of `threads`. It reads
+    and writes so many bytes a parameter. One that is `by_shape` is told the rows and columns of
+    tensors instead of their sizes.
     """
 
     entry: str
@@ -41,6 +53,8 @@ class BuiltKernel:
     read: float = 0
     written: float = 0
     reductions: int = 0
+    cut: Cut | None = None
+    by_shape: bool = False
 
     @property
     def threads(self) -> int:
@@ -48,20 +62,23 @@ class BuiltKernel:
         return THREADS
 
     @property
-    def is_pass(self) -> bool:
-        """Does it go through the entries of tensors?"""
+    def has_table(self) -> bool:
+        """Does it go through tensors piece by piece, so that it has a table of its own?"""
         return bool(self.streams)
 
     @property
-    def chunk(self) -> int:
-        """Parameters a block works on."""
-        return self.kernel.chunk(self.formats) if self.is_pass else 0
+    def strip(self) -> int:
+        """Columns of a tile of a warp."""
+        return WARP * lanes_of(self.formats)
 
     @property
-    def at_once(self) -> int:
-        """Parameters that a thread works on at once."""
-        turns = TURNS if self.reductions else 1
-        return self.chunk // (THREADS * turns)
+    def chunk(self) -> int | None:
+        """Parameters a block works on, None where that depends on the shapes of tensors."""
+        if isinstance(self.cut, Entries):
+            return self.cut.chunk(self.formats)
+        if isinstance(self.cut, Tiles) and self.cut.height:
+            return WARPS * self.strip * self.cut.height
+        return None if self.has_table else 0
 
 
 @dataclass(frozen=True)
@@ -88,8 +105,9 @@ class BuiltFor:
 
     def launch(self, built: BuiltKernel) -> timing.Launch:
         """Return a kernel as the model of the time of a step sees it."""
-        held = self.held(built)
-        resident = None if held is None else held.blocks * built.threads * built.at_once
+        held, resident = self.held(built), None
+        if held is not None and built.kernel.kind in ("pass", "reduction", "tiles"):
+            resident = held.blocks * built.threads * lanes_of(built.formats)
         return timing.Launch(built.read, built.written, resident)
 
 
@@ -164,35 +182,44 @@ class _Kernels:
     def of_step(self) -> Iterator[BuiltKernel]:
         """Yield the kernels that a step launches, in order."""
         for stage in self.layout.ready or self.layout.function:
-            for kernel in _kernels(stage):
+            for kernel, _ in _kernels(stage):
                 yield self.by_kernel[id(kernel)]
 
     def _walk(self, stages: Sequence[Stage], mode: str) -> None:
-        passes = {
-            case: iter(program.passes)
+        told = (program.Pass, program.Matrices)
+        said = {
+            case: iter([each for each in found.stages if isinstance(each, told)])
             for case, unit in enumerate(self.units)
-            if (program := getattr(unit, mode)) is not None
+            if (found := getattr(unit, mode)) is not None
         }
         for stage in stages:
-            said: Any = next(passes[stage.case]) if isinstance(stage, Pass) else None
-            for kernel in _kernels(stage):
+            of: Any = next(said[stage.case]) if isinstance(stage, Pass | Matrices) else None
+            for kernel, by_shape in _kernels(stage):
                 if id(kernel) in self.by_kernel:
                     continue
-                entry = f"{self.name}_{kernel.name}"
-                built = BuiltKernel(entry, kernel)
-                if isinstance(stage, Pass):
-                    built = self._pass(stage, said, entry, kernel)
+                built = BuiltKernel(f"{self.name}_{kernel.name}", kernel, by_shape=by_shape)
+                if isinstance(stage, Pass | Matrices) and kernel.kind in OVER_STREAMS:
+                    built = self._over_streams(built, stage, of)
                 self.by_kernel[id(kernel)] = built
 
-    def _pass(self, stage: Pass, said: Any, entry: str, kernel: Kernel) -> BuiltKernel:
+    def _over_streams(self, built: BuiltKernel, stage: Pass | Matrices, of: Any) -> BuiltKernel:
         formats = tuple(self._format(name) for name in stage.streams)
         widths = {
             name: dtype_named(each).itemsize
             for name, each in zip(stage.streams, formats, strict=True)
         }
-        read = sum(widths[load.stream] for load in said.loads)
-        written = sum(widths[store.stream] for store in said.stores)
-        return BuiltKernel(entry, kernel, stage.streams, formats, read, written, stage.reductions)
+        built = replace(built, streams=stage.streams, formats=formats)
+        cut: Any = stage.bind
+        if isinstance(stage, Matrices):
+            return replace(built, cut=cut, read=sum(_left(each, formats) for each in of.folds))
+        return replace(
+            built,
+            cut=cut or Entries(TURNS if stage.reductions else 1),
+            read=sum(widths[load.stream] for load in of.loads),
+            written=sum(widths[store.stream] for store in of.stores)
+            + sum(_left(each, formats) for each in of.reductions),
+            reductions=stage.reductions,
+        )
 
     def _format(self, stream: str) -> str:
         """Return the dtype of a stream, as the runtime allocates it."""
@@ -207,14 +234,29 @@ class _Kernels:
         return str(tensors.dtype)
 
 
-def _kernels(stage: Stage) -> list[Kernel]:
-    """Return the kernels that a stage launches, in order."""
+def _left(reduction: program.Accumulate, formats: tuple[str, ...]) -> float:
+    """Return the bytes a parameter of the sums that a pass leaves: one a row and strip of tiles,
+    or one a column and tile, where tiles are as low as they come.
+    """
+    if reduction.kind.is_number:
+        return 0
+    return 8 / (WARP * lanes_of(formats) if reduction.kind is Kind.ROW else LEAST_ROWS)
+
+
+def _kernels(stage: Stage) -> list[tuple[Kernel, bool]]:
+    """Return the kernels that a stage launches, in order, and which are told shapes."""
     if isinstance(stage, Pass):
-        function: Any = stage.function
-        assert isinstance(function, Launch)
-        return [function.kernel]
-    if isinstance(stage, Combine):
-        finish: Any = stage.function
-        assert isinstance(finish, Finish)
-        return [each for each in (finish.of_all, finish.of_tensor) if each is not None]
-    return []
+        return _of(stage.function, stage.bind is not None)
+    if isinstance(stage, Matrices):
+        turns: Any = stage.function
+        assert isinstance(turns, InTurn)
+        return [pair for each in turns.stages for pair in _of(each, True)]
+    return _of(stage.function, False) if isinstance(stage, Combine) else []
+
+
+def _of(function: Any, by_shape: bool) -> list[tuple[Kernel, bool]]:
+    if isinstance(function, Launch):
+        return [(function.kernel, by_shape)]
+    assert isinstance(function, Finish)
+    found = (function.of_all, function.of_tensor)
+    return [(each, by_shape) for each in found if each is not None]

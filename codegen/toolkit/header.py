@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from optdsl.codegen.blocks import indent
 from optdsl.codegen.naming import comment, identifier
+from optdsl.codegen.support.cuda.tables import Lines, Tiles
+from optdsl.codegen.support.cuda.words import WARPS
 from optdsl.codegen.toolkit.building import Build, BuiltKernel
 from optdsl.codegen.toolkit.c_numbers import HELPERS, numbers_function
 from optdsl.codegen.unit import Unit
 from optdsl.program.describing import equations_text
 from optdsl.runtime.layout import Guard
+from optdsl.runtime.shapes import LEAST_ENTRIES, LEAST_ROWS, MOST_BLOCKS
 
 _COMMON = """\
 #ifndef OPTDSL_COMMON
@@ -22,12 +25,14 @@ _COMMON = """\
  *   chunks     int64[blocks]              which chunk of it: chunk c begins at entry c*CHUNK
  *   firsts     int64[tensors + 1]         the first block of each tensor, then how many there are
  *   sizes      int64[tensors]             entries of each tensor
+ *   shapes     int64[tensors][3]          rows, columns, and rows of a tile, of each tensor; unused
+ *                                         in passes that do not tell rows and columns apart
  *   addresses  int64[tensors][streams]    where the arrays of each tensor begin, a column a stream
  *   rows       int64[tensors]             the row of each tensor in `cohort` and `tensor`
  *   partials   double[blocks][reductions] room for partial sums; unused in passes without any
  */
 typedef struct optdsl_table {
-    CUdeviceptr owners, chunks, firsts, sizes, addresses, rows, partials;
+    CUdeviceptr owners, chunks, firsts, sizes, shapes, addresses, rows, partials;
     int64_t blocks, tensors, entries; /* entries: the sum of all sizes */
 } optdsl_table;
 
@@ -61,10 +66,39 @@ static inline int64_t optdsl_blocks(const int64_t *sizes, int64_t tensors, int64
     return blocks;
 }
 
+/* Return how many rows of a matrix are worked on together, where `tall` is 0 and the shape says
+ * so: the third number of `shapes`. */
+static inline int64_t optdsl_tall(int64_t rows, int64_t columns, int64_t tall) {
+    const int64_t entries = columns ? (@ENTRIES@ + columns - 1) / columns : @ENTRIES@;
+    int64_t least = (rows + @BLOCKS@ - 1) / @BLOCKS@;
+    if (tall) return tall;
+    if (least < @ROWS@) least = @ROWS@;
+    if (least < entries) least = entries;
+    if (least > rows) least = rows;
+    return least < 1 ? 1 : least;
+}
+
+/* Return how many blocks a pass over tiles, `strip` columns wide, has for a matrix: what
+ * `optdsl_blocks` is given as sizes, with chunks of 1. */
+static inline int64_t optdsl_tiles(int64_t rows, int64_t columns, int64_t strip, int64_t tall) {
+    const int64_t high = optdsl_tall(rows, columns, tall);
+    const int64_t tiles = ((columns + strip - 1) / strip) * ((rows + high - 1) / high);
+    return (tiles + @WARPS@ - 1) / @WARPS@;
+}
+
+/* Return the same for a kernel of so many rows, or columns, a block; 0 stands for none. */
+static inline int64_t optdsl_lines(int64_t rows, int64_t columns, int64_t of_rows,
+                                   int64_t of_columns) {
+    int64_t blocks = of_rows ? (rows + of_rows - 1) / of_rows : 0;
+    if (of_columns) blocks += (columns + of_columns - 1) / of_columns;
+    return blocks;
+}
+
 static inline CUresult optdsl_launch_pass(CUfunction kernel, const optdsl_table *table,
+                                          CUdeviceptr extent,
                                           const optdsl_numbers *numbers, CUstream stream) {
     CUdeviceptr given[11] = {
-        table->owners, table->chunks, table->sizes, table->addresses, table->rows,
+        table->owners, table->chunks, extent, table->addresses, table->rows,
         numbers->cohort, numbers->numbers, numbers->exactly, numbers->tensor,
         numbers->everything, table->partials};
     void *places[11];
@@ -75,10 +109,10 @@ static inline CUresult optdsl_launch_pass(CUfunction kernel, const optdsl_table 
 }
 
 static inline CUresult optdsl_launch_finish(CUfunction kernel, int64_t blocks,
-                                            const optdsl_table *table,
+                                            const optdsl_table *table, CUdeviceptr extent,
                                             const optdsl_numbers *numbers, CUstream stream) {
     CUdeviceptr given[10] = {
-        table->firsts, table->sizes, (CUdeviceptr)table->tensors, (CUdeviceptr)table->entries,
+        table->firsts, extent, (CUdeviceptr)table->tensors, (CUdeviceptr)table->entries,
         table->rows, numbers->cohort, numbers->exactly, numbers->tensor, numbers->everything,
         table->partials};
     void *places[10];
@@ -92,11 +126,19 @@ static inline CUresult optdsl_launch_finish(CUfunction kernel, int64_t blocks,
 """
 
 
+#: What the cuts of tensors are made of, as the header calls it.
+_GEOMETRY = {
+    "WARPS": WARPS, "ROWS": LEAST_ROWS, "BLOCKS": MOST_BLOCKS, "ENTRIES": LEAST_ENTRIES,
+}  # fmt: skip
+
+
 def header_text(build: Build, name: str, version: str) -> str:
     """Return the text of the header of a rule, whose names begin with `name`."""
     guard = f"OPTDSL_{name.upper()}_H"
     threads = next((each.threads for each in build.kernels), 0)
     common = _COMMON.replace("THREADS", str(threads)).replace("@HELPERS@", HELPERS)
+    for word, value in _GEOMETRY.items():
+        common = common.replace(f"@{word}@", str(value))
     return "\n".join(
         [
             *_title(build, version),
@@ -167,25 +209,30 @@ def _kernels(build: Build, name: str) -> list[str]:
     )
     lines += ["};", ""]
     for each in build.kernels:
-        if each.is_pass:
-            lines += _pass(each)
-    passes = [each for each in build.step if each.is_pass]
-    lines += ["/* How many tables a step needs: one a pass, in this order. */"]
+        if each.has_table:
+            lines += _columns(each)
+    passes = [each for each in build.step if each.has_table]
+    lines += [
+        "/* How many tables a step needs: one for each kernel with columns, in this order. */"
+    ]
     return [*lines, f"enum {{ {upper}_TABLES = {len(passes)} }};", ""]
 
 
-def _pass(built: BuiltKernel) -> list[str]:
+def _columns(built: BuiltKernel) -> list[str]:
     upper = built.entry.upper()
-    lines = [f"/* {built.entry}: columns of `addresses`, entries a block, reductions. */", "enum {"]
+    match built.cut:
+        case Tiles(height):
+            said = "columns and rows of a tile"
+            cut: dict[str, int | None] = {"STRIP": built.strip, "TALL": height}
+        case Lines(rows, columns):
+            said, cut = "rows or columns a block", {"ROWS": rows, "COLUMNS": columns}
+        case _:
+            said, cut = "entries a block", {"CHUNK": built.chunk}
+    lines = [f"/* {built.entry}: columns of `addresses`, {said}, reductions. */", "enum {"]
     for place, (stream, dtype) in enumerate(zip(built.streams, built.formats, strict=True)):
         lines += indent([f"{upper}_{identifier(stream).upper()} = {place}, /* {dtype} */"])
-    lines += indent(
-        [
-            f"{upper}_STREAMS = {len(built.streams)},",
-            f"{upper}_CHUNK = {built.chunk},",
-            f"{upper}_REDUCTIONS = {built.reductions},",
-        ]
-    )
+    counts = {"STREAMS": len(built.streams), **cut, "REDUCTIONS": built.reductions}
+    lines += indent([f"{upper}_{what} = {count}," for what, count in counts.items()])
     return [*lines, "};", ""]
 
 
@@ -243,15 +290,16 @@ def _step(build: Build, name: str) -> list[str]:
     ]
     table = -1
     for built in build.step:
-        table += built.is_pass
+        table += built.has_table
         launch = _launch(built, max(table, 0))
         lines += indent(["if (status == CUDA_SUCCESS)", *indent([f"status = {launch};"])])
     return [*lines, "    return status;", "}", ""]
 
 
 def _launch(built: BuiltKernel, table: int) -> str:
-    kernel, over = f"kernels[{built.entry.upper()}]", f"&tables[{table}]"
-    if built.is_pass:
+    kernel = f"kernels[{built.entry.upper()}]"
+    over = f"&tables[{table}], tables[{table}].{'shapes' if built.by_shape else 'sizes'}"
+    if built.has_table:
         return f"optdsl_launch_pass({kernel}, {over}, numbers, stream)"
     blocks = "1" if built.kernel.kind == "all" else f"tables[{table}].tensors"
     return f"optdsl_launch_finish({kernel}, {blocks}, {over}, numbers, stream)"

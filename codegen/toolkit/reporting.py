@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from optdsl.codegen.support.cuda.tables import Tiles
+from optdsl.codegen.support.cuda.words import WARP
 from optdsl.codegen.toolkit.building import Build, BuiltFor, BuiltKernel
 from optdsl.codegen.toolkit.cards import CARDS
 from optdsl.program.timing import predicted_seconds
+from optdsl.runtime.shapes import LEAST_ROWS
 
 #: Numbers of parameters that times are predicted for.
 SIZES = (1_000_000, 100_000_000)
@@ -40,8 +43,16 @@ def _kernel(built: BuiltKernel, build: Build) -> dict[str, Any]:
         "bytes_written_per_parameter": built.written,
         "threads_a_block": built.threads,
         "parameters_a_block": built.chunk,
+        "tile": _tile(built),
         "architectures": [_taken(each, built) for each in build.by_architecture],
     }
+
+
+def _tile(built: BuiltKernel) -> dict[str, int | None] | None:
+    """Return the columns and rows of what a warp works on; None for rows that depend on tensors."""
+    if not isinstance(built.cut, Tiles):
+        return None
+    return {"columns": built.strip, "rows": built.cut.height or None}
 
 
 def _taken(where: BuiltFor, built: BuiltKernel) -> dict[str, Any]:
@@ -112,16 +123,25 @@ def _kernel_lines(kernel: dict[str, Any]) -> list[str]:
             f"  {names}: {kernel['bytes_read_per_parameter']:g} bytes a parameter read, "
             f"{kernel['bytes_written_per_parameter']:g} written"
         )
-        lines.append(
-            f"  {kernel['threads_a_block']} threads a block, "
-            f"{kernel['parameters_a_block']} parameters"
-        )
+        lines.append(f"  {kernel['threads_a_block']} threads a block, {_work_words(kernel)}")
     else:
         words = {"all": "in one block", "tensor": "in a block for each tensor"}
         lines.append(f"  finishes reductions, {words[kernel['kind']]}")
     for each in kernel["architectures"]:
         lines.append(f"  {each['architecture']:7} {_resource_words(each['resources'])}")
     return lines
+
+
+def _work_words(kernel: dict[str, Any]) -> str:
+    """Return what a block works on."""
+    tile = kernel["tile"]
+    if kernel["kind"] == "lines":
+        return "finishes sums of rows and columns"
+    if tile is None:
+        return f"{kernel['parameters_a_block']} parameters"
+    rows = f"{tile['rows']} rows" if tile["rows"] else f"{LEAST_ROWS} rows or more"
+    warps = kernel["threads_a_block"] // WARP
+    return f"{warps} tiles of {tile['columns']} columns and {rows}"
 
 
 def _resource_words(taken: dict[str, Any] | None) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from optdsl.codegen.support.cuda.launching import Finish, Launch, Timed
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, lanes_of
+from optdsl.codegen.support.cuda.launching import Finish, InTurn, Launch, Timed
+from optdsl.codegen.support.cuda.tables import Cut, Entries
+from optdsl.codegen.support.cuda.words import THREADS, TURNS
 from optdsl.cuda.arrays import DeviceArray
 from optdsl.cuda.capturing import Clocks
 from optdsl.cuda.device import Arguments, Memory
@@ -59,14 +60,14 @@ class DeviceEngine(Engine):
     # -------------------------------------------------------------------- tables
 
     def _table(self, work: Work, plan: Plan, live: Selection) -> tuple[Any, Any]:
-        key = (work.streams, work.reductions)
+        cut, reductions = _cut(work), _reductions(work)
+        key = (work.streams, (cut, reductions))
         entry = live.tables.get(key)
         moving = [i for i, name in enumerate(work.streams) if name in plan.gradients]
         if entry is None:
             streams: Any = self.tensors.gather(work.streams, live.identities)
-            table = BlockTable(
-                self.tensors.on, streams, live.identities, self._chunk(work), work.reductions
-            )
+            formats = self._formats(work)
+            table = BlockTable(self.tensors.on, streams, live.identities, cut, formats, reductions)
             live.tables[key] = (self.moving if moving else -1, table)
             return table, None
         moved, table = entry
@@ -89,10 +90,6 @@ class DeviceEngine(Engine):
             array = next(each for each in self.tensors.stream(name) if each is not None)
             found.append(array.dtype.name)
         return tuple(found)
-
-    def _chunk(self, work: Work) -> int:
-        """Return how many entries a block of the pass of a stage works on."""
-        return THREADS * lanes_of(self._formats(work)) * (TURNS if work.reductions else 1)
 
     # ------------------------------------------------------------------- numbers
 
@@ -163,14 +160,22 @@ class DeviceEngine(Engine):
     def _call(self, work: Work, table: Any, partials: Any) -> None:
         self._push_numbers()
         stage: Any = work.function
-        if isinstance(stage, Launch):
-            if table.chunks:
-                given = self._given(table, "pass")
-                function = self._function(stage.kernel, self._formats(work))
-                self.tensors.on.launch(function, table.chunks, THREADS, given)
-            return
-        assert isinstance(stage, Finish)
-        given = self._given(table, "finish")
+        for each in stage.stages if isinstance(stage, InTurn) else (stage,):
+            if isinstance(each, Launch):
+                self._launch(each, work, table)
+            else:
+                assert isinstance(each, Finish)
+                self._finish(each, table, "sizes" if stage is each else "shapes")
+
+    def _launch(self, stage: Launch, work: Work, table: BlockTable) -> None:
+        if table.chunks:
+            extent = "shapes" if stage.kernel.kind in ("tiles", "lines") else "sizes"
+            given = self._given(table, "pass", extent)
+            function = self._function(stage.kernel, self._formats(work))
+            self.tensors.on.launch(function, table.chunks, THREADS, given)
+
+    def _finish(self, stage: Finish, table: BlockTable, extent: str) -> None:
+        given = self._given(table, "finish", extent)
         for kernel, blocks in ((stage.of_all, 1), (stage.of_tensor, table.tensors)):
             if kernel is not None and blocks:
                 self.tensors.on.launch(self._function(kernel, ()), blocks, THREADS, given)
@@ -179,26 +184,31 @@ class DeviceEngine(Engine):
         assert self.programs is not None
         return self.programs.function(kernel, formats)
 
-    def _given(self, table: BlockTable, kind: str) -> Arguments:
-        """Return the arguments of a launch over a table, laid out anew only where they changed."""
-        generation, given = table.given.get(kind, (-1, None))
+    def _given(self, table: BlockTable, kind: str, extent: str) -> Arguments:
+        """Return the arguments of a launch over a table, laid out anew only where they changed.
+
+        Kernels are told how much of a tensor there is: its size, or its rows and columns.
+        """
+        generation, given = table.given.get((kind, extent), (-1, None))
         if given is None or generation != self._generation:
-            given = Arguments(self._for_pass(table) if kind == "pass" else self._for_finish(table))
-            table.given[kind] = (self._generation, given)
+            place = table.sizes if extent == "sizes" else table.shapes
+            laid = self._for_pass if kind == "pass" else self._for_finish
+            given = Arguments(laid(table, place))
+            table.given[kind, extent] = (self._generation, given)
         return given
 
-    def _for_pass(self, table: BlockTable) -> list[int]:
+    def _for_pass(self, table: BlockTable, extent: int) -> list[int]:
         assert self._cohort is not None
         return [
-            table.owners, table.pieces, table.sizes, table.addresses, table.rows,
+            table.owners, table.pieces, extent, table.addresses, table.rows,
             self._cohort.address, self._rounded, self._exactly, self.tensors.rows.address,
             self.tensors.numbers.address, table.partials,
         ]  # fmt: skip
 
-    def _for_finish(self, table: BlockTable) -> list[int]:
+    def _for_finish(self, table: BlockTable, extent: int) -> list[int]:
         assert self._cohort is not None
         return [
-            table.firsts, table.sizes, table.tensors, table.entries, table.rows,
+            table.firsts, extent, table.tensors, table.entries, table.rows,
             self._cohort.address, self._exactly, self.tensors.rows.address,
             self.tensors.numbers.address, table.partials,
         ]  # fmt: skip
@@ -285,3 +295,16 @@ class DeviceEngine(Engine):
         array = DeviceArray.new(self.tensors.on, values.shape, values.dtype)
         array[...] = values
         return array
+
+
+def _cut(work: Work) -> Cut:
+    """Return how the tensors of a stage are cut into pieces."""
+    bind: Any = work.bind
+    cut: Cut = Entries(TURNS if work.reductions else 1) if bind is None else bind
+    return cut
+
+
+def _reductions(work: Work) -> int:
+    """Return how many numbers a block of a stage leaves behind."""
+    stage: Any = work.function
+    return stage.reductions if isinstance(stage, InTurn) else work.reductions

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from optdsl.codegen.support.cuda.tables import blocks
+from optdsl.codegen.support.cuda.tables import Cut, blocks, matrix_shapes
 from optdsl.cuda.arrays import DeviceArray
 from optdsl.cuda.device import Arguments
 from optdsl.cuda.queue import Queue
@@ -18,7 +18,7 @@ Whole = npt.NDArray[np.int64]
 class BlockTable:
     """The tables of tensors that take part in a pass, on the card.
 
-    Addresses of tables are those of `owners`, `chunks`, `firsts`, `sizes`, `rows` and
+    Addresses of tables are those of `owners`, `pieces`, `firsts`, `sizes`, `shapes`, `rows` and
     `addresses`; `chunks` says how many blocks there are. `given` are the arguments of launches over
     these tables, each with the generation of memory that they point into.
     """
@@ -28,26 +28,32 @@ class BlockTable:
         queue: Queue,
         streams: Sequence[Sequence[DeviceArray]],
         identities: Sequence[int],
-        chunk: int,
+        cut: Cut,
+        formats: tuple[str, ...],
         reductions: int,
     ) -> None:
         self._queue = queue
         self.tensors = len(identities)
         sizes = np.array([array.size for array in streams[0]], np.int64)
         self.entries = int(sizes.sum())
-        owners, chunks, firsts = blocks(sizes, chunk)
+        shapes = matrix_shapes([array.shape for array in streams[0]])
+        owners, chunks, firsts = blocks(cut.pieces(shapes, formats))
+        extents = np.column_stack([shapes, cut.heights(shapes)])
         self.chunks = len(owners)
         rows = np.asarray(identities, np.int64)
         self._addresses = _addresses(streams, self.tensors)
-        parts = (owners, chunks, firsts, sizes, rows, self._addresses.reshape(-1))
+        parts = (
+            owners, chunks, firsts, sizes, extents.reshape(-1), rows, self._addresses.reshape(-1),
+        )  # fmt: skip
         self._memory = queue.uploaded(np.concatenate(parts))
         places = self._memory.address + 8 * np.cumsum([0, *(len(part) for part in parts)])
-        self.owners, self.pieces, self.firsts, self.sizes, self.rows, self.addresses = (
-            int(place) for place in places[:-1]
-        )
+        (
+            self.owners, self.pieces, self.firsts, self.sizes, self.shapes, self.rows,
+            self.addresses,
+        ) = (int(place) for place in places[:-1])  # fmt: skip
         queue.reserve(self.addresses, self._addresses.nbytes)
         self._partials = queue.allocate(8 * self.chunks * reductions)
-        self.given: dict[str, tuple[int, Arguments]] = {}
+        self.given: dict[tuple[str, str], tuple[int, Arguments]] = {}
 
     @property
     def partials(self) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal, TypeAlias
 
-#: What an array has one of. "blocks" has a value a column for each block of rows.
-Form: TypeAlias = Literal["entry", "row", "column", "turned", "rows", "columns", "blocks"]
+#: What an array has one of. "blocks" has a value a column for each block of rows, "strips" has
+#: one a row for each strip of columns.
+Form: TypeAlias = Literal["entry", "row", "column", "turned", "rows", "columns", "blocks", "strips"]
 
 #: Forms that states have.
 STATE_FORMS = ("entry", "row", "column", "turned", "rows", "columns")
@@ -14,6 +15,9 @@ STATE_FORMS = ("entry", "row", "column", "turned", "rows", "columns")
 #: Rows that are worked on together: enough that what is kept a block costs little,
 #: few enough blocks a tensor to keep partial results small.
 LEAST_ROWS, MOST_BLOCKS, LEAST_ENTRIES = 64, 64, 4096
+
+#: Columns of the narrowest strip.
+LEAST_COLUMNS = 64
 
 
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -36,13 +40,18 @@ def block_count(rows: int, columns: int) -> int:
     return -(-rows // rows_in_block(rows, columns))
 
 
+def strip_count(columns: int) -> int:
+    """Return how many strips of columns a matrix has at most."""
+    return -(-columns // LEAST_COLUMNS)
+
+
 def seen_shape(form: str, shape: tuple[int, ...]) -> tuple[int, int]:
     """Return the shape in which matrices see an array of this form, of a tensor of this shape."""
     rows, columns = matrix_shape(shape)
     shapes = {
         "row": (rows, 1), "column": (1, columns), "turned": (columns, rows),
         "rows": (rows, rows), "columns": (columns, columns),
-        "blocks": (block_count(rows, columns), columns),
+        "blocks": (block_count(rows, columns), columns), "strips": (rows, strip_count(columns)),
     }  # fmt: skip
     return shapes.get(form, (rows, columns))
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from optdsl.codegen.support.cuda.device import device_words
-from optdsl.codegen.support.cuda.words import THREADS, Kernel, real_of
+from optdsl.codegen.support.cuda.words import OVER_STREAMS, THREADS, Kernel, real_of
 
 #: How many numbers of 64 bits a kernel of each kind is given.
-PARAMETERS = {"pass": 11, "reduction": 11, "all": 10, "tensor": 10, "step": 5}
+PARAMETERS = {
+    "pass": 11, "reduction": 11, "tiles": 11, "lines": 11, "all": 10, "tensor": 10, "step": 5,
+}  # fmt: skip
 #: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most. Where it
 #: computes with entries of float64, which take two each, it has 80, and 128 in reductions.
 _RESIDENT, _RESIDENT_WIDE, _RESIDENT_SUMS = 4, 3, 2
@@ -66,9 +68,9 @@ def ptx(
 
 def _resident(kernel: Kernel, formats: tuple[str, ...]) -> int:
     """Return how many blocks a multiprocessor must hold at once."""
-    if kernel.kind not in ("pass", "reduction") or real_of(formats) is not np.float64:
+    if kernel.kind not in OVER_STREAMS or real_of(formats) is not np.float64:
         return _RESIDENT
-    return _RESIDENT_SUMS if kernel.kind == "reduction" else _RESIDENT_WIDE
+    return _RESIDENT_WIDE if kernel.kind == "pass" else _RESIDENT_SUMS
 
 
 def _with_plain_names(text: str, mangled: str, entry: str) -> str:

@@ -12,7 +12,7 @@ from optdsl.codegen.support.cuda import memory
 
 _MEMORY = (
     "get", "is_aligned", "load", "load_constant", "load_some", "nothing", "one_by_one", "put",
-    "read", "read_changing", "rounded", "store", "store_some", "write",
+    "read", "read_changing", "repeated", "rounded", "store", "store_some", "write",
 )  # fmt: skip
 _ARITHMETIC = (
     "cos", "cube", "exp", "floor", "isfinite", "log", "logical_not", "maximum", "minimum", "mod",
@@ -40,6 +40,11 @@ def device_words(real: Any) -> dict[str, Any]:
         "sum_of_block": inlined(threads.folding(kernels.plus)),
         "least_of_block": inlined(threads.folding(kernels.minimum)),
         "greatest_of_block": inlined(threads.folding(kernels.maximum)),
+        "warp_index": inlined(threads.warp_index),
+        "thread_of_warp": inlined(threads.thread_of_warp),
+        "sum_of_warp": inlined(threads.folding_warps(kernels.plus)),
+        "least_of_warp": inlined(threads.folding_warps(kernels.minimum)),
+        "greatest_of_warp": inlined(threads.folding_warps(kernels.maximum)),
     }
     for distribution in ("normal", "uniform"):
         formula = drawn[f"{distribution}{bits}"]

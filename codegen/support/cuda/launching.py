@@ -33,6 +33,21 @@ class Finish:
 
 
 @dataclass(frozen=True)
+class InTurn:
+    """The kernels of a stage of rows and columns, one after the other.
+
+    They leave `reductions` numbers a block at most.
+    """
+
+    stages: tuple[Launch | Finish, ...]
+    reductions: int = 0
+
+    def __call__(self, *arguments: Any) -> NoReturn:
+        """Raise a RuntimeError: arrays on the host are not what it runs on."""
+        _refuse()
+
+
+@dataclass(frozen=True)
 class Timed:
     """What computes the numbers of a step: on the host, or on a device by `kernel`."""
 
@@ -57,6 +72,11 @@ def launched(kernel: Kernel) -> Launch:
 def finished(of_all: Kernel | None = None, of_tensor: Kernel | None = None) -> Finish:
     """Return what finishes the reductions of a pass."""
     return Finish(of_all, of_tensor)
+
+
+def in_turn(*stages: Launch | Finish, reductions: int = 0) -> InTurn:
+    """Return what a stage of rows and columns launches."""
+    return InTurn(stages, reductions)
 
 
 def bind_blocks(arrays: Sequence[Sequence[Any]], identities: Sequence[int]) -> NoReturn:

@@ -276,6 +276,21 @@ def nothing(typing: Any, real: Any) -> Any:
     return types.UniTuple(number, lanes)(real), build
 
 
+@intrinsic(prefer_literal=True)
+def repeated(typing: Any, lanes: Any, value: Any) -> Any:
+    """Return a number of float64 as often as there are lanes."""
+    count = lanes.literal_value
+    given = types.float64
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = ir.Constant(ir.ArrayType(ir.DoubleType(), count), ir.Undefined)
+        for lane in range(count):
+            found = builder.insert_value(found, arguments[1], lane)
+        return found
+
+    return types.UniTuple(given, count)(lanes, given), build
+
+
 @intrinsic
 def get(typing: Any, values: Any, lane: Any) -> Any:
     """Return one of some numbers."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optdsl.codegen.support.cuda.words import THREADS
+from optdsl.codegen.support.cuda.words import THREADS, WARP
 
 cuda: Any = import_module("numba.cuda")
 
@@ -23,6 +23,16 @@ def block_index() -> Any:
 def thread_index() -> Any:
     """Return which thread of its block this is."""
     return np.int64(cuda.threadIdx.x)
+
+
+def warp_index() -> Any:
+    """Return which warp of its block this thread is in."""
+    return np.int64(cuda.threadIdx.x // WARP)
+
+
+def thread_of_warp() -> Any:
+    """Return which thread of its warp this is."""
+    return np.int64(cuda.threadIdx.x % WARP)
 
 
 def folding(combined: Any) -> Any:
@@ -46,3 +56,19 @@ def folding(combined: Any) -> Any:
         return shared[0]
 
     return of_block
+
+
+def folding_warps(combined: Any) -> Any:
+    """Return what folds a number a thread of a warp into one: `of_warp(x)`, by halves.
+
+    Every thread of the warp calls it; the first gets the result.
+    """
+
+    def of_warp(x: Any) -> Any:
+        width = WARP // 2
+        while width > 0:
+            x = combined(x, cuda.shfl_down_sync(0xFFFFFFFF, x, width))
+            width //= 2
+        return x
+
+    return of_warp

@@ -19,8 +19,13 @@ from numpy import float64, inf, int32, int64, pi
 THREADS = 256
 #: How often each thread of a pass with reductions goes through entries: fewer sums are left over.
 TURNS = 8
+#: Threads that a processor lets work in step, and how many such groups a block has.
+WARP = 32
+WARPS = THREADS // WARP
 
-Kind = Literal["pass", "reduction", "all", "tensor", "step"]
+Kind = Literal["pass", "reduction", "tiles", "lines", "all", "tensor", "step"]
+#: Kinds of kernels that are made for streams of given formats.
+OVER_STREAMS = ("pass", "reduction", "tiles", "lines")
 Entry = Callable[..., None]
 #: What every word means, for kernels that compute in a type.
 Words = Callable[[Any], dict[str, Any]]
@@ -42,12 +47,17 @@ block_index, thread_index = Word("block_index"), Word("thread_index")
 sum_of_block, least_of_block, greatest_of_block = (
     Word(f"{name}_of_block") for name in ("sum", "least", "greatest")
 )
+warp_index, thread_of_warp = Word("warp_index"), Word("thread_of_warp")
+sum_of_warp, least_of_warp, greatest_of_warp = (
+    Word(f"{name}_of_warp") for name in ("sum", "least", "greatest")
+)
 # Memory: see `memory.py`.
 read, read_changing, write = Word("read"), Word("read_changing"), Word("write")
 is_aligned, load, load_constant = Word("is_aligned"), Word("load"), Word("load_constant")
 load_some, store, store_some = Word("load_some"), Word("store"), Word("store_some")
 one_by_one = Word("one_by_one")
-nothing, get, put, rounded = Word("nothing"), Word("get"), Word("put"), Word("rounded")
+nothing, repeated = Word("nothing"), Word("repeated")
+get, put, rounded = Word("get"), Word("put"), Word("rounded")
 # Arithmetic: see `kernels.py` of the CPU, whose functions these are.
 cos, cube, exp, floor = Word("cos"), Word("cube"), Word("exp"), Word("floor")
 isfinite, log, logical_not = Word("isfinite"), Word("log"), Word("logical_not")
@@ -57,12 +67,13 @@ bfloat16_by_chance, float16_by_chance = Word("bfloat16_by_chance"), Word("float1
 standard_normal, standard_uniform = Word("standard_normal"), Word("standard_uniform")
 
 __all__ = [
-    "THREADS", "TURNS", "bfloat16_by_chance", "block_index", "cos", "cube", "exp",
-    "float16_by_chance", "float64", "floor", "get", "greatest_of_block", "inf", "int32", "int64",
-    "is_aligned", "isfinite", "kernel", "least_of_block", "load", "load_constant", "load_some",
-    "log", "logical_not", "maximum", "minimum", "mod", "nothing", "one_by_one", "pi", "power",
-    "put", "read", "read_changing", "rounded", "sign", "sqrt", "square", "standard_normal",
-    "standard_uniform", "store", "store_some", "sum_of_block", "thread_index", "where", "write",
+    "THREADS", "TURNS", "WARP", "WARPS", "bfloat16_by_chance", "block_index", "cos", "cube", "exp",
+    "float16_by_chance", "float64", "floor", "get", "greatest_of_block", "greatest_of_warp", "inf",
+    "int32", "int64", "is_aligned", "isfinite", "kernel", "least_of_block", "least_of_warp", "load",
+    "load_constant", "load_some", "log", "logical_not", "maximum", "minimum", "mod", "nothing",
+    "one_by_one", "pi", "power", "put", "read", "read_changing", "repeated", "rounded", "sign",
+    "sqrt", "square", "standard_normal", "standard_uniform", "store", "store_some",
+    "sum_of_block", "sum_of_warp", "thread_index", "thread_of_warp", "warp_index", "where", "write",
 ]  # fmt: skip
 
 
@@ -80,10 +91,12 @@ def lanes_of(formats: tuple[str, ...]) -> int:
 class Kernel:
     """A kernel of a generated module.
 
-    One of kind "pass" or "reduction" goes through the entries of tensors. It is a function that
-    makes the kernel for streams of given formats: `make(real, lanes, *formats)`. One of kind
-    "all" or "tensor" finishes reductions, over all tensors or over each. One of kind "step"
-    computes the numbers of a step: `make(real)` makes it for numbers that are rounded to `real`.
+    One of kind "pass" or "reduction" goes through the entries of tensors, one of kind "tiles"
+    through those of matrices, piece by piece, one of kind "lines" through what there is one of a
+    row or a column. It is a function that makes the kernel for streams of given formats:
+    `make(real, lanes, *formats)`. One of kind "all" or "tensor" finishes reductions, over all
+    tensors or over each. One of kind "step" computes the numbers of a step: `make(real)` makes it
+    for numbers that are rounded to `real`.
     """
 
     kind: Kind
@@ -94,13 +107,9 @@ class Kernel:
         """What the generated module calls it."""
         return str(self.make.__name__)
 
-    def chunk(self, formats: tuple[str, ...]) -> int:
-        """Return how many entries a block works on."""
-        return THREADS * lanes_of(formats) * (TURNS if self.kind == "reduction" else 1)
-
     def function(self, formats: tuple[str, ...], words: Words) -> Entry:
         """Return the kernel for streams of these formats, where words mean this."""
-        goes_through = self.kind in ("pass", "reduction")
+        goes_through = self.kind in OVER_STREAMS
         real = real_of(formats) if goes_through else np.float64
         globals_ = {**self.make.__globals__, **words(real)}
         bound: Any = FunctionType(self.make.__code__, globals_, self.make.__name__)

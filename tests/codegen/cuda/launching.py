@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from optdsl.codegen.support.cuda.emulation import emulated
-from optdsl.codegen.support.cuda.tables import blocks
-from optdsl.codegen.support.cuda.words import real_of
+from optdsl.codegen.support.cuda.tables import Entries, blocks, matrix_shapes
+from optdsl.codegen.support.cuda.words import TURNS, real_of
 from optdsl.runtime import layout as stages
 from tests.codegen.driving import Driver
 
@@ -20,12 +20,19 @@ def kernels_of(layout):
         for stage in mode or ():
             if isinstance(stage, stages.Pass):
                 found.setdefault(stage.function.kernel, stage)
+            elif isinstance(stage, stages.Matrices):
+                for each in stage.function.stages:
+                    kernel = getattr(each, "kernel", None)
+                    found |= {kernel: stage} if kernel else _finishing(each)
             elif isinstance(stage, stages.Scalars) and hasattr(stage.function, "kernel"):
                 found[stage.function.kernel] = None
             elif isinstance(stage, stages.Combine):
-                finish = stage.function
-                found |= {each: None for each in (finish.of_all, finish.of_tensor) if each}
+                found |= _finishing(stage.function)
     return list(found.items())
+
+
+def _finishing(finish):
+    return {each: None for each in (finish.of_all, finish.of_tensor) if each}
 
 
 def run_of(kernel, formats, contract=False):
@@ -44,7 +51,9 @@ class Table:
         self.sizes = np.array([array.size for array in arrays[0]], np.int64)
         self.rows = np.array(rows, np.int64)
         self.addresses = np.array([[a.ctypes.data for a in stream] for stream in arrays]).T.copy()
-        self.owners, self.chunks, self.firsts = blocks(self.sizes, kernel.chunk(self.formats))
+        cut = Entries(TURNS if kernel.kind == "reduction" else 1)
+        pieces = cut.pieces(matrix_shapes([array.shape for array in arrays[0]]), self.formats)
+        self.owners, self.chunks, self.firsts = blocks(pieces)
 
 
 class Unbound:

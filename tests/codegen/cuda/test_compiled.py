@@ -37,9 +37,10 @@ def formats_of(layout, stage, form):
     wide = "float32" if form == "bfloat16" else form
     said = {state.name: state.storage for state in layout.states}
     states = [said.get(stream) or wide for stream in stage.streams]
-    own = {"theta", "g"}
+    own, shaped = {"theta", "g"}, dict(layout.shaped)
     return tuple(
-        form if s in own else f.split()[0] for s, f in zip(stage.streams, states, strict=True)
+        "float64" if s in shaped else form if s in own else f.split()[0]
+        for s, f in zip(stage.streams, states, strict=True)
     )
 
 
@@ -53,7 +54,7 @@ def check(name, form, architecture="sm_90"):
     for kernel, stage, machine, text in found:
         assembled = assemble(text.text, machine)
         [taken] = assembled.kernels.values()
-        wide = 128 if kernel.kind == "reduction" else 80
+        wide = 80 if kernel.kind == "pass" else 128
         assert taken.registers <= (wide if form == "float64" else 64), kernel.name
         assert (taken.stack, taken.spill_stores, taken.spill_loads) == (0, 0, 0), kernel.name
         if kernel.kind == "pass" and form != "bfloat16" and find_program("nvdisasm"):

@@ -1,0 +1,257 @@
+"""The kernel of a pass over entries: everything is loaded before anything is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from optdsl.codegen import cuda_combine
+from optdsl.codegen.blocks import indent
+from optdsl.codegen.loops import Loop, all_streams, described
+from optdsl.codegen.naming import comment
+from optdsl.codegen.storing import Target, Words
+from optdsl.codegen.support.cuda.words import __all__ as WORDS
+from optdsl.codegen.unit import Unit
+from optdsl.model.storing import REST
+from optdsl.program.program import Accumulate, Pass
+from optdsl.storage import Storage
+
+#: What a kernel of a pass is given: addresses, every one a whole number.
+PARAMETERS = (
+    "owners", "chunks", "sizes", "addresses", "rows", "cohort", "numbers", "exactly", "tensor",
+    "everything", "partials",
+)  # fmt: skip
+_LOCAL = (
+    "block", "count", "column", "first", "height", "lane", "lanes", "last", "line", "number", "own",
+    "owner", "shapes", "size", "step", "strip", "strips", "tall", "tile", "turn", "update", "whole",
+    "width",
+)  # fmt: skip
+TAKEN = (*PARAMETERS, *cuda_combine.PARAMETERS, *_LOCAL, *WORDS)
+
+#: Functions that take many instructions.
+_LONG = re.compile(r"\b(cos|exp|log|power|standard_normal|standard_uniform|\w+_by_chance)\(")
+#: Arrays that a pass with reductions or long formulas may have before registers run short.
+_ROOMY = 4
+_LONG_LOOP = ["for number in range(one_by_one(lanes)):", "    lane = one_by_one(number)"]
+_FOLDS = {"min": "minimum", "max": "maximum"}
+STARTS = {"min": "inf", "max": "-inf"}
+BLOCKS = {"min": "least_of_block", "max": "greatest_of_block", "any": "greatest_of_block"}
+
+
+class PassKernel:
+    """The lines of the kernel of one pass.
+
+    `fits` are the conditions, beside alignment, under which a thread moves whole vectors.
+    """
+
+    fits: tuple[str, ...] = ("(count == lanes)",)
+
+    def __init__(self, unit: Unit, stage: Pass) -> None:
+        self.unit = unit
+        self.stage = stage
+        self.heads: set[str] = set()
+        self.loop = Loop(unit, stage, real_text, "", "real(0.0), lane", self._slot, TAKEN)
+        names, self.arrays = self.loop.names, self.loop.arrays
+        self.vectors = {a: names.stream(f"{s} vector") for s, a in self.arrays.items()}
+        self.columns = {s: names.stream(s) for s in all_streams(unit, stage)}
+        self.forms = {a: names.stream(f"{s} form") for s, a in self.columns.items()}
+        self.loaded = self._streams([load.stream for load in stage.loads])
+        self.written = self._streams([store.stream for store in stage.stores])
+        self.target = Target(
+            self._load, self._store, lambda counter: f"lane, {counter}", self._lost
+        )
+
+    def _streams(self, names: list[str]) -> list[str]:
+        """Return arrays; what theta loses in rounding goes where theta goes."""
+        if self.loop.kept.compensated and "theta" in names:
+            names = [*names, REST]
+        return [self.arrays[name] for name in names]
+
+    def _load(self, array: str, storage: Storage | None) -> str:
+        return f"get({self.vectors[array]}, lane)"
+
+    def _store(self, array: str, storage: Storage | None, value: str, words: Words | None) -> str:
+        if words is not None and storage is not None:
+            value = f"{storage.format}_by_chance({value}, {words()})"
+        vector = self.vectors[array]
+        return f"{vector} = put({vector}, lane, {value})"
+
+    def _lost(self, value: str, array: str) -> str:
+        lost = f"{value} - rounded({self.forms[array]}, {value})"
+        return f"where(isfinite({lost}), {lost}, real(0.0))"
+
+    def lines(self) -> list[str]:
+        """Return the function that makes the kernel for streams of given formats."""
+        if self.stage.reductions:
+            kind, body = "reduction", self._in_turns()
+        else:
+            kind, body = "pass", self._at_once()
+        inner = [f"def update({', '.join(PARAMETERS)}):", *indent([*self._head(), *body])]
+        made = ", ".join(["real", "lanes", *self.forms.values()])
+        return [f'@kernel("{kind}")', f"def NAME({made}):", *indent([*inner, "return update"])]
+
+    def _slot(self, array: str, slot: int) -> str:
+        """Return the text of a number that all entries of a tensor share."""
+        start = {"numbers": "step", "exactly": "step", "tensor": "own"}.get(array)
+        if start is not None:
+            self.heads.add(start)
+        place = str(slot) if start is None else f"{start} + {slot}" if slot else start
+        return f"read({'real' if array == 'numbers' else 'float64'}, {array}, {place})"
+
+    @property
+    def crowded(self) -> bool:
+        """Are there too few registers to keep every address while entries are computed?"""
+        long = any(_LONG.search(text) for _, text in self.loop.body)
+        return len(self.arrays) > _ROOMY and (long or bool(self.stage.reductions))
+
+    def _found(self, arrays: Iterable[str], read: str) -> list[str]:
+        """Return the lines that look up where arrays are."""
+        places = {array: column for column, array in enumerate(self.columns.values())}
+        first = f"{len(places)} * owner"
+        return [
+            f"{a} = {read}(int64, addresses, {f'{first} + {places[a]}' if places[a] else first})"
+            for a in arrays
+        ]
+
+    def _head(self) -> list[str]:
+        """Return the lines that find the tensor, its arrays, and its numbers."""
+        lines = ["owner = read(int64, owners, block_index())", *self._extent()]
+        if not self.crowded:
+            lines += self._found(self.arrays.values(), "read")
+        if self.heads or self.loop.draws:
+            lines.append("row = read(int64, rows, owner)")
+        if self.loop.draws:
+            lines.append("identity = row")
+        if "step" in self.heads:
+            lines.append(f"step = {len(self.unit.slots.scalars)} * read(int64, cohort, row)")
+        if "own" in self.heads:
+            lines.append(f"own = {len(self.unit.slots.tensor)} * row")
+        return [*lines, *self.loop.head]
+
+    def _extent(self) -> list[str]:
+        """Return the lines that find how much of a tensor there is."""
+        return ["size = read(int64, sizes, owner)"]
+
+    def _at_once(self) -> list[str]:
+        """Return the lines of a pass in which each thread works once."""
+        chunk = "read(int64, chunks, block_index())"
+        return [
+            f"begin = ({chunk} * THREADS + thread_index()) * lanes",
+            "count = int32(min(size - begin, lanes))",
+            "if count <= 0:",
+            *indent(["return"]),
+            *self._entries(),
+        ]
+
+    def _in_turns(self) -> list[str]:
+        """Return the lines of a pass with reductions, in which each thread works several times."""
+        first = "(read(int64, chunks, block_index()) * TURNS + turn) * THREADS"
+        return [
+            *self._started(self.stage.reductions),
+            "for turn in range(TURNS):",
+            *indent(
+                [
+                    f"begin = ({first} + thread_index()) * lanes",
+                    "count = int32(min(size - begin, lanes))",
+                    "if count > 0:",
+                    *indent(self._entries()),
+                ]
+            ),
+            *self._left(self.stage.reductions),
+        ]
+
+    def _started(self, reductions: Sequence[Accumulate]) -> list[str]:
+        """Return the lines that begin totals."""
+        return [f"{self._total(each)} = {STARTS.get(each.operator, '0.0')}" for each in reductions]
+
+    def _left(self, reductions: Sequence[Accumulate]) -> list[str]:
+        """Return the lines that leave the totals of a block behind."""
+        return left_by_block([(each.operator, self._total(each)) for each in reductions])
+
+    def _entries(self) -> list[str]:
+        """Return the lines that load, compute and store the entries of one access."""
+        loop, forms, vectors = self.loop, self.forms, self.vectors
+        aligned = [f"is_aligned(real, {forms[a]}, {a})" for a in self.arrays.values()]
+        whole = [f"whole = {' & '.join([*self.fits, *aligned])}"]
+        loads, some, stores, few = [], [], [], []
+        for a in self.loaded:
+            load = "load" if a in self.written else "load_constant"
+            loads.append(f"{vectors[a]} = {load}(real, {forms[a]}, {a}, begin)")
+            some.append(f"{vectors[a]} = load_some(real, {forms[a]}, {a}, begin, count)")
+        made = [f"{vectors[a]} = nothing(real)" for a in self.written if a not in self.loaded]
+        for a in self.written:
+            stores.append(f"store({forms[a]}, {a}, begin, {vectors[a]})")
+            few.append(f"store_some({forms[a]}, {a}, begin, count, {vectors[a]})")
+        body = [
+            *self._loaded(),
+            *loop.computed(),
+            *self._accumulated(),
+            *loop.stored(self.target),
+        ]
+        long = self.crowded or any(_LONG.search(line) for line in body)
+        return [
+            *(self._found(self.arrays.values(), "read_changing") if self.crowded else []),
+            *whole,
+            *_either(loads, some),
+            *made,
+            *(_LONG_LOOP if long else ["for lane in range(lanes):"]),
+            *indent(body),
+            *(self._found(self.written, "read_changing") if self.crowded else []),
+            *_either(stores, few),
+        ]
+
+    def _loaded(self) -> list[str]:
+        """Return the lines that read each stream for one entry."""
+        return self.loop.loaded(self.target)
+
+    def _total(self, reduction: Accumulate) -> str:
+        return self.loop.names.stream(f"total {reduction.name}")
+
+    def _updated(self, reduction: Accumulate) -> str:
+        """Return the line that adds one entry to a total."""
+        total = self._total(reduction)
+        return f"{total} = {self._added(reduction, total)}"
+
+    def _accumulated(self) -> list[str]:
+        """Return the lines that add one entry to what is reduced, where there is one."""
+        lines = []
+        for each in self.stage.reductions:
+            lines.append(f"# {comment(described(each))}")
+            lines.append(self._updated(each))
+        return ["if lane < count:", *indent(lines)] if lines else []
+
+    def _added(self, reduction: Accumulate, total: str) -> str:
+        loop = self.loop
+        if reduction.operator == "any":
+            return f"where({loop.condition(reduction.argument)}, 1.0, {total})"
+        text = loop.write(reduction.argument)
+        match reduction.operator:
+            case "norm" | "rms":
+                return f"{total} + square(float64({text}))"
+            case "dot":
+                assert reduction.other is not None
+                return f"{total} + float64({text}) * float64({loop.write(reduction.other)})"
+            case "min" | "max":
+                return f"{_FOLDS[reduction.operator]}({total}, float64({text}))"
+        return f"{total} + float64({text})"
+
+
+def left_by_block(totals: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the lines that fold the totals of operators over a block and leave them behind."""
+    ends, stores = [], []
+    for place, (operator, total) in enumerate(totals):
+        ends.append(f"{total} = {BLOCKS.get(operator, 'sum_of_block')}({place}, {total})")
+        row = f"{len(totals)} * block_index()" if len(totals) > 1 else "block_index()"
+        column = f"{row} + {place}" if place else row
+        stores.append(f"write(float64, partials, {column}, {total})")
+    return [*ends, "if thread_index() == 0:", *indent(stores)] if totals else []
+
+
+def real_text(text: str) -> str:
+    """Return the text of a number in the type of the entries."""
+    return text if text.startswith(("read(real,", "get(")) else f"real({text})"
+
+
+def _either(whole: list[str], some: list[str]) -> list[str]:
+    """Return the lines that move whole vectors, or else a few numbers."""
+    return ["if whole:", *indent(whole), "else:", *indent(some)] if whole else []
