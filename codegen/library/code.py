@@ -14,6 +14,7 @@ from optdsl.codegen.library.passes import PassWriter
 from optdsl.codegen.library.settings import Settings
 from optdsl.codegen.library.steps import Steps
 from optdsl.codegen.library.storing import WIDE, Precision
+from optdsl.codegen.library.tasks import TaskWriter, Whole
 from optdsl.codegen.library.words import BYTE
 from optdsl.program.program import Pass
 
@@ -30,8 +31,11 @@ def library_code(interface: Interface, machine: str, triple: str) -> tuple[str, 
         _add_steps(Steps(module, interface, settings, WIDE[1], "", {}))
     else:
         for precision in interface.precisions:
-            passes = {stage: _add_pass(module, interface, stage, precision, number, level, machine)
-                      for stage, number in interface.passes.items()}  # fmt: skip
+            passes = {}
+            for stage, number in interface.passes.items():
+                made = _add_pass(module, interface, stage, precision, number, level, machine)
+                if made is not None:
+                    passes[stage] = made
             ending = f"_{precision.ending}"
             _add_steps(Steps(module, interface, settings, precision, ending, passes))
     digest = hashlib.sha256(str(module).encode()).hexdigest()[:16]
@@ -42,6 +46,9 @@ def library_code(interface: Interface, machine: str, triple: str) -> tuple[str, 
 def _add_steps(steps: Steps) -> None:
     steps.start()
     steps.step()
+    if steps.passes:
+        steps.room()
+        steps.step_in_threads()
     for name, program in steps.interface.looks.items():
         steps.look(name, program)
 
@@ -49,26 +56,29 @@ def _add_steps(steps: Steps) -> None:
 def _add_pass(
     module: Any, interface: Interface, stage: Pass, precision: Precision, number: int, level: Any,
     machine: str,
-) -> Any:  # fmt: skip
+) -> Whole | None:  # fmt: skip
     """Add a pass for each level of instructions; return what runs the one chosen over records.
 
     None for a pass that only the runtime needs, in a mode that C does without.
     """
     name = f"{number}_{precision.ending}"
     writer = PassWriter(module, interface, stage, precision, machine)
+    tasks = TaskWriter(writer)
     of_c = any(stage in program.passes for program in interface.programs)
-    over_records, over_table = [], []
+    over_table, alone, task = [], [], []
     for each in levels(machine):
         update = writer.update(f"update_{name}", each)
         over_table.append(writer.over_table(f"kernel_{name}", update))
         if of_c:
-            over_records.append(writer.over_records(f"pass_{name}", update))
+            alone.append(tasks.alone(f"pass_{name}", update))
+            task.append(tasks.task(f"task_{name}", update))
     dispatched(module, f"{interface.prefix}_kernel_{name}", level, over_table)
     if not of_c:
         return None
-    made = dispatched(module, f"pass_{name}", level, over_records)
-    made.linkage = "internal"
-    return made
+    for_one = dispatched(module, f"pass_{name}", level, alone)
+    for_many = dispatched(module, f"task_{name}", level, task)
+    for_one.linkage = for_many.linkage = "internal"
+    return Whole(for_one, for_many, tasks.fold(f"fold_{name}"), stage.by_rows)
 
 
 def _add_text(module: Any, name: str, text: str) -> None:

@@ -130,6 +130,8 @@ def _functions(interface: Interface) -> list[str]:
     lines += remark(f"Takes a step. Returns 0{rests}. {wrong}")
     more = "" if interface.is_given else ", {gradient} gradient, void *context"
     lines += _declared(interface, "step", common, table + more)
+    if interface.programs_have_passes:
+        lines += _threads(interface, common, table + more)
     looks = {
         "iterate": "Between steps theta holds the point of the next gradient. Writes the iterate "
         "itself into `iterate`. hyper is that of the step to come.",
@@ -138,6 +140,30 @@ def _functions(interface: Interface) -> list[str]:
     for name in interface.looks:
         lines += [*remark(looks[name]), *_declared(interface, name, common, table)]
     return lines
+
+
+def _threads(interface: Interface, common: str, table: str) -> list[str]:
+    """Return what a program declares whose own threads share a step."""
+    prefix = interface.prefix
+    lines = remark(
+        "Runs task(data, k) for each k from 0 to count - 1, in any order, on any threads, and "
+        "returns when all are done. `pool` is what the step was given."
+    )
+    lines += [
+        f"typedef void (*{prefix}_for_each)(void *pool, int64_t count,",
+        "    void (*task)(void *data, int64_t k), void *data);", "",
+    ]  # fmt: skip
+    lines += remark("How many bytes of room a step in threads needs, for tensors of these sizes.")
+    for ending in (each.ending for each in interface.precisions):
+        tensors = f"const {prefix}_tensor_{ending} *tensors"
+        lines.append(f"int64_t {prefix}_room_{ending}({tensors}, int64_t count);")
+    lines += ["", *remark(
+        "Takes the same step with the threads of the caller: for_each runs its tasks, several "
+        "times in turn. The bits do not depend on the number of threads. `room` is aligned as a "
+        "double; nothing in it outlives the call."
+    )]  # fmt: skip
+    more = f", void *room, {prefix}_for_each for_each, void *pool"
+    return lines + _declared(interface, "step_in_threads", common, table + more)
 
 
 def _declared(interface: Interface, name: str, common: str, more: str) -> list[str]:

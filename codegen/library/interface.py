@@ -113,6 +113,11 @@ class Interface:
         stages = [stage for program in self.unit.programs for stage in program.passes]
         return {stage: number for number, stage in enumerate(dict.fromkeys(stages), 1)}
 
+    @property
+    def programs_have_passes(self) -> bool:
+        """Does C run any loop over entries?"""
+        return any(program.passes for program in self.programs)
+
     @cached_property
     def asked(self) -> list[Ask]:
         """The gradients that a step asks for; none where they are handed in."""

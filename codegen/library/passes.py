@@ -1,19 +1,16 @@
-"""Passes over tensors in LLVM code: over records of C, and over the tables of the runtime."""
+"""Passes over the tables of the runtime in LLVM code, and what those over records share."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.ir as ir
-
 from optdsl.codegen.library.dispatch import Level
-from optdsl.codegen.library.entries import STARTS, update_function
+from optdsl.codegen.library.entries import update_function
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.storing import TYPES, Precision
 from optdsl.codegen.library.updates import Update
 from optdsl.codegen.library.words import (
     DOUBLE,
-    NUMBERS,
     VOID,
     WORD,
     WORDS,
@@ -21,24 +18,16 @@ from optdsl.codegen.library.words import (
     counted,
     function,
     load,
-    numbers_at,
     place,
-    room,
     smaller,
-    store,
     word,
 )
 from optdsl.codegen.loops import all_streams
-from optdsl.codegen.support import arithmetic, registers
-from optdsl.codegen.support.chunks import CHUNK
+from optdsl.codegen.support import registers
 from optdsl.codegen.support.frames import SHAPES
 from optdsl.codegen.support.row_chunks import LONGEST
 from optdsl.codegen.support.shared_library import KERNEL_ARGUMENTS
-from optdsl.model.expressions import Kind
-from optdsl.program.program import Accumulate, Pass
-
-#: What a function over records takes.
-OVER_RECORDS = {"tensors": WORDS, "count": WORD, "scalars": NUMBERS, "everything": NUMBERS}
+from optdsl.program.program import Pass
 
 
 class PassWriter:
@@ -61,62 +50,7 @@ class PassWriter:
         )  # fmt: skip
         return Update(self.module, self.interface, self.stage, self.storages, made, level.ending)
 
-    def over_records(self, name: str, update: Update) -> Any:
-        """Add the function that runs a pass over tensors as C hands them in."""
-        made, builder = function(self.module, name + update.ending, VOID, OVER_RECORDS)
-        tensors, count, scalars, everything = made.args
-        record, stage = self.interface.tensor, self.stage
-        before = registers.flush_tiny(builder, self.machine)
-        folds = [_Fold(builder, each) for each in stage.reductions if each.kind.is_number]
-        entries = room(builder, WORD)
-        builder.store(word(0), entries)
-        for fold in folds:
-            fold.begin(Kind.ALL)
-        with counted(builder, word(0), count) as number:
-            tensor = place(builder, tensors, builder.mul(number, word(record.words)))
-            size = load(builder, tensor, record.offset("size"))
-            builder.store(builder.add(builder.load(entries), size), entries)
-            for fold in folds:
-                fold.begin(Kind.TENSOR)
-            self._tensor(builder, update, folds, tensor, (scalars, everything))
-            row = numbers_at(builder, tensor, self.interface.first(record, "tensor"))
-            for fold in folds:
-                fold.end(Kind.TENSOR, size, row, self.unit.slots.tensor)
-        for fold in folds:
-            fold.end(Kind.ALL, builder.load(entries), everything, self.unit.slots.everything)
-        registers.restore(builder, self.machine, before)
-        builder.ret_void()
-        return made
-
-    def _tensor(
-        self, builder: Any, update: Update, folds: list[_Fold], tensor: Any, rows: Any
-    ) -> None:
-        """Work through one tensor: chunk by chunk, or row by row."""
-        record = self.interface.tensor
-        scalars, everything = rows
-        own = numbers_at(builder, tensor, self.interface.first(record, "tensor"))
-        known = "identity" in record.fields
-        identity = load(builder, tensor, record.offset("identity")) if known else word(0)
-        names = [f"stream {name}" for name in self.forms]
-        wholes = [array_at(builder, load(builder, tensor, record.offset(name)), kind)
-                  for name, kind in zip(names, self.types, strict=True)]  # fmt: skip
-        partials = room(builder, DOUBLE, len(folds))
-        numbers = [scalars, own, everything, partials]
-        if self.stage.by_rows:
-            shape = [load(builder, tensor, record.offset(name)) for name in ("rows", "columns")]
-            self._by_rows(builder, update, wholes, shape, numbers, word(0), identity)
-            for column, fold in enumerate(folds):
-                fold.add(load(builder, partials, column))
-            return
-        size = load(builder, tensor, record.offset("size"))
-        with counted(builder, word(0), size, CHUNK) as begin:
-            arrays = update.places(builder, wholes, begin)
-            some = smaller(builder, builder.sub(size, begin), word(CHUNK))
-            update.call(builder, arrays, some, numbers, begin, identity)
-            for column, fold in enumerate(folds):
-                fold.add(load(builder, partials, column))
-
-    def _by_rows(
+    def by_rows(
         self, builder: Any, update: Update, arrays: list[Any], shape: list[Any], numbers: list[Any],
         first: Any, identity: Any,
     ) -> None:  # fmt: skip
@@ -175,7 +109,7 @@ class PassWriter:
         count = load(builder, at["counts"], chunk)
         if self.stage.by_rows:
             shape = [count, load(builder, at["columns"], chunk)]
-            self._by_rows(builder, update, arrays, shape, numbers, begin, identity)
+            self.by_rows(builder, update, arrays, shape, numbers, begin, identity)
         else:
             update.call(builder, arrays, count, numbers, begin, identity)
 
@@ -189,41 +123,3 @@ def _arrays_of(builder: Any, frame: Any) -> dict[str, Any]:
         arrays[name] = array_at(builder, load(builder, frame, offset), kind)
         offset += 1 + axes
     return arrays
-
-
-class _Fold:
-    """A reduction, folded chunk after chunk."""
-
-    def __init__(self, builder: Any, reduction: Accumulate) -> None:
-        self.builder, self.reduction = builder, reduction
-        self.total = room(builder, DOUBLE)
-
-    def begin(self, kind: Kind) -> None:
-        """Begin anew, if it is over a tensor or over all, as `kind` says."""
-        if self.reduction.kind is kind:
-            start = STARTS.get(self.reduction.operator, 0.0)
-            self.builder.store(ir.Constant(DOUBLE, start), self.total)
-
-    def add(self, partial: Any) -> None:
-        """Take in what a chunk gave."""
-        builder, total = self.builder, self.builder.load(self.total)
-        match self.reduction.operator:
-            case "min" | "max" as operator:
-                folded = arithmetic.extreme("<" if operator == "min" else ">")
-                builder.store(folded(builder, total, partial), self.total)
-            case "any":
-                held = builder.fcmp_unordered("!=", partial, ir.Constant(DOUBLE, 0.0))
-                builder.store(builder.select(held, partial, total), self.total)
-            case _:
-                builder.store(builder.fadd(total, partial), self.total)
-
-    def end(self, kind: Kind, size: Any, row: Any, slots: dict[str, int]) -> None:
-        """Write what so many entries gave to its place in a row of numbers."""
-        if self.reduction.kind is not kind:
-            return
-        builder, total = self.builder, self.builder.load(self.total)
-        if self.reduction.operator in ("mean", "rms"):
-            total = builder.fdiv(total, builder.sitofp(size, DOUBLE))
-        if self.reduction.operator in ("norm", "rms"):
-            total = arithmetic.intrinsic_call(builder, "sqrt", total)
-        store(builder, total, row, slots[self.reduction.name])

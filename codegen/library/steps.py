@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import llvmlite.ir as ir
 
 from optdsl.codegen.forms import FORMS
 from optdsl.codegen.library.blocks import Blocks, room_for
+from optdsl.codegen.library.calls import Call
 from optdsl.codegen.library.dispatch import PLAIN
 from optdsl.codegen.library.interface import Interface, feed_key, in_order
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.storing import TYPES, Converter, Precision
+from optdsl.codegen.library.tasks import FOR_EACH, Whole, count_function
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.vectors import vectors_function
 from optdsl.codegen.library.words import (
@@ -30,7 +31,6 @@ from optdsl.codegen.library.words import (
     load,
     numbers_at,
     place,
-    room,
     smaller,
     store,
     word,
@@ -44,6 +44,8 @@ RESTED = ir.Constant(HALF, 1)
 _ANY = BYTE.as_pointer()
 #: What C hands over to be asked for a gradient.
 ASKED = ir.FunctionType(VOID, [_ANY, WORDS, WORD, HALF]).as_pointer()
+#: What C hands over so that its threads share a step.
+_THREADS = {"room": _ANY, "for_each": FOR_EACH, "pool": _ANY}
 
 
 class Steps:
@@ -56,7 +58,7 @@ class Steps:
         settings: Settings,
         precision: Precision,
         ending: str,
-        passes: dict[Pass, Any],
+        passes: dict[Pass, Whole],
     ) -> None:
         self.module, self.interface, self.settings = module, interface, settings
         self.unit, self.precision, self.ending = interface.unit, precision, ending
@@ -72,19 +74,44 @@ class Steps:
         if interface.unit.system.family == "schedule":
             outputs = interface.unit.system.outputs
             return self._schedule({f"value_{name}": NUMBERS for name in outputs})
-        made, builder = self._public("step", {"tensors": WORDS, "count": WORD, **more})
+        return self._step("step", more)
+
+    def step_in_threads(self) -> Any:
+        """Add the function that takes a step with the threads of its caller."""
+        more = {} if self.interface.is_given else {"gradient": ASKED, "context": _ANY}
+        return self._step("step_in_threads", {**more, **_THREADS})
+
+    def _step(self, name: str, more: dict[str, Any]) -> Any:
+        made, builder = self._public(name, {"tensors": WORDS, "count": WORD, **more})
         given = {argument.name: argument for argument in made.args}
-        call = _Call(self, builder, given)
-        self._stages(interface.step, call)
+        call = Call(self.settings, builder, given)
+        self._stages(self.interface.step, call)
         call.commit(range(self.unit.system.parts))
         builder.ret(OK)
+        return made
+
+    def room(self) -> Any:
+        """Add the function that tells how much room threads need to share a step."""
+        name = f"{self.interface.prefix}_room{self.ending}"
+        made = ir.Function(self.module, ir.FunctionType(WORD, [WORDS, WORD]), name)
+        builder = ir.IRBuilder(made.append_basic_block("entry"))
+        tensors, count = made.args
+        nowhere = ir.Constant(WORDS, None)
+        chunks = builder.call(
+            count_function(self.module, self.interface), [tensors, count, nowhere]
+        )
+        more = builder.icmp_signed(">", chunks, count)
+        pieces = builder.select(more, chunks, count)
+        sums = max(sum(each.kind.is_number for each in stage.reductions) for stage in self.passes)
+        words = builder.add(builder.mul(pieces, word(sums)), builder.add(count, word(1)))
+        builder.ret(builder.mul(words, word(8)))
         return made
 
     def look(self, name: str, program: Program) -> Any:
         """Add a function that writes what it looks for into an array, and moves nothing."""
         made, builder = self._public(name, {"tensors": WORDS, "count": WORD})
         given = {argument.name: argument for argument in made.args}
-        self._stages(program, _Call(self, builder, given))
+        self._stages(program, Call(self.settings, builder, given))
         builder.ret(OK)
         return made
 
@@ -92,7 +119,7 @@ class Steps:
         """Add the function that gives the next value of a schedule."""
         made, builder = self._public("next", outputs)
         given = {argument.name: argument for argument in made.args}
-        call = _Call(self, builder, given)
+        call = Call(self.settings, builder, given)
         self._stages(self.interface.step, call)
         for name in self.unit.system.outputs:
             slot = self.unit.slots.scalars[Value(name, Kind.STEP)]
@@ -110,13 +137,13 @@ class Steps:
             argument.name = label
         return made, ir.IRBuilder(made.append_basic_block("entry"))
 
-    def _stages(self, program: Program, call: _Call) -> None:
+    def _stages(self, program: Program, call: Call) -> None:
         for part, stage in in_order(program):
             match stage:
                 case None:
                     self._scalars(program, part, call)
                 case Pass():
-                    call.run(self.passes[stage])
+                    call.run_pass(self.passes[stage])
                 case Combine() if stage.assignments:
                     call.run(self._combine(program, stage))
                 case Matrices():
@@ -126,7 +153,7 @@ class Steps:
                 case Guard():
                     self._guard(stage, call)
 
-    def _scalars(self, program: Program, part: int, call: _Call) -> None:
+    def _scalars(self, program: Program, part: int, call: Call) -> None:
         key = (program.mode, part)
         name = f"scalars_{program.mode}_{part}"
         if key not in self.scalars:
@@ -143,9 +170,10 @@ class Steps:
 
     def _vectors(self, program: Program, stage: Matrices) -> Any:
         name = f"vectors_{program.mode}_{program.stages.index(stage)}{self.ending}"
-        return vectors_function(self.module, self.interface, stage, self.precision, name)
+        known = self.module.globals.get(name)
+        return known or vectors_function(self.module, self.interface, stage, self.precision, name)
 
-    def _guard(self, guard: Guard, call: _Call) -> None:
+    def _guard(self, guard: Guard, call: Call) -> None:
         builder, value, slots = call.builder, guard.condition, self.unit.slots
         if value.kind is Kind.STEP:
             number = load(builder, call.scalars, slots.scalars[value])
@@ -170,7 +198,7 @@ class Steps:
         for feed in self.unit.feeds:
             for state in feed.states:
                 self._start(builder, hyper, run, feed_key(feed, state.name), state)
-        call = _Call(self, builder, {argument.name: argument for argument in made.args})
+        call = Call(self.settings, builder, {argument.name: argument for argument in made.args})
         for state in self.unit.system.states:
             if state.kind in (Kind.STEP, Kind.ALL):
                 row = "step" if state.kind is Kind.STEP else "all"
@@ -206,7 +234,7 @@ class Steps:
         writer = Writer(builder, DOUBLE, value, lambda clock: None, self.unit.predicates)
         return as_number(builder, writer.number(start))
 
-    def _start_tensors(self, builder: Any, call: _Call, tensors: Any, count: Any) -> None:
+    def _start_tensors(self, builder: Any, call: Call, tensors: Any, count: Any) -> None:
         record, states = self.interface.tensor, self.unit.system.states
         own = [state for state in states if state.kind is Kind.TENSOR]
         with counted(builder, word(0), count) as number:
@@ -274,60 +302,3 @@ class Steps:
 
     def _storage(self, name: str) -> Storage:
         return self.interface.storage(name, self.precision)
-
-
-class _Call:
-    """One call from C: its hyperparameters, checked, and the rows of numbers of this step."""
-
-    def __init__(self, steps: Steps, builder: Any, given: dict[str, Any]) -> None:
-        self.steps, self.builder, self.given = steps, builder, given
-        settings, interface = steps.settings, steps.interface
-        run, slots = given["run"], steps.unit.slots
-        self.hyper = room(builder, DOUBLE, settings.width)
-        self.states = room(builder, DOUBLE, settings.state_count)
-        self.scalars = room(builder, DOUBLE, len(slots.scalars))
-        self.everything = numbers_at(builder, run, interface.first(interface.run, "all"))
-        self.step_state = numbers_at(builder, run, interface.first(interface.run, "step"))
-        self.kept = numbers_at(builder, run, settings.first_state)
-        for index in range(settings.state_count):
-            store(builder, load(builder, self.kept, index), self.states, index)
-        arguments = [given["hyper"], run, self.states, self.hyper]
-        verdict = builder.call(settings.function, arguments)
-        with builder.if_then(builder.icmp_signed("!=", verdict, OK)):
-            builder.ret(verdict)
-        if slots.seed is not None:
-            self._sow(load(builder, run, interface.run.offset("seed")), slots.seed)
-
-    def _sow(self, seed: Any, slot: int) -> None:
-        builder = self.builder
-        words = builder.and_(seed, word(0xFFFFFFFF)), builder.lshr(seed, word(32))
-        for place_in_row, half in enumerate(words, slot):
-            store(builder, builder.uitofp(half, DOUBLE), self.everything, place_in_row)
-
-    def scalars_of(self, function: Any, part: int) -> None:
-        """Compute the numbers of this step for one part."""
-        builder = self.builder
-        clock = load(builder, self.given["run"], part)
-        t = builder.sitofp(builder.add(clock, word(1)), DOUBLE)
-        builder.call(function, [t, self.hyper, self.step_state, self.scalars])
-
-    def run(self, function: Any) -> None:
-        """Run a pass, or what follows from one, over all tensors."""
-        given = [self.given["tensors"], self.given["count"], self.scalars, self.everything]
-        self.builder.call(function, given)
-
-    def ask(self, number: int) -> None:
-        """Ask for a gradient."""
-        given = [self.given["context"], self.given["tensors"], self.given["count"]]
-        self.builder.call(self.given["gradient"], [*given, ir.Constant(HALF, number)])
-
-    def commit(self, parts: Iterable[int]) -> None:
-        """Count a step of these parts."""
-        builder, run, settings = self.builder, self.given["run"], self.steps.settings
-        for part in parts:
-            store(builder, builder.add(load(builder, run, part), word(1)), run, part)
-            for feed in self.steps.unit.feeds:
-                for state in feed.states if feed.hyperparameter.part == part else ():
-                    key = feed_key(feed, state.name)
-                    slot = self.steps.interface.run.offset(key) - settings.first_state
-                    store(builder, load(builder, self.states, slot), self.kept, slot)

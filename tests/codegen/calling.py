@@ -3,6 +3,7 @@
 import ctypes
 import importlib.util
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import ml_dtypes
 import numpy as np
@@ -116,12 +117,16 @@ class Caller:
         """Return a number of the run, to read or to set."""
         return self.run.view(np.float64)[self.interface.run.offset(f"all {name}") :]
 
-    def step(self, gradients):
-        """Take a step with gradients handed in, or with a function that is asked for them."""
+    def step(self, gradients, threads=0):
+        """Take a step with gradients handed in, or with a function that is asked for them.
+
+        With `threads`, that many share it, and take its tasks in an order of their own.
+        """
+        name, more = ("step_in_threads", self.shared(threads)) if threads else ("step", [])
         if not callable(gradients):
             for index, gradient in enumerate(gradients):
                 self.put(index, "g", np.ascontiguousarray(gradient, self.dtype))
-            return self.checked(self.call("step"))
+            return self.checked(self.call(name, *more))
         kind = ctypes.CFUNCTYPE(
             None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
         )
@@ -132,7 +137,24 @@ class Caller:
             for arrays, gradient in zip(self.arrays, gradients(points), strict=True):
                 arrays[stage.gradient][...] = gradient
 
-        return self.checked(self.call("step", kind(asked), None))
+        return self.checked(self.call(name, kind(asked), None, *more))
+
+    def shared(self, threads):
+        """Return what C hands over so that threads share a step."""
+        room = self.built.functions[f"{self.built.name}_room_{ENDINGS[self.dtype]}"]
+        room.restype, room.argtypes = ctypes.c_int64, [ctypes.c_void_p, ctypes.c_int64]
+        size = room(self.table.ctypes.data, len(self.table))
+        self.used = np.full(-(-size // 8) + 1, np.nan)
+        self.used[-1] = 77.0  # behind what was asked for
+        task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, task, ctypes.c_void_p)
+
+        def for_each(pool, count, run, data):
+            with ThreadPoolExecutor(threads) as crew:
+                list(crew.map(lambda k: run(data, k), reversed(range(count))))
+
+        self.for_each = kind(for_each)
+        return [ctypes.c_void_p(self.used.ctypes.data), self.for_each, None]
 
     def next(self):
         """Return what a schedule gives next."""

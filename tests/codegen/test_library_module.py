@@ -115,6 +115,39 @@ def test_draws_are_those_of_numba_cpu(tmp_path):
             np.testing.assert_allclose(x, y, rtol=near, atol=near)
 
 
+def test_threads_of_a_caller_share_a_step_to_the_bit(lamb):
+    ends = []
+    for threads in (0, 1, 3):
+        random = np.random.default_rng(0)
+        shapes = ((0,), (300_001,), (7,), (0,), (5000,), (0,))
+        thetas = [random.normal(size=shape).astype(np.float32) for shape in shapes]
+        caller = Caller(lamb, thetas, np.float32)
+        for _ in range(3):
+            caller.step([np.cos(3 * x) for x in thetas], threads)
+            assert threads == 0 or caller.used[-1] == 77.0, "it stays in its room"
+        ends.append(thetas)
+    for other in ends[1:]:
+        for x, y in zip(ends[0], other, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_the_example_with_posix_threads(tmp_path):
+    built = Built("LAMB", tmp_path, "lamb")
+    example = Path(__file__).parents[2] / "examples" / "threads.c"
+    options = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{tmp_path}"]
+    program = [c_compiler(), *options, str(example), "lamb.o", "-lm", "-lpthread", "-o", "threads"]
+    subprocess.run(program, cwd=tmp_path, check=True)
+    printed = {subprocess.check_output(["./threads", count], cwd=tmp_path) for count in "13"}
+    assert len(printed) == 1
+    w = [1 + np.arange(size) % 5 for size in (1_000_000, 3)]
+    w = [each.astype(np.float32) for each in w]
+    opt = built.module().LAMB(w, lr=0.05)
+    for _ in range(20):
+        opt.step([each.copy() for each in w])
+    found = np.array(printed.pop().split(), float).reshape(3, 2).T
+    np.testing.assert_allclose(found, [each[:3] for each in w], rtol=1e-4, atol=1e-5)
+
+
 def test_runs_of_their_own_may_step_at_the_same_time(adam):
     def train(number):
         w = np.full(20_000, float(number), np.float32)
