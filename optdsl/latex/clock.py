@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from optdsl.latex import shapes
 from optdsl.latex.declared import Declared, spellings
 from optdsl.latex.notation import (
+    Accent,
     Braces,
+    Change,
     Digits,
     Group,
     Infix,
@@ -28,13 +30,48 @@ def with_clock(
     """Return the statements with t for the letter that counts the steps.
 
     `letter` is the one that a loop counts by, `first` its number in the first step: where that
-    is 0, the letter is t - 1. Without a loop the equations show it: something is set at `k + 1`
+    is 0, the letter is t - 1; what no equation sets keeps its number, so that step 1 reads the
+    first value. Without a loop the equations show it: something is set at `k + 1`
     from `k`, or at `k` from `k - 1`, and nothing has a t.
     """
     found = letter or find(statements, declared)
     if found is None or (found == "t" and first == 1):
         return statements
-    return tuple(shapes.rebuild(one, lambda node: _moved(node, found, first)) for one in statements)
+    if first == 1:
+        return tuple(shapes.rebuild(one, lambda node: _moved(node, found, 1)) for one in statements)
+    made = {_key(one.sides[0]) for one in statements if len(one.sides) > 1}
+
+    def change(node: object) -> object:
+        if isinstance(node, Scripted) and _is_timed(node, found) and _key(node) not in made:
+            return shapes.rebuild(node, lambda part: _moved(part, found, 1))
+        return _moved(node, found, first)
+
+    return tuple(shapes.rebuild(one, change) for one in statements)
+
+
+def _is_timed(node: Scripted, letter: str) -> bool:
+    """Is the letter its time? What stands above the line without brackets may be a power."""
+    times = [
+        item
+        for script in node.scripts
+        for item in script.items
+        if not script.raised or isinstance(item, Group)
+    ]
+    return any((_offset(one) or ("", 0))[0] == letter for one in times)
+
+
+def _key(raw: Raw | None) -> tuple[str, ...]:
+    """Return the letter under scripts, and its marks."""
+    match raw:
+        case Scripted(base) | Braces(base):
+            return _key(base)
+        case Accent(mark, base):
+            return (mark, *_key(base))
+        case Change(base):
+            return ("Delta", *_key(base))
+        case Symbol(name):
+            return (name,)
+    return ()
 
 
 def find(statements: tuple[Sides, ...], declared: Declared) -> str | None:

@@ -15,6 +15,7 @@ from optdsl.language import syntax
 from optdsl.latex import trees
 from optdsl.latex.declared import Declared, spellings
 from optdsl.latex.equations import SourceEquation
+from optdsl.latex.firsts import from_first
 from optdsl.latex.members import write_out
 from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
@@ -76,6 +77,7 @@ def to_definition(
     moving, renamed = _part_names(moving)
     targets = find_targets(moving)
     check_gradient(moving, targets)
+    moving = from_first(moving, given, targets)
     statements = [statement(order, moving, targets) for order in range(len(moving))]
     if family == "transform":
         statements = _given_gradient(statements)

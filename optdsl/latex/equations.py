@@ -11,6 +11,7 @@ from optdsl.language import syntax
 from optdsl.latex import algorithms, draws, matrices, shapes, trees
 from optdsl.latex.clock import with_clock
 from optdsl.latex.declared import Declared, Function, Total, spellings
+from optdsl.latex.differentials import with_derivatives
 from optdsl.latex.names import Evidence, sort_scripts
 from optdsl.latex.notation import Chain, Group, Operator, Raw, Run, Sides, Symbol
 from optdsl.latex.parsing import parse_row
@@ -139,7 +140,8 @@ def _interpret(
 ) -> tuple[SourceEquation, ...]:
     """Return what statements say together; `loop` is a letter that counts steps, and its first."""
     letter, first = loop or (None, 1)
-    statements = with_clock(tuple(one for one, _ in parsed), declared, letter, first)
+    statements = with_derivatives(tuple(one for one, _ in parsed), declared)
+    statements = with_clock(statements, declared, letter, first)
     tags = [tag for _, tag in parsed]
     evidence = survey(statements, declared)
     while True:  # what is made of matrices is a matrix: until nothing new is learnt

@@ -241,6 +241,10 @@ def symbol_and_group(head: Raw, follower: Raw, reader: Reads) -> list[syntax.Exp
     alone = time is not None or shapes.single(group.items[0])
     alone = alone or isinstance(group.items[0], Bars) or named.letter in _LIKE_FUNCTIONS
     known = named.name in reader.evidence.declared
+    base = shapes.unscripted(head)
+    word = isinstance(base, Symbol) and base.kind == "word" and len(base.name) > 1
+    if word and not (known or named.name in reader.evidence.targets | reader.evidence.times.keys()):
+        raise function_or_factor(span)
     if alone and (time == 0 or named.time is not None or not known):
         raise function_or_factor(span)
     return [reader.expression(head), reader.expression(follower)]

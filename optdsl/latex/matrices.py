@@ -19,6 +19,8 @@ from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 from optdsl.latex.roles import usual_domain
 
+#: Capitals that count something; others beside a matrix may be matrices, too.
+_COUNTS = frozenset("DKMNT")
 _NUMBERS = frozenset(["norm", "sum", "mean", "rms", "max", "min", "dot", "any", "sqrt"])
 
 
@@ -84,7 +86,9 @@ def _is_number(expression: syntax.Expression, evidence: Evidence) -> bool:
     """Is it one number for a tensor: made of hyperparameters, of t, of norms?"""
     for name, in_gradient in trees.names_in(_without_reductions(expression)):
         role = usual_domain(name.name) is not None
-        scalar = role or not name.indices or name.name in evidence.numbers
+        known = name.name in evidence.declared | evidence.numbers
+        capital = len(name.name) == 1 and name.name.isupper() and name.name not in _COUNTS
+        scalar = role or known or not (name.indices or capital)
         if in_gradient or name.name in ("theta", "g") or not scalar:
             return False
     return True

@@ -89,6 +89,7 @@ class Evidence:
     indices: set[str] = field(default_factory=set)  # letters used as a subscript
     targets: set[str] = field(default_factory=set)
     raised: set[str] = field(default_factory=set)  # names with a time above the line
+    corrections: set[int] = field(default_factory=set)  # where powers that correct a bias begin
     layers: set[str] = field(default_factory=set)  # letters that number layers
     blocks: set[str] = field(default_factory=set)  # others that number layers: `\\|x^{(i)}\\|`
     members: set[str] = field(default_factory=set)  # letters that run over a range
@@ -215,6 +216,8 @@ def _add_index(named: Named, item: Raw, script: Script, evidence: Evidence) -> N
     match item:
         case Digits(text) if text.isdigit() and named.number is None:
             return replace(named, number=text)
+        case Symbol("t", "word", ""):
+            raise refuse("latex-ambiguous", "is this the time?", item.span, "write `_t` for it")
         case Symbol(name, "letter" | "word" | "greek", ""):
             if set(name) <= _INDICES and (item.kind == "letter" or len(name) > 1):
                 message = f"`{name}` is neither a time nor a component"
@@ -243,6 +246,8 @@ def _add_raised(named: Named, script: Script, evidence: Evidence) -> Named:
             raise refuse("latex-ambiguous", "is this a power or an index?", script.span, hint)
     if isinstance(item, Symbol) and item.kind == "mark":
         return replace(named, words=(*named.words, item.name))
+    if (label := _label_of(item, evidence)) is not None:
+        return replace(named, words=(*named.words, label))
     if isinstance(item, Sign) and item.name == "top":
         raise refuse("latex-script", "a transpose of this is not understood", script.span)
     if (letter := shapes.letter_of(item)) in evidence.members | evidence.layers and letter:
@@ -259,6 +264,18 @@ def _add_raised(named: Named, script: Script, evidence: Evidence) -> Named:
     if named.raised:
         raise refuse("latex-script", "a second superscript on one symbol", script.span)
     return replace(named, raised=(script,))
+
+
+def _label_of(item: Raw, evidence: Evidence) -> str | None:
+    """`m^{\\text{fast}}` and `v^{\\max}`: a word above the line is no power, unless it is known."""
+    match item:
+        case Operator(name, "function"):
+            return name
+        case Group("(", (Symbol(name, "word"),)) if len(name) > 1:
+            return name
+        case Symbol(name, "word") if len(name) > 1:
+            return None if name in evidence.declared | evidence.plain else name
+    return None
 
 
 def _raised_letter(named: Named, item: Raw, script: Script, evidence: Evidence) -> Named:

@@ -329,6 +329,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         tokens = [part for part in parts if isinstance(part, Token)]
         operands = tuple(part for part in parts if not isinstance(part, Token))
         operator = cast('Literal["and", "or", "not"]', tokens[0].type.lower())
+        if str(tokens[0]) in ("wedge", "vee") and not all(map(_compares, operands)):
+            meant = {"and": "min", "or": "max"}[operator]
+            message = f"is this `{operator}`, or `\\{meant}`?"
+            hint = f"write `\\{meant}(a, b)`, or `\\l{operator}` for what compares"
+            raise refuse("latex-ambiguous", message, self._place(tokens[0]), hint)
         return Logic(operator, operands, self._span(*parts))
 
     def comparison(self, parts: list[Any]) -> Comparison | Logic:
@@ -341,6 +346,14 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def congruence(self, parts: list[Any]) -> Comparison:
         return Comparison("mod", parts[0], parts[2], self._span(*parts))
+
+
+def _compares(raw: Raw) -> bool:
+    """Is it a condition, perhaps in brackets?"""
+    match raw:
+        case Group(_, (inner,)) | Braces(inner):
+            return _compares(inner)
+    return isinstance(raw, Comparison | Logic)
 
 
 def _same_level(sign: str, other: str) -> bool:

@@ -6,7 +6,7 @@ from typing import cast
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
-from optdsl.latex import draws, functions, gradients, matrices, shapes
+from optdsl.latex import draws, functions, gradients, matrices, shapes, sums
 from optdsl.latex.notation import Chain, Digits, Fraction, Group, Infix, Operator, Raw
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
@@ -43,6 +43,7 @@ def products(reader: Reads, raw: Infix) -> syntax.Expression:
             raise refuse("latex-ambiguous", message, operand.span, hint)
         if sign in _DIVISIONS:
             divided = True
+            sums.require_bound(operand, "is this still under the division?")
         for factor in found:
             value = _join(reader, sign, value, factor, raw.first.span.to(operand.span))
     return cast(syntax.Expression, value)
@@ -139,9 +140,21 @@ def _special(reader: Reads, head: Raw, rest: list[Raw]) -> list[syntax.Expressio
         if rest and shapes.is_group(rest[0], "("):
             raise functions.function_or_factor(head.span.to(rest[0].span))
         return [value]
+    if shapes.is_symbol(head) and shapes.is_group(rest[0], "["):
+        _refuse_entry(head, rest[0], reader)
     if shapes.is_symbol(head) and shapes.is_group(rest[0], "("):
         return functions.symbol_and_group(head, rest.pop(0), reader)
     return None
+
+
+def _refuse_entry(head: Raw, follower: Raw, reader: Reads) -> None:
+    """`m_t[i]` is an entry of m, and no product."""
+    group = cast(Group, shapes.unscripted(follower))
+    letters = {letter for item in group.items for letter in shapes.components_of(item)}
+    letters |= {shapes.letter_of(item) for item in group.items} & reader.evidence.members
+    if letters - reader.evidence.declared:
+        hint = "write entries without an index, or below the line: `m_{t,i}`"
+        raise refuse("latex-ambiguous", "an entry, or a product?", head.span.to(group.span), hint)
 
 
 def _indicator(group: Group, head: Raw, reader: Reads) -> syntax.Expression:

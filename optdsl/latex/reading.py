@@ -167,7 +167,8 @@ class Reader:
             return replace(name, name=named.name + "2")
         for script in named.raised if not name.indices else ():
             moving = self.evidence.timed(name.name) or name.name == "g"
-            moving = moving or (bool(self.evidence.raised) and not is_decay(name.name))
+            power = is_decay(name.name) and raw.span.start in self.evidence.corrections
+            moving = moving or (bool(self.evidence.raised) and not power)
             if moving and shapes.time_of(script.items[0]) is not None:
                 hint = "write `x_t` or `x^{(t)}` for a time, `(x)^t` for a power"
                 raise refuse("latex-ambiguous", "is this a power or a time?", script.span, hint)

@@ -306,6 +306,14 @@ def walk(node: object) -> Iterator[object]:
             yield from walk(getattr(node, part.name))
 
 
+def parts(node: object) -> Iterator[object]:
+    """Yield what stands in a node, one level deep."""
+    if isinstance(node, tuple):
+        yield from node
+    elif is_dataclass(node) and not isinstance(node, Span):
+        yield from (getattr(node, part.name) for part in fields(node))
+
+
 def on_the_line(node: object) -> Iterator[Symbol]:
     """Yield the symbols that stand in no script."""
     if isinstance(node, Symbol):

@@ -17,7 +17,7 @@ from optdsl.language import syntax
 from optdsl.latex import shapes, trees
 from optdsl.latex.declared import Total
 from optdsl.latex.names import Evidence
-from optdsl.latex.notation import Big, Comparison, Raw, Script
+from optdsl.latex.notation import Big, Chain, Comparison, Infix, Raw, Script
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 from optdsl.latex.roles import usual_domain
@@ -82,6 +82,8 @@ def big(raw: Big, reader: Reads) -> syntax.Expression:
     """Return what a big sum or product says."""
     found = bounds(raw)
     kind = kind_of(found, reader.evidence)
+    if raw.name == "prod":
+        require_bound(raw, "does the product run over this, too?")
     if kind == "steps":
         return _running(raw, found, reader)
     if kind == "entries" and raw.name == "prod":
@@ -92,6 +94,32 @@ def big(raw: Big, reader: Reads) -> syntax.Expression:
     if kind == "entries":
         return _over_entries(raw, found, reader)
     return _over_members(raw, found, reader)
+
+
+def require_bound(raw: Raw, message: str) -> None:
+    """Refuse a factor behind a big sum or product that has no index of it; others are left."""
+    if not isinstance(raw, Big):
+        return
+    letters = set(bounds(raw).letters)
+    for factor in _factors(raw.body):
+        nested = [bounds(node) for node in shapes.walk(factor) if isinstance(node, Big)]
+        hidden = {letter for one in nested for letter in one.letters}
+        within = shapes.letters_on(factor) | {one.name for one in shapes.on_the_line(factor)}
+        within |= {letter for two in within for letter in two if set(two) <= shapes.COMPONENTS}
+        if not letters & (within - hidden):
+            hint = "put brackets around what belongs to it"
+            raise refuse("latex-ambiguous", message, factor.span, hint)
+
+
+def _factors(raw: Raw) -> list[Raw]:
+    match raw:
+        case Chain(parts):
+            return [factor for part in parts for factor in _factors(part)]
+        case Infix(first, rest) if rest[0][0] not in ("+", "-"):
+            return [
+                factor for part in (first, *(one for _, one in rest)) for factor in _factors(part)
+            ]
+    return [raw]
 
 
 def _over_entries(raw: Big, found: Bounds, reader: Reads) -> syntax.Expression:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from optdsl.diagnostics import DiagnosticError
 from optdsl.language import syntax
 from optdsl.latex import matrices, shapes, sums
+from optdsl.latex.corrections import corrections
 from optdsl.latex.declared import Function
 from optdsl.latex.names import Evidence, Named, sort_scripts
 from optdsl.latex.notation import (
@@ -59,6 +60,8 @@ def survey(
         target = statement.sides[0]
         if target is not None and len(statement.sides) > 1:
             _note_target(target, statement, evidence)
+    if evidence.raised:
+        evidence.corrections.update(corrections(statements))
     _note_starts(statements, evidence)
     for statement in statements * 2:  # what is known at the end counts from the beginning
         for node in shapes.walk(statement):

@@ -43,9 +43,19 @@ def find_targets(equations: Sequence[SourceEquation]) -> dict[str, Target]:
                     message = f"`{target.name}` is a word of the language"
                 raise refuse("latex-twice", message, target.span or place_of(equation))
             found[target.name] = _target(target, order, equation)
+    _check_times(found, equations)
     if "theta" not in found and (known := _theta_of_gradients(equations)) is not None:
         found["theta"] = known
     return found
+
+
+def _check_times(found: Mapping[str, Target], equations: Sequence[SourceEquation]) -> None:
+    """`g_{t-1} = ...` stands only beside what is set at t: a loop that counts from 0 has both."""
+    offsets = {one.offset for one in found.values() if one.offset is not None}
+    for one in found.values():
+        if one.offset is not None and one.offset < (-1 if 0 in offsets else 0):
+            place = one.name.span or place_of(equations[one.order])
+            raise refuse("latex-time", "a value before t is not set", place)
 
 
 def _theta_of_gradients(equations: Sequence[SourceEquation]) -> Target | None:
@@ -67,8 +77,6 @@ def _theta_of_gradients(equations: Sequence[SourceEquation]) -> Target | None:
 
 def _target(target: syntax.Name, order: int, equation: SourceEquation) -> Target:
     offset = trees.offset_of(target)
-    if offset is not None and offset < 0:
-        raise refuse("latex-time", "a value before t is not set", target.span or place_of(equation))
     own = [read for read, _ in trees.names_in(equation.value) if read.name == target.name]
     same = [read for read in own if trees.offset_of(read) == offset and not trees.number_of(read)]
     same = [read for read in same if bool(read.indices) == bool(target.indices)]

@@ -159,11 +159,17 @@ class _Tokenizer(Cutter):
             for letter in text:
                 self.add("LETTER", letter, 1)
 
+    def _labels(self, width: int) -> bool:
+        """`v^{max}`: a word alone above the line."""
+        alone = self.last() == "OPEN" and self.source.text.startswith("}", self.at + width)
+        return alone and self.in_superscript()
+
     def _is_word(self, text: str) -> bool:
         numbered = self.last() == "NUMBER" and len(text) == 1
         return not numbered and (
             text in self.declared
             or self.in_subscript()
+            or (text in words.FUNCTIONS and self._labels(len(text)))
             or heads_brackets(text, self.source.text[self.at + len(text) : self.end])
         )
 

@@ -315,4 +315,34 @@ EQUATIONS: dict[str, list[str] | None] = {
     r"x = (a + b)|_{t = 1}": None,
     r"A = B^\top C, \quad D = E / A": None,
     r"x = \|y\|_*": None,
+    # what looks like a product, a power or a condition and is none
+    r"w_t = w_{t-1} - \eta \frac{dL}{dw_{t-1}}": ["w[t] = w[t-1] - eta*grad(w[t-1])"],
+    r"w_t = \frac{\mathrm{d}}{\mathrm{d} w} L(w)": ["w[t] = grad(w)"],
+    r"w_t = d \frac{dL}{dw}": None,
+    r"y = \prod_{i=1}^{K} b_i c": None,
+    r"y = c \prod_{i=1}^{K} b_i d_i": ["y = c*prod(b[i]*d[i], i)"],
+    r"y = \prod_{i=1}^{K} b_i / \prod_{i=1}^{K} c_i": None,
+    r"y = \prod_{i=1}^{t} \mu_i \cdot c": None,
+    r"y_t = a / \sum_i g_{t,i}^2 m_t": None,
+    r"y_t = a / \sum_j G_{t,ij}^2": ["y[t] = a/sum(G[t]^2, per row)"],
+    r"y_t = a / \sum_{i=1}^K b_i c_i": ["y[t] = a/sum(b[i]*c[i], i)"],
+    r"y_t = \eta m_t[i]": None,
+    r"v_t = \hat{v}_{t-1} \vee v_{t-1}": None,
+    r"u_t = \begin{cases} a & b > 0 \wedge (c > 0) \\ 0 & \text{otherwise} \end{cases}": [
+        "u[t] = a if b > 0 and c > 0 else 0"
+    ],
+    r"y_t = m_t^{\text{fast}} + m_t^{(\mathrm{slow})} + v^{\max}_t - v_{t-1}^{max}": [
+        "y[t] = m_fast[t] + m_slow[t] + v_max[t] - v_max[t-1]"
+    ],
+    r"y_t = x_t^{\mathrm{power}} + \mathrm{power}": ["y[t] = x[t]^power + power"],
+    r"y_t = m_{\mathrm{t}}": None,
+    r"y_t = \mathrm{tr}(G_t^\top G_t)": None,
+    r"y_t = A^\top A B": None,
+    r"y_t = \frac{1}{N} A^\top A": ["y[t] = 1/N*A.T@A"],
+    r"x^{k+1} = x^k - \alpha \nabla f(x^k) + \beta^k (x^k - x^{k-1})": None,
+    r"m^{t+1} = \beta m^t + (1 - \beta^t) g^t": None,
+    r"m^t = \beta m^{t-1} + g^t \\ \hat{m}^t = m^t / (1 - \beta^t)": [
+        "m[t] = beta*m[t-1] + g[t]",
+        "mhat[t] = m[t]/(1 - beta^t)",
+    ],
 }  # fmt: skip

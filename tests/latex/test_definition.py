@@ -195,7 +195,32 @@ def test_what_is_set_in_step_1_reads_what_that_step_reads() -> None:
     assert found.assumed_starts == ()
 
 
+CORRECTED = (
+    r"m_{t+1} = \beta m_t + g_t \\ h_{t+1} = m_{t+1} / (1 - \beta^{t+1}) \\ x_{t+1} = x_t - h_{t+1}"
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "power"), [("m_0 = 0", "t"), ("m_1 = 0", "(t + 1)"), ("h_0 = 0", "t")]
+)
+def test_a_start_says_which_number_the_first_step_has(start: str, power: str) -> None:
+    found = to_definition(read(rf"{start} \\ {CORRECTED}"), parameter="x")
+    assert equations(found)[-2] == f"h[t] = m[t]/(1 - beta^{power})"
+
+
+def test_what_a_loop_from_0_sets_at_its_own_number() -> None:
+    latex = (
+        r"\begin{algorithmic} \For{$k = 0, 1, \dots$} \State $g_k = \nabla f(x_k)$"
+        r"\State $x_{k+1} = x_k - \gamma_k \sqrt{1 - \beta^{k+1}} g_k$ \EndFor \end{algorithmic}"
+    )
+    assert equations(to_definition(read(latex))) == [
+        "g[t] = grad(theta[t-1])",
+        "theta[t] = theta[t-1] - gamma[t]*sqrt(1 - beta^t)*g[t]",
+    ]
+
+
 NOT_ONE_RULE = [
+    (CORRECTED, "t+1", "is t 0 or 1"),
     (r"\theta_t = \theta_t + \Delta\theta_t", r"\theta_t", "same time"),
     (r"g_{t,i} = g_{t,i} + n_t", "g_{t,i}", "same time"),
     (r"a_t = b \\ a_t = c", "a_t", "second equation"),

@@ -1,0 +1,71 @@
+"""Which number t has in the first step: 1, unless the starts of a document say that it is 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from optdsl.language import syntax
+from optdsl.latex import trees
+from optdsl.latex.equations import SourceEquation
+from optdsl.latex.problems import refuse
+from optdsl.latex.timing import Target, place_of
+
+_AHEAD = syntax.Binary("+", syntax.Name("t"), syntax.Number("1"))
+
+
+def from_first(
+    equations: Sequence[SourceEquation],
+    starts: Sequence[SourceEquation],
+    targets: Mapping[str, Target],
+) -> list[SourceEquation]:
+    """Return the equations with t as it counts the steps from 1.
+
+    With `m_0 = 0`, `m_{t+1} = ...` is first made at t = 0, and `1 - \\\\beta^{t+1}` is 1 - beta^t;
+    with `m_1 = 0` at t = 1. Raises DiagnosticError where all is set at `t + 1`, `t + 1` itself is
+    read, and no start says which is meant.
+    """
+    ahead = [node for one in equations for node in trees.within(one.value) if node == _AHEAD]
+    if not any(_reads_clock(one.value) for one in equations):
+        return list(equations)
+    firsts = set(_firsts(starts, targets))
+    if firsts == {0}:
+        return [replace(one, value=_later(one.value)) for one in equations]
+    made = {target.offset for name, target in targets.items() if name not in ("g", "g_t")}
+    if ahead and not firsts and made == {1}:
+        place = ahead[0].span or place_of(equations[0])
+        hint = "say where something starts, as in `m_0 = 0`"
+        raise refuse("latex-clock", "is t 0 or 1 in the first step?", place, hint)
+    return list(equations)
+
+
+def _reads_clock(value: syntax.Expression) -> bool:
+    return any(name == syntax.Name("t") for name, _ in trees.names_in(value))
+
+
+def _firsts(starts: Sequence[SourceEquation], targets: Mapping[str, Target]) -> Iterator[int]:
+    """Yield what t is where each name that has a start is first made."""
+    for start in starts:
+        for target in start.targets:
+            made, number = targets.get(target.name), trees.number_of(target)
+            if made is None or made.offset is None or number is None:
+                continue
+            first = number + 1 - made.offset
+            if first in (0, 1):
+                yield first
+
+
+def _later(value: syntax.Expression) -> syntax.Expression:
+    """Read t as t - 1, and `t + 1` as t."""
+    clock, one = syntax.Name("t"), syntax.Number("1")
+
+    def change(node: syntax.Expression) -> syntax.Expression | None:
+        if node == _AHEAD:
+            return replace(clock, span=node.span)
+        if node == clock:
+            return syntax.Binary("-", clock, one, span=node.span)
+        if isinstance(node, syntax.Name):
+            return node  # its index is a time of its own
+        return None
+
+    return trees.replace_within(value, change)
