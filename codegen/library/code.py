@@ -16,6 +16,7 @@ from optdsl.codegen.library.steps import Steps
 from optdsl.codegen.library.storing import WIDE, Precision
 from optdsl.codegen.library.tasks import TaskWriter, Whole
 from optdsl.codegen.library.words import BYTE
+from optdsl.codegen.support.attending import add_helpers
 from optdsl.program.program import Pass
 
 _VARIANT = re.compile(r'^(define [^\n]*@"[^"\n]*\.level_([\w-]+)"\([^\n]*\))', re.MULTILINE)
@@ -25,7 +26,10 @@ def library_code(interface: Interface, machine: str, triple: str) -> tuple[str, 
     """Return the LLVM code of a library for a kind of machine, and what tells it from others."""
     module = ir.Module(interface.prefix)
     module.triple = triple
-    level = add_choice(module, interface.prefix, machine) if interface.passes else None
+    level = None
+    if interface.passes:
+        level = add_choice(module, interface.prefix, machine)
+        add_helpers(module, f"{interface.prefix}_kernel_", machine)
     settings = Settings(module, interface)
     if interface.unit.system.family == "schedule":
         _add_steps(Steps(module, interface, settings, WIDE[1], "", {}))

@@ -152,7 +152,7 @@ class Call:
     """A kernel ready to be run over the chunks of a group, with these arrays beside them."""
 
     __slots__ = (
-        "alone", "chunks", "cohort", "everything", "frame", "partials", "run", "scalars", "take",
+        "alone", "chunks", "cohort", "everything", "frame", "job", "partials", "scalars", "take",
         "tensor",
     )  # fmt: skip
 
@@ -168,7 +168,7 @@ class Call:
             "tensor": tensor, "everything": everything, "partials": partials[group.place],
         }  # fmt: skip
         self.frame = Frame(kernel, group.formats, arrays)
-        self.run, self.take = self.frame.run, self.frame.take
+        self.job, self.take = self.frame.job, self.frame.take
         self.chunks = len(group.counts)
         self.alone = group.entries <= ALONE
 
@@ -200,7 +200,7 @@ class Runner:
             ):
                 call = Call(self.kernel, group, cohort, scalars, tensor, everything, partials)
                 group.calls[self.kernel] = call
-            share(call.run, call.take, call.chunks, call.alone)
+            share(call.job, call.take, call.chunks, call.alone)
 
 
 def over_chunks(kernel: Kernel) -> Runner:

@@ -32,13 +32,13 @@ SHAPES = {
 
 
 class Frame:
-    """One call of a kernel on these arrays, to be made again and again: `run` works on chunks
-    until all are taken.
+    """One call of a kernel on these arrays, to be made again and again: the job is to work on
+    chunks until all are taken.
 
     `take` says which are still to be worked on; see `sharing.py`.
     """
 
-    __slots__ = ("_arrays", "_numbers", "run", "take")
+    __slots__ = ("_arrays", "_numbers", "job", "take")
 
     def __init__(self, kernel: Kernel, formats: tuple[Any, ...], arrays: dict[str, Array]) -> None:
         self.take = np.zeros(3, np.int64)
@@ -54,4 +54,4 @@ class Frame:
             kept.append(array)
         self._arrays = kept
         self._numbers = np.array(numbers, np.int64)
-        self.run = kernel.compiled(formats)(address(self._numbers))
+        self.job = kernel.compiled(formats)(address(self._numbers))

@@ -11,18 +11,20 @@ import ctypes
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from optdsl.codegen.support.jobs import Helpers, Job
 from optdsl.codegen.support.processor import processor, target_machine
 from optdsl.codegen.support.words import Kernel, Run
 from optdsl.runtime import formats as formats_of_states
 
 _SUFFIX = ".machine"
 _HASH = 32
+#: What the names begin with of the functions by which threads share a kernel.
+_PREFIX = "optdsl_"
 #: Where compiled functions leave a result and an error, of which kernels have none.
 _NOWHERE = ctypes.create_string_buffer(64)
 #: What has been loaded stays: running code must not go away.
@@ -46,10 +48,13 @@ def _made(kernel: Kernel, formats: tuple[Any, ...]) -> tuple[tuple[str, bytes], 
     """Compile a kernel; does its code run where Numba has not been imported?"""
     from llvmlite import binding
 
+    from optdsl.codegen.support import registers
+    from optdsl.codegen.support.attending import helpers_code
     from optdsl.codegen.support.compiling import compile_kernel
 
     code = compile_kernel(kernel, formats)
     module = binding.parse_assembly(code.text)
+    module.link_in(binding.parse_assembly(helpers_code(registers.this_machine(), _PREFIX)))
     return (code.name, target_machine().emit_object(module)), not wanting(module)
 
 
@@ -67,21 +72,9 @@ def _loaded(name: str, code: bytes) -> Run:
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _ENGINES.append(engine)
-    kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-    return _checked(kind(engine.get_function_address(name)))
-
-
-def _checked(function: Callable[[int, int, int], int]) -> Run:
-    nowhere = ctypes.addressof(_NOWHERE)
-
-    def on_frame(frame: int) -> Callable[[], None]:
-        def run() -> None:
-            if function(nowhere, nowhere, frame):
-                raise RuntimeError("a compiled kernel failed, which none should")
-
-        return run
-
-    return on_frame
+    helpers = Helpers(lambda each: int(engine.get_function_address(f"{_PREFIX}{each}")))
+    function, nowhere = engine.get_function_address(name), ctypes.addressof(_NOWHERE)
+    return lambda frame: Job(helpers, function, (nowhere, nowhere, frame), mask=-1)
 
 
 # ------------------------------------------------------------------ files

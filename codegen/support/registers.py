@@ -30,6 +30,11 @@ def is_x86(machine: str) -> bool:
     return machine in _X86
 
 
+def is_arm(machine: str) -> bool:
+    """Does the machine speak the instructions of 64-bit ARM?"""
+    return machine in _ARM
+
+
 def flush_tiny(builder: Any, machine: str) -> Any:
     """Let tiny numbers count as zero; return what `restore` wants, 64 bits."""
     if machine not in _X86 + _ARM:

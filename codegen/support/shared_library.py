@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from optdsl.codegen.support.jobs import Helpers, Job
 
 if TYPE_CHECKING:
     from optdsl.codegen.support.words import Run
@@ -35,16 +36,13 @@ class LibraryKernel:
 
     arguments = KERNEL_ARGUMENTS
 
-    def __init__(self, functions: dict[type[Any], Any], telling: int) -> None:
-        for function in functions.values():
-            function.argtypes = [ctypes.c_void_p]
-            function.restype = None
-        self._functions, self._telling = functions, telling
+    def __init__(self, helpers: Helpers, functions: dict[type[Any], int], telling: int) -> None:
+        self._helpers, self._functions, self._telling = helpers, functions, telling
 
     def compiled(self, formats: tuple[Any, ...]) -> Run:
-        """Return what makes of a frame's address a run, for arrays like these zeros."""
+        """Return what makes of a frame's address a job, for arrays like these zeros."""
         function = self._functions[type(formats[self._telling])]
-        return lambda frame: partial(function, ctypes.c_void_p(frame))
+        return lambda frame: Job(self._helpers, function, (frame, 0, 0), mask=0)
 
 
 class SharedLibrary:
@@ -77,6 +75,11 @@ class SharedLibrary:
                 "`optdsl compile --target library`"
             )
         self._use(os.environ.get(VARIABLE, ""))
+        self._helpers = Helpers(lambda name: self._address(f"kernel_{name}"))
+
+    def _address(self, name: str) -> int:
+        function = self._library[f"{self._prefix}_{name}"]
+        return ctypes.cast(function, ctypes.c_void_p).value or 0
 
     def _symbol(self, kind: Any, name: str) -> Any:
         return kind.in_dll(self._library, f"{self._prefix}_{name}")
@@ -96,14 +99,15 @@ class SharedLibrary:
 
     def kernel(self, number: int, telling: int) -> LibraryKernel:
         """Return what runs a pass; array number `telling` shows the format of parameters."""
-        functions: dict[type[Any], Any] = {}
+        functions: dict[type[Any], int] = {}
         for kind, ending in ENDINGS.items():
-            name = f"{self._prefix}_kernel_{number}_{ending}"
-            if hasattr(self._library, name):
-                functions[kind] = self._library[name]
+            name = f"kernel_{number}_{ending}"
+            if hasattr(self._library, f"{self._prefix}_{name}"):
+                functions[kind] = self._address(name)
         # beside parameters of 16 bits, what only the rule sees is float32
-        functions.setdefault(np.float32, functions.get(np.uint16))
-        return LibraryKernel(functions, telling)
+        if np.uint16 in functions:
+            functions.setdefault(np.float32, functions[np.uint16])
+        return LibraryKernel(self._helpers, functions, telling)
 
 
 def library_name(prefix: str) -> str:

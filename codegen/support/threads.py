@@ -4,81 +4,105 @@ Each takes some chunks, works on them without the GIL, and comes for more, so th
 is slow or wakes up late keeps nobody waiting. The threads are Python's own: kernels may be run
 from several threads at once, within a parallel region of another library, and in a process that
 was forked. Who comes while the others are busy works alone; results are the same bits.
+
+A helper that has finished looks out for more work for half a millisecond or less, in machine
+code (`attending.py`), and sleeps then, so that passes and steps close behind each other find it
+awake.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from functools import cache
 from queue import SimpleQueue
 from threading import Lock, Thread
+from time import sleep
 from typing import Any
+
+import numpy as np
+
+from optdsl.codegen.support.jobs import (
+    BOX,
+    CODE,
+    OWN_CODE,
+    STATE,
+    WOKEN,
+    Helpers,
+    Job,
+    State,
+    failure,
+)
+from optdsl.runtime.arrays import address
 
 #: Takes of each thread: more balance better, fewer keep neighbours in memory together.
 _TAKES = 16
 #: The most chunks in one take.
 _LARGEST = 16
+#: How often a helper looks for work before it sleeps, and its owner for the end of the work
+#: before he naps; a processor takes some ten nanoseconds for each.
+_LOOKS = 8000
+#: The seconds of a nap, while a helper is still at work.
+_NAP = 5e-5
+#: The most helpers.
+_MOST = 255
 
 
-class _Task:
-    """A kernel to help with: a helper or its owner claims it, whoever comes first."""
-
-    __slots__ = ("claimed", "done", "error", "run")
-
-    def __init__(self, run: Callable[[], None]) -> None:
-        self.run = run
-        self.claimed = Lock()
-        self.done = Lock()
-        self.done.acquire()
-        self.error: BaseException | None = None
-
-    def help(self) -> None:
-        """Work, unless the owner needs no help any more."""
-        if not self.claimed.acquire(blocking=False):
-            return
-        try:
-            self.run()
-        except BaseException as error:  # told to the owner
-            self.error = error
-        finally:
-            self.done.release()
-
-    def finish(self) -> None:
-        """Wait for a helper that has begun; one that has not need not begin."""
-        if self.claimed.acquire(blocking=False):
-            return
-        self.done.acquire()
-        if self.error is not None:
-            raise self.error
-
-
-def _helper(tasks: SimpleQueue[_Task]) -> None:
+def _helper(wakes: SimpleQueue[None], helpers: Helpers, box: int) -> None:
     while True:
-        task = tasks.get()
-        task.help()
-        del task  # it holds on to arrays
+        wakes.get()
+        helpers.attend(box, _LOOKS)
 
 
 class _Crew:
-    """The helpers of this process, made when they are first wanted."""
+    """The helpers of this process, made when they are first wanted: each has a box."""
 
     def __init__(self) -> None:
         self.busy = Lock()
-        self.queues: list[SimpleQueue[_Task]] = []
+        self.wakes: list[SimpleQueue[None]] = []
+        self._boxes, self._first = _new_boxes()
 
-    def wanted(self, count: int) -> list[SimpleQueue[_Task]]:
-        while len(self.queues) < count:
-            tasks: SimpleQueue[_Task] = SimpleQueue()
-            name = f"optdsl-{len(self.queues) + 1}"
-            Thread(target=_helper, args=(tasks,), name=name, daemon=True).start()
-            self.queues.append(tasks)
-        return self.queues[:count]
+    def work(self, job: Job, count: int) -> None:
+        """Do a job, with so many helpers; those that have not begun when we are done need not."""
+        count = min(count, _MOST)
+        self._hire(count, job.helpers)
+        boxes, work = self._boxes, job.helpers.work
+        job.helpers.post(self._first, count, job.address)
+        for box, wakes in zip(boxes, self.wakes[:count], strict=False):
+            if box[WOKEN]:
+                wakes.put(None)
+        seen = 0
+        try:
+            seen = work(self._first, count, job.address, _LOOKS)
+        finally:  # whatever happens, nobody may be at it any more
+            while seen < count:
+                sleep(_NAP)
+                seen = work(self._first, count, 0, 0)
+        if boxes[0, OWN_CODE] or boxes[:count, CODE].any():
+            boxes[:count, (CODE, OWN_CODE)] = 0
+            raise failure()
+
+    def _hire(self, count: int, helpers: Helpers) -> None:
+        while len(self.wakes) < count:
+            number = len(self.wakes)
+            wakes: SimpleQueue[None] = SimpleQueue()
+            arguments = wakes, helpers, self._first + 8 * BOX * number
+            name = f"optdsl-{number + 1}"
+            Thread(target=_helper, args=arguments, name=name, daemon=True).start()
+            self.wakes.append(wakes)
 
     def forget(self) -> None:
         """Begin anew: a process that was forked has none of the threads."""
         self.__init__()  # type: ignore[misc]
+
+
+def _new_boxes() -> tuple[Any, int]:
+    """Return boxes whose helpers sleep, and where the first one lies; no two share a line."""
+    words = np.zeros((_MOST + 1) * BOX, np.int64)
+    begin = -address(words) // 8 % BOX
+    boxes = words[begin : begin + _MOST * BOX].reshape(_MOST, BOX)
+    boxes[:, STATE] = State.ASLEEP
+    return boxes, address(boxes)
 
 
 _CREW = _Crew()
@@ -104,28 +128,23 @@ def _threads_by_default() -> int:
     return os.cpu_count() or 1
 
 
-def share(run: Callable[[], None], take: Any, chunks: int, alone: bool) -> None:
-    """Call `run` in several threads so that each of so many chunks is worked on once.
+def share(job: Job, take: Any, chunks: int, alone: bool) -> None:
+    """Do a job in several threads so that each of so many chunks is worked on once.
 
     `take` is made to hold the next chunk, how many to take at once, and how many there are;
     kernels go through it by `next_chunks`. With `alone`, no other thread is asked to help.
+
+    Raises:
+        RuntimeError: the job failed.
     """
     take[0] = 0
     take[1] = take[2] = chunks
     threads = 1 if alone or chunks < 2 else min(thread_count(), chunks)
     if threads == 1 or not _CREW.busy.acquire(blocking=False):
-        run()
+        job()
         return
     try:
         take[1] = min(_LARGEST, max(1, chunks // (threads * _TAKES)))
-        tasks = []
-        for queue in _CREW.wanted(threads - 1):
-            tasks.append(_Task(run))
-            queue.put(tasks[-1])
-        try:
-            run()
-        finally:
-            for task in tasks:
-                task.finish()
+        _CREW.work(job, threads - 1)
     finally:
         _CREW.busy.release()

@@ -13,6 +13,8 @@ from threading import Lock
 from types import FunctionType
 from typing import Any
 
+from optdsl.codegen.support.jobs import Job
+
 #: The module of this package in which each word stands.
 PLACES = {
     word: module
@@ -34,7 +36,7 @@ PLACES = {
 WORDS = ("entrywise", "kernel", *PLACES)
 
 #: Returns what runs the chunks of a frame, which begins at an address; see `frames.py`.
-Run = Callable[[int], Callable[[], None]]
+Run = Callable[[int], Job]
 
 
 @dataclass(frozen=True)

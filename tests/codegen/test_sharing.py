@@ -1,5 +1,6 @@
 """Threads that share a kernel: who may call it from where, and what it does to tiny numbers."""
 
+import ctypes
 import hashlib
 import multiprocessing
 import subprocess
@@ -7,13 +8,18 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import numba
 import numpy as np
 import pytest
+from llvmlite import binding
 
 import optdsl
-from optdsl.codegen.support import threads
+from optdsl.codegen.support import machine_code, registers, threads
+from optdsl.codegen.support.attending import helpers_code
+from optdsl.codegen.support.jobs import Helpers, Job
+from optdsl.codegen.support.processor import target_machine
 
 SIZE = 200_003  # many chunks, more than one thread is given alone
 
@@ -83,44 +89,98 @@ def test_the_process_ends_while_helpers_wait():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-@two_threads
-def test_helpers_take_their_share_and_an_error_of_theirs_is_told():
-    seen = set()
+@pytest.fixture(scope="module")
+def job_of():
+    """Return what makes a job of a function that returns 0, or another number if it fails."""
+    engine = binding.create_mcjit_compiler(
+        binding.parse_assembly(helpers_code(registers.this_machine(), "test_")), target_machine()
+    )
+    helpers = Helpers(lambda name: engine.get_function_address(f"test_{name}"))
+    kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+    kept = (
+        machine_code._ENGINES
+    )  # as for kernels: helpers may use the code for as long as they live
+    kept.append(engine)
 
+    def make(function, mask=-1):
+        kept.append(kind(lambda *_: function()))
+        place = ctypes.cast(kept[-1], ctypes.c_void_p).value
+        return Job(helpers, place, (0, 0, 0), mask)
+
+    return make
+
+
+@pytest.fixture
+def two():
+    before = numba.get_num_threads()
+    numba.set_num_threads(2)
+    yield
+    numba.set_num_threads(before)
+
+
+@two_threads
+@pytest.mark.parametrize("failing", ["helper", "owner", None])
+def test_helpers_take_their_share_and_an_error_is_told(two, job_of, failing):
+    seen = set()
     both = threading.Barrier(2)
 
     def kernel():
         both.wait(10)
-        seen.add(threading.get_ident())
-        if threading.current_thread() is not threading.main_thread():
-            raise ValueError("of a helper")
+        who = threading.current_thread() is threading.main_thread()
+        seen.add(who)
+        return who is {"helper": False, "owner": True}.get(failing)
 
-    before = numba.get_num_threads()
-    numba.set_num_threads(2)
-    try:
-        with pytest.raises(ValueError, match="of a helper"):
-            threads.share(kernel, np.zeros(3), 100, False)
-    finally:
-        numba.set_num_threads(before)
-    assert len(seen) == 2
+    job = job_of(kernel)
+    for _ in range(3):  # a helper that failed serves on
+        seen.clear()
+        if failing is None:
+            threads.share(job, np.zeros(3), 100, False)
+        else:
+            with pytest.raises(RuntimeError, match="kernel failed"):
+                threads.share(job, np.zeros(3), 100, False)
+        assert seen == {True, False}
+
+
+def test_an_error_of_one_who_works_alone_is_told(job_of):
+    with pytest.raises(RuntimeError, match="kernel failed"):
+        threads.share(job_of(lambda: 1), np.zeros(3), 1, False)
+    threads.share(job_of(lambda: 1, mask=0), np.zeros(3), 1, False)
 
 
 @two_threads
-def test_a_helper_that_comes_late_keeps_nobody_waiting():
-    hold, held = threading.Event(), threading.Event()
+def test_nobody_returns_while_a_helper_works(two, job_of):
+    both, over = threading.Barrier(2), []
 
-    def slow():
+    def kernel():
+        both.wait(10)
         if threading.current_thread() is not threading.main_thread():
-            held.set()
-            hold.wait(10)
+            time.sleep(0.1)  # longer than its owner looks out for the end
+            over.append(1)
+        return 0
 
-    queue = threads._CREW.wanted(1)[0]
-    queue.put(threads._Task(slow))
-    held.wait(10)
+    threads.share(job_of(kernel), np.zeros(3), 100, False)
+    assert over == [1]
+
+
+@two_threads
+@pytest.mark.parametrize("pause", [0.0, 0.02])  # helpers still look, or have gone to sleep
+def test_a_helper_that_comes_late_keeps_nobody_waiting(two, job_of, pause):
+    crew = threads._CREW
+    threads.share(job_of(lambda: 0), np.zeros(3), 100, False)
+    time.sleep(pause)
     worked = []
-    threads.share(lambda: worked.append(1), np.zeros(3), 100, False)
-    hold.set()
-    assert worked == [1]
+    wakes, held = crew.wakes[0], SimpleQueue()
+    crew.wakes[0] = held  # as if nobody woke
+    try:
+        for _ in range(3):
+            threads.share(job_of(lambda: worked.append(1) or 0), np.zeros(3), 100, False)
+    finally:
+        crew.wakes[0] = wakes
+        while not held.empty():
+            wakes.put(held.get())
+    assert len(worked) in ({3} if pause else range(3, 7))
+    both = threading.Barrier(2)
+    threads.share(job_of(lambda: both.wait(10) * 0), np.zeros(3), 100, False)  # it is back
 
 
 def test_the_interpreter_is_free_during_a_step():
