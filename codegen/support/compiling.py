@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any
 
 import numba
-from numba.core import compiler, registry
+from numba.core import compiler, cpu_options, registry
 from numba.core import types as numba_types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
@@ -28,6 +28,7 @@ _numba: Any = numba
 _arrays: Any = arrayobj
 _compiler: Any = compiler
 _registry: Any = registry
+_options: Any = cpu_options
 _lock: Any = global_compiler_lock
 
 
@@ -52,18 +53,29 @@ def compile_kernel(kernel: Kernel, formats: tuple[Any, ...]) -> Code:
         inner(*arguments(frame))
 
     entry.__name__ = entry.__qualname__ = kernel.function.__name__
+    return compile_function(entry, (types.intp,))
+
+
+def compile_function(
+    function: Any, arguments: tuple[Any, ...], fastmath: frozenset[str] = frozenset()
+) -> Code:
+    """Compile a function that returns nothing, for arguments of these types.
+
+    Division by zero gives what IEEE 754 says; `fastmath` are the liberties that LLVM may take.
+    """
     flags = _compiler.Flags()
     flags.no_cpython_wrapper = True
     flags.no_cfunc_wrapper = True
     flags.nrt = False
+    flags.error_model = "numpy"
+    flags.fastmath = _options.FastMathOptions(set(fastmath))
     target = _registry.cpu_target
     with _lock:
         target.typing_context.refresh()
         target.target_context.refresh()
         made = _compiler.compile_extra(
-            target.typing_context, target.target_context, entry, (types.intp,), types.none,
-            flags, {},
-        )  # fmt: skip
+            target.typing_context, target.target_context, function, arguments, types.none, flags, {}
+        )
     return Code(made.fndesc.llvm_func_name, made.library.get_llvm_str())
 
 

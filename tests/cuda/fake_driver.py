@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from optdsl.codegen.support.cuda.emulation import emulated
+from optdsl.codegen.support.cuda.emulation import Emulated
 from optdsl.runtime.formats import dtype_named
 
 CUresult = Enum("CUresult", ["CUDA_SUCCESS", "CUDA_ERROR_NOT_READY", "CUDA_ERROR_INVALID_VALUE"])
@@ -24,7 +24,10 @@ _KNOWN = {}
 def _emulated(kernel, formats):
     key = (id(kernel), formats)
     if key not in _KNOWN:
-        _KNOWN[key] = kernel, emulated(kernel, formats)  # the kernel is held, so its id is its own
+        _KNOWN[key] = (
+            kernel,
+            Emulated(kernel, formats).plain,
+        )  # the kernel is held, so its id is its own
     return _KNOWN[key][1]
 
 

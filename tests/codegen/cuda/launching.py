@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from optdsl.codegen.support.cuda.emulation import emulated
+from optdsl.codegen.support.cuda.emulation import Emulated
 from optdsl.codegen.support.cuda.tables import Entries, blocks, matrix_shapes
 from optdsl.codegen.support.cuda.words import TURNS, real_of
 from optdsl.runtime import layout as stages
@@ -37,10 +37,10 @@ def _finishing(finish):
 
 def run_of(kernel, formats, contract=False):
     """Return what runs a kernel, compiled once."""
-    key = (kernel, formats, contract)
-    if key not in _RUNS:
-        _RUNS[key] = emulated(kernel, formats, contract)
-    return _RUNS[key]
+    found = _RUNS.get((kernel, formats))
+    if found is None:
+        found = _RUNS[kernel, formats] = Emulated(kernel, formats)
+    return found.contracted if contract else found.plain
 
 
 class Table:
