@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 from optdsl.cuda.arrays import DeviceArray, adopted
@@ -16,9 +17,17 @@ from optdsl.runtime.intake import Intake
 
 
 class DeviceIntake(Intake):
-    """The arrays of one gradient stream. What comes is read where it lies."""
+    """The arrays of one gradient stream. What comes is read where it lies.
+
+    What a function gave is copied where it is `own`, and where it lies in memory that a step
+    writes to.
+    """
 
     engine: DeviceEngine
+
+    def __init__(self, engine: DeviceEngine, stream: str, own: bool = False) -> None:
+        super().__init__(engine, stream, own)
+        self._copies: dict[int, DeviceArray] = {}
 
     def take(self, given: list[Any], points: Any = None) -> tuple[int, ...]:
         """Make `given` the gradients; return which tensors have one.
@@ -30,6 +39,8 @@ class DeviceIntake(Intake):
         arrays = [
             None if each is None else self._fitting(each, index) for index, each in enumerate(given)
         ]
+        if self.own or points:
+            arrays = self._apart(arrays, points or [])
         identities = tuple(index for index, array in enumerate(arrays) if array is not None)
         if identities == self._identities:
             identities = self._identities  # the same object is found again without a search
@@ -60,6 +71,25 @@ class DeviceIntake(Intake):
             )
         return array
 
+    def _apart(self, arrays: list[DeviceArray | None], points: Any) -> list[DeviceArray | None]:
+        """Return gradients with copies of those that may change before they are read."""
+        spans = sorted(_span(array) for array in points if array.size)
+        begins = [begin for begin, _ in spans]
+        return [
+            array if array is None or not (self.own or _touches(array, begins, spans))
+            else self._copied_to_own(index, array)
+            for index, array in enumerate(arrays)
+        ]  # fmt: skip
+
+    def _copied_to_own(self, index: int, array: DeviceArray) -> DeviceArray:
+        queue = self.engine.tensors.on
+        self._follow([array])
+        own = self._copies.get(index)
+        if own is None:
+            own = self._copies[index] = DeviceArray.new(queue, array.shape, array.dtype)
+        own[...] = array
+        return own
+
     def _follow(self, arrays: list[DeviceArray]) -> None:
         """Let the step begin after what still writes its gradients on other streams."""
         queue = self.engine.tensors.on
@@ -71,3 +101,14 @@ class DeviceIntake(Intake):
         """Let go of arrays that may not come again."""
         tensors = self.engine.tensors
         tensors.put(self.stream, [None] * len(tensors.shapes))
+
+
+def _span(array: DeviceArray) -> tuple[int, int]:
+    return array.address, array.address + array.nbytes
+
+
+def _touches(array: DeviceArray, begins: list[int], spans: list[tuple[int, int]]) -> bool:
+    """Does an array lie in one of these stretches of memory, which are apart and in order?"""
+    begin, end = _span(array)
+    before = bisect_left(begins, end) - 1  # the last that begins before it ends
+    return array.size > 0 and before >= 0 and spans[before][1] > begin

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from optdsl.cuda.arrays import DeviceArray, adopted, require_apart
+from optdsl.cuda.asking import DeviceAsker
 from optdsl.cuda.capturing import require_capturable
 from optdsl.cuda.driver import find_device
 from optdsl.cuda.engine import DeviceEngine
@@ -65,8 +66,8 @@ class DeviceOptimizer(Optimizer):
     def _new_engine(self) -> DeviceEngine:
         return DeviceEngine(self.layout, self._capturable)
 
-    def _new_intake(self) -> DeviceIntake:
-        return DeviceIntake(self._engine, "g")
+    def _new_sources(self) -> tuple[DeviceIntake, DeviceAsker]:
+        return DeviceIntake(self._engine, "g"), DeviceAsker(self._engine, self._function)
 
     def _checked(self, arrays: list[Any], labels: list[str]) -> tuple[list[Any], Extents]:
         known: list[DeviceArray] = []
@@ -109,16 +110,17 @@ class DeviceOptimizer(Optimizer):
         """Put one step on a stream. See `Optimizer.step`.
 
         `stream` is one of PyTorch, CuPy or Numba, or a handle; without it, it is the current one
-        of the library that the parameters come from.
+        of the library that the parameters come from. A function of gradients is given a
+        `DeviceArray` for each, to be read alone, and puts its work on the same stream.
 
         Raises:
             DeviceError: numba-cuda, the driver or a card is missing.
-            StepError: the rule asks for gradients itself.
+            StepError: a function of gradients, with capturable=True.
         """
-        if callable(gradients):
+        if self._capturable and callable(gradients):
             raise StepError(
-                'the target "numba-cuda" takes gradients, and no function of them: '
-                "compute them at the arrays as they are, and hand them in"
+                "a function of gradients cannot be recorded in a graph: hand gradients in, or "
+                "leave capturable=True out"
             )
         queue = self._engine.tensors.queue
         if queue is None:

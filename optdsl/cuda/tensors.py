@@ -98,6 +98,12 @@ class DeviceTensors(Tensors):
                 self.on.upload(numbers.address + 8 * first, self.everything[first:last])
             self._pushed = self.everything.copy()
 
+    def push_again(self) -> None:
+        """Give the card all of `tensor` and `everything` as the host has them."""
+        self.rows[...], self.numbers[...] = self.tensor, self.everything
+        self._pushed = self.everything.copy()
+        self._waiting.clear()
+
     def _grow(self) -> None:
         """Make room on the card for more tensors; what it knows of the others stays."""
         old = self._rows

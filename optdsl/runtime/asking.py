@@ -33,8 +33,24 @@ class Asker:
         self.structure = Structure()
         self._kept_views: dict[str, tuple[list[Array | None], list[Array | None]]] = {}
         self._intakes = {
-            name: Intake(engine, name, own=name in plan.kept) for name in plan.gradients
+            name: self._new_intake(name, own=name in plan.kept) for name in plan.gradients
         }
+
+    def _new_intake(self, name: str, own: bool) -> Intake:
+        """Return what takes in one of the gradients; its values are copied where it is `own`."""
+        return Intake(self.engine, name, own=own)
+
+    def _new_snapshot(self) -> Snapshot:
+        """Return what puts everything back as it is now."""
+        return Snapshot(self.engine, self.plan)
+
+    def _shown(self, array: Any) -> Any:
+        """Return an array as the function sees it."""
+        return read_only(array)
+
+    def _extents(self, name: str) -> Any:
+        """Return the stretches of memory that a point takes."""
+        return self.engine.tensors.point_extents(name)
 
     def step(
         self, function: GradientFunction, structure: Structure
@@ -46,7 +62,7 @@ class Asker:
         """
         self.structure = structure
         everyone = tuple(range(structure.count))
-        snapshot = Snapshot(self.engine, self.plan)
+        snapshot = self._new_snapshot()
         turn = _Turn(self, function)
         try:
             try:
@@ -91,13 +107,13 @@ class Asker:
             self._kept_views[name] = (stream, views)
         for index in indices:
             if views[index] is None:
-                views[index] = read_only(stream[index])
+                views[index] = self._shown(stream[index])
         return views
 
     def take(self, ask: Ask, given: list[Any]) -> tuple[int, ...]:
         """Make `given` the gradients of this phase; return which tensors have one."""
         names = dict.fromkeys(ask.points or (ask.point,))
-        points = [self.engine.tensors.point_extents(name) for name in names if name is not None]
+        points = [self._extents(name) for name in names if name is not None]
         return self._intakes[ask.gradient].take(given, points)
 
 

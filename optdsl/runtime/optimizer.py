@@ -77,8 +77,7 @@ class Optimizer:
         self._aside = Aside()
         self._evaluate = None if layout.evaluate is None else make_plan(layout, layout.evaluate)
         self._iterate = None if layout.iterate is None else make_plan(layout, layout.iterate)
-        self._intake = self._new_intake()
-        self._asker = Asker(self._engine, self._function)
+        self._intake, self._asker = self._new_sources()
         self._engine.tensors.sow(taken_seed(layout, hyperparameters))
         groups = as_groups(parameters)
         if groups is None:
@@ -92,9 +91,9 @@ class Optimizer:
         """Return the engine that runs the rule."""
         return Engine(self.layout)
 
-    def _new_intake(self) -> Intake:
-        """Return what takes in gradients."""
-        return Intake(self._engine, "g")
+    def _new_sources(self) -> tuple[Intake, Asker]:
+        """Return what takes in gradients, and what asks a function for them."""
+        return Intake(self._engine, "g"), Asker(self._engine, self._function)
 
     def _checked(self, arrays: list[Any], labels: list[str]) -> tuple[list[Any], Extents]:
         """Return parameters as the engine takes them, and the memory that they take."""

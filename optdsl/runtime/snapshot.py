@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from optdsl.runtime.engine import Engine
 from optdsl.runtime.plan import Plan
 
@@ -19,9 +21,14 @@ class Snapshot:
         self.tensor = tensors.tensor.copy()
         self.everything = tensors.everything.copy()
         self.streams = {
-            name: [None if a is None else a.copy() for a in tensors.stream(name)]
+            name: [None if a is None else self.copied(name, i, a)
+                   for i, a in enumerate(tensors.stream(name))]
             for name in plan.exposed
-        }
+        }  # fmt: skip
+
+    def copied(self, name: str, index: int, array: Any) -> Any:
+        """Return a copy of an array of a stream."""
+        return array.copy()
 
     def restore(self) -> None:
         """Put everything back as it was."""
