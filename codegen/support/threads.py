@@ -12,6 +12,7 @@ awake.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from functools import cache
@@ -91,6 +92,12 @@ class _Crew:
             Thread(target=_helper, args=arguments, name=name, daemon=True).start()
             self.wakes.append(wakes)
 
+    def rest(self) -> None:
+        """Wait until all helpers sleep: the machine code that they look from is about to go."""
+        with self.busy:
+            while any(self._boxes[: len(self.wakes), STATE] != State.ASLEEP):
+                sleep(_NAP)
+
     def forget(self) -> None:
         """Begin anew: a process that was forked has none of the threads."""
         self.__init__()  # type: ignore[misc]
@@ -106,6 +113,7 @@ def _new_boxes() -> tuple[Any, int]:
 
 
 _CREW = _Crew()
+atexit.register(_CREW.rest)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_CREW.forget)
 

@@ -89,6 +89,22 @@ def test_the_process_ends_while_helpers_wait():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
+@two_threads
+def test_no_helper_looks_for_work_when_the_process_ends():
+    code = (
+        "import atexit, numpy as np\n"
+        "def tell():\n"
+        "    print(*threads._CREW._boxes[:1, 0])\n"
+        "atexit.register(tell)  # runs after what is registered later\n"
+        "import optdsl\n"
+        "from optdsl.codegen.support import threads\n"
+        "w = np.zeros(200_003); optdsl.load('Momentum')([w], gamma=0.9).step([np.ones(200_003)])"
+    )
+    run = [sys.executable, "-c", code]
+    ended = subprocess.run(run, check=True, timeout=120, capture_output=True, text=True)
+    assert ended.stdout.strip() == str(int(threads.State.ASLEEP))
+
+
 @pytest.fixture(scope="module")
 def job_of():
     """Return what makes a job of a function that returns 0, or another number if it fails."""
