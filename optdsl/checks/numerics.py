@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
+from optdsl.checks.defined import proved_defined
 from optdsl.checks.formats import BFLOAT16, FLOAT16, FLOAT32, Format
 from optdsl.checks.runs import plain_trials, with_hypers
-from optdsl.checks.sparsity_proof import proved_defined
 from optdsl.checks.stored import Bench, Moment
 from optdsl.checks.undefined import first_undefined
 from optdsl.model.expressions import Draw, walk
@@ -79,15 +79,15 @@ def find_troubles(system: System) -> Numerics:
         return Numerics("not asked")
     provided = proved_defined(system)
     bench = Bench(system)
-    troubles = tuple(_troubles(bench))
+    troubles = tuple(_troubles(bench, provided is not None))
     if provided is not None:
         return Numerics("proved", provided, troubles)
     refuted = any(trouble.what == "undefined" and trouble.at_default for trouble in troubles)
     return Numerics("refuted" if refuted else "not decided", (), troubles)
 
 
-def _troubles(bench: Bench) -> Iterator[Trouble]:
-    yield from _undefined(bench)
+def _troubles(bench: Bench, proved: bool) -> Iterator[Trouble]:
+    yield from _undefined(bench, proved)
     for format_ in (FLOAT32, FLOAT16):  # bfloat16 has the range of float32
         yield from _overflow(bench, format_)
     if any(isinstance(n, Draw) for e in bench.system.equations for n in walk(e.value)):
@@ -101,12 +101,14 @@ def _troubles(bench: Bench) -> Iterator[Trouble]:
 # ------------------------------------------------------------------ undefined
 
 
-def _undefined(bench: Bench) -> Iterator[Trouble]:
-    """Zero gradients, and hyperparameters at the ends of their domains."""
+def _undefined(bench: Bench, proved: bool) -> Iterator[Trouble]:
+    """Zero gradients, a tensor of zeros, and hyperparameters at the ends of their domains."""
     for gradients in _ZEROS:
         if _breaks(bench.run(gradients, FLOAT32)):
             yield _undefined_at(bench, gradients, {})
             return
+    if not proved and _breaks(bench.run(_ZEROS[0], FLOAT32, theta=0.0)):
+        yield _undefined_at(bench, _ZEROS[0], {}, theta=0)
     for name, value in _ends(bench.system):
         for gradients in (*_ZEROS, (1.0, -1.0, 2.0)):
             if bench.default(name) != value and _breaks(
@@ -132,20 +134,25 @@ def _ends(system: System) -> Iterator[tuple[str, float]]:
 
 
 def _undefined_at(
-    bench: Bench, gradients: tuple[float, ...], hypers: Mapping[str, float]
+    bench: Bench,
+    gradients: tuple[float, ...],
+    hypers: Mapping[str, float],
+    theta: int | None = None,
 ) -> Trouble:
     pattern = tuple(Fraction(g) for g in gradients)
     *_, trial = plain_trials(bench.system, (pattern,))
     even = tuple((Fraction(g),) * len(trial.theta) for g in gradients)
+    start = trial.theta if theta is None else (Fraction(theta),) * len(trial.theta)
     trial = type(trial)(
         trial.hypers,
-        trial.theta,
+        start,
         tuple((entries,) * len(asks) for entries, asks in zip(even, trial.gradients, strict=True)),
         trial.losses,
     )
     exact = with_hypers(trial, {name: Fraction(value) for name, value in hypers.items()})
     told = first_undefined(bench.system, exact) or "a step gives what is not finite"
-    return Trouble("undefined", "float32", told, _inputs(gradients, hypers), not hypers)
+    inputs = _inputs(gradients, hypers) | ({} if theta is None else {"theta[0]": str(theta)})
+    return Trouble("undefined", "float32", told, inputs, not hypers)
 
 
 # ------------------------------------------------------------ narrow formats

@@ -125,6 +125,8 @@ def _oracle(
         number = next((i for i, other in enumerate(asked) if _same_point(other, point)), len(asked))
         if number == len(asked):
             asked.append(point)
+        if point is not None and UNDEFINED in point:  # nothing is known of what is nowhere
+            return (UNDEFINED,) * (1 if name == LOSS else len(point))
         if name == LOSS:
             return (real(losses[min(number, len(losses) - 1)]),)
         return tuple(real(x) for x in answers[min(number, len(answers) - 1)])

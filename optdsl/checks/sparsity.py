@@ -14,6 +14,7 @@ from typing import Literal
 
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.equivalence.words import value_text
+from optdsl.checks.ranges.still import read_where_still
 from optdsl.checks.runs import (
     first_difference,
     inputs_text,
@@ -21,10 +22,19 @@ from optdsl.checks.runs import (
     plain_trials,
     run,
     same,
+    scaled,
     turned,
     with_hypers,
 )
-from optdsl.checks.sparsity_proof import WIDE, assuming_least, could_hold, kept, proof, written_out
+from optdsl.checks.sparsity_proof import (
+    WIDE,
+    assuming_least,
+    could_hold,
+    kept,
+    proof,
+    reductions_text,
+    written_out,
+)
 from optdsl.model.arithmetic import Scalar, real
 from optdsl.model.evaluation import Entries, Machine, Step
 from optdsl.model.expressions import Number, Value, number
@@ -88,7 +98,8 @@ def find_sparsity(system: System) -> Sparsity:
         proved = _proved(system)
         if proved is not None:
             return proved
-        parted = _find_parting(system, many_trials(system, 4, 30))
+        silent = (scaled(trial, _F(0)) for trial in plain_trials(system, _PATTERNS[:1]))
+        parted = _find_parting(system, (*silent, *many_trials(system, 4, 30)))
     if parted is None:
         return Sparsity("not decided")
     return Sparsity("differs", where=_where(system), parted=parted)
@@ -96,13 +107,17 @@ def find_sparsity(system: System) -> Sparsity:
 
 def _proved(system: System) -> Sparsity | None:
     plain = written_out(system) if could_hold(system) else None
-    if plain is None:
-        return None
-    found = assuming_least(plain, proof)
+    found = None if plain is None else assuming_least(plain, proof)
+    found = found or assuming_least(system, _proof_by_ranges)
     if found is None:
         return None
     names, reads = found
     return Sparsity("proved", tuple(f"{name} > 0" for name in names), reads)
+
+
+def _proof_by_ranges(system: System) -> tuple[str, ...] | None:
+    reads = read_where_still(system, kept(system))
+    return None if reads is None else reductions_text(system, reads)
 
 
 def _where(system: System) -> str | None:

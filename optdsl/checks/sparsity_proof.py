@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from time import process_time
 from typing import TypeVar
@@ -107,26 +107,15 @@ def proof(system: System, fixed: Mapping[str, Number] | None = None) -> tuple[st
     return tuple(reads)
 
 
-def proved_defined(system: System) -> tuple[str, ...] | None:
-    """Return the hyperparameters that must not be 0 for every value to be defined, whatever the
-    gradients are; None where that is not proved.
-    """
-    plain = written_out(system) if could_hold(system) else None
-    if plain is None:
-        return None
-    found = assuming_least(plain, _defined_throughout)
-    return None if found is None else found[0]
-
-
-def _defined_throughout(system: System) -> bool | None:
+def defined_case_by_case(system: System) -> bool:
+    """Is every state shown to be defined in every step, each case of its conditions by itself?"""
     frames = Frames(Question(system, system))
     deadline = process_time() + _SECONDS
     try:
         find_invariants(frames, deadline, {})
-        sound = all(_always_defined(system, frames, first, deadline) for first in (True, False))
+        return all(_always_defined(system, frames, first, deadline) for first in (True, False))
     except (GiveUp, Unreadable):
-        return None
-    return sound or None
+        return False
 
 
 def _always_defined(system: System, frames: Frames, first: bool, deadline: float) -> bool:
@@ -244,7 +233,7 @@ def _exceeds(polynomial: Polynomial, context: Context) -> bool:
 
 def _note_reads(system: System, side: Side, reads: dict[str, None]) -> bool:
     """Note the reductions whose argument is not zero where the gradient is."""
-    indexed = indexed_names(system)
+    found = []
     for reduce in _reductions(system):
         try:
             zero = reduce.operator != "any" and any(
@@ -252,9 +241,17 @@ def _note_reads(system: System, side: Side, reads: dict[str, None]) -> bool:
             )
         except Unreadable:
             zero = False
-        if not zero and not _only_of_gradients(reduce, system):
-            reads[formula(reduce, indexed)] = None
+        if not zero:
+            found.append(reduce)
+    reads |= dict.fromkeys(reductions_text(system, found))
     return True
+
+
+def reductions_text(system: System, reductions: Iterable[Reduce]) -> tuple[str, ...]:
+    """Return reductions as text, but for those that are conditions on the gradients alone."""
+    indexed = indexed_names(system)
+    told = (each for each in reductions if not _only_of_gradients(each, system))
+    return tuple(dict.fromkeys(formula(each, indexed) for each in told))
 
 
 def _reductions(system: System) -> Iterator[Reduce]:

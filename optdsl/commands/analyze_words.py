@@ -74,8 +74,10 @@ def _scale_in_short(analysis: Analysis) -> Line:
 
 def _numerics_in_short(analysis: Analysis) -> Line:
     troubles = analysis.numerics.troubles
-    if any(each.what == "undefined" and each.at_default for each in troubles):
-        return Line("undefined for zero gradients", "bad")
+    undefined = [each for each in troubles if each.what == "undefined" and each.at_default]
+    if undefined:
+        where = " where theta is 0" if "theta[0]" in undefined[0].inputs else ""
+        return Line(f"undefined for zero gradients{where}", "bad")
     narrow = dict.fromkeys(
         each.format for each in troubles if each.format != "float32" and each.what != "overflow"
     )

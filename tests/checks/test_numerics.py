@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import optdsl
 from optdsl.checks.formats import BFLOAT16, FLOAT16, FLOAT32
 from optdsl.checks.numerics import find_troubles
 from optdsl.library import load_system
@@ -116,3 +117,14 @@ def test_a_guard_makes_a_division_defined():
     found = find_troubles(guarded)
     assert found.defined == "proved"
     assert not [trouble for trouble in found.troubles if trouble.what == "undefined"]
+
+
+def test_a_tensor_of_zeros_is_tried():
+    found = find_troubles(load_system("LARS"))
+    assert found.defined == "refuted"
+    trouble = found.troubles[0]
+    assert trouble.message == "eta*norm(theta[t-1])/n is 0/0 in step 1"
+    assert trouble.inputs == {"g": "0", "theta[0]": "0"}
+    optimizer = optdsl.load("LARS", "reference")([theta := np.zeros(3)])
+    optimizer.step([np.zeros(3)])
+    assert np.isnan(theta).all()

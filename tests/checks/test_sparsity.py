@@ -23,6 +23,7 @@ from tests.checks.systems import system
         ("ClipByGlobalNorm | SGD", ()),
         ("SkipNonfinite | SGD", ()),
         ("SAM(Adagrad)", ("epsilon > 0",)),
+        ("AdaptiveClip", ()),
     ],
 )
 def test_entries_may_be_skipped(rule, provided):
@@ -55,7 +56,9 @@ def test_a_value_with_which_they_may_be_skipped(rule, where):
     assert find_sparsity(load_system(rule)).where == where
 
 
-@pytest.mark.parametrize("rule", ["SGD", "Adagrad", "SignSGD", "ClipByGlobalNorm | SGD"])
+@pytest.mark.parametrize(
+    "rule", ["SGD", "Adagrad", "SignSGD", "ClipByGlobalNorm | SGD", "AdaptiveClip | SGD"]
+)
 def test_what_is_proved_holds_for_the_reference_target(rule):
     random = np.random.default_rng(3)
     full, alone = (random.normal(size=50) for _ in range(2))
@@ -88,6 +91,26 @@ def test_a_value_that_may_be_undefined_is_no_proof():
     found = find_sparsity(undefined)
     assert found.verdict == "differs"
     assert "undefined" in found.parted.full
+
+
+def test_a_point_that_is_undefined_for_zero_gradients_counts():
+    found = find_sparsity(load_system("SharpnessAwareSGDUnguarded"))
+    assert found.verdict == "differs"
+    assert found.parted.changes == "theta: 1 becomes undefined in step 1, where the gradient is 0"
+
+
+#: AdaptiveClip, changed so that a zero gradient does something.
+@pytest.mark.parametrize(
+    "u", ["c/n*g[t] if n > c else g[t] + c", "c/n*g[t] if n > c/2 else theta[t-1]", "g[t]/n"]
+)
+def test_what_a_row_adds_to_zero_is_no_proof(u):
+    changed = system(f"transform Changed extends AdaptiveClip\n  u = {u}\n")
+    assert find_sparsity(changed).verdict == "differs"
+
+
+def test_a_row_that_is_read_is_named():
+    found = find_sparsity(load_system("AdaptiveClip | SGD"))
+    assert found.reads == ("norm(theta[t-1], per row)",)
 
 
 def test_a_reduction_that_takes_in_every_entry_is_named():
