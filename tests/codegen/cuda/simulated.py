@@ -6,15 +6,21 @@ memory. It knows no intrinsics: loads, stores and arithmetic are given as plain 
 
 import ctypes
 import sys
+import threading
 
 import numpy as np
 
+import optdsl
 from optdsl.codegen import compile_system
 from optdsl.codegen.support.cuda import threads
-from optdsl.codegen.support.cuda.words import THREADS
+from optdsl.codegen.support.cuda.words import THREADS, WARP, WARPS
+from optdsl.cuda import driver, programs
+from optdsl.library import shipped
 from tests.codegen.cuda import launching
 from tests.codegen.interpreting import Interpreter
 from tests.codegen.test_rules import compare, wavy
+from tests.cuda import fake_driver
+from tests.cuda.fake_driver import FakeDriver
 from tests.program.systems import system
 
 NUMBERS = {"float32": ctypes.c_float, "float64": ctypes.c_double, "int64": ctypes.c_int64}
@@ -64,8 +70,33 @@ def larger(a, b):
     return a if a > b or a != a else b
 
 
+def passing(combined):
+    """Return what folds a number a thread of a warp, by halves, in lists of what threads have."""
+    thread_index = threads.cuda.jit(threads.thread_index, device=True)
+    warps = [(threading.Barrier(WARP), [None] * WARP) for _ in range(WARPS)]
+
+    def of_warp(x):
+        here = int(thread_index())
+        (barrier, given), place = warps[here // WARP], here % WARP
+        width = WARP // 2
+        while width > 0:
+            given[place] = x
+            barrier.wait()
+            x = combined(x, given[(place + width) % WARP])
+            barrier.wait()
+            width //= 2
+        return x
+
+    return of_warp
+
+
 def words(real):
     return {
+        "warp_index": threads.cuda.jit(threads.warp_index, device=True),
+        "thread_of_warp": threads.cuda.jit(threads.thread_of_warp, device=True),
+        "sum_of_warp": passing(lambda a, b: a + b),
+        "least_of_warp": passing(smaller), "greatest_of_warp": passing(larger),
+        "repeated": lambda lanes, value: [value] * lanes,
         "block_index": threads.cuda.jit(threads.block_index, device=True),
         "thread_index": threads.cuda.jit(threads.thread_index, device=True),
         "sum_of_block": threads.cuda.jit(threads.folding(lambda a, b: a + b), device=True),
@@ -93,7 +124,28 @@ def start():
     return [random.normal(size=size).astype(np.float32) for size in (5, 0, 8_195)]
 
 
+def step_rows(rule):
+    """Step a rule of rows and columns by the runtime for cards, beside the reference."""
+    fake = FakeDriver()
+    driver.driver_module = lambda: fake
+    programs.compiled = fake.compiled
+    fake_driver._emulated = run_of
+    random = np.random.default_rng(2)
+    starts = [random.normal(size=shape).astype(np.float32) for shape in ((70, 131), (5,), (0,))]
+    theirs, ours = [fake_driver.CardArray(each) for each in starts], [x.copy() for x in starts]
+    on_card, on_cpu = optdsl.load(rule, "cuda")(theirs), optdsl.load(rule, "reference")(ours)
+    for _ in range(2):
+        gradients = [random.normal(size=x.shape).astype(np.float32) for x in starts]
+        on_card.step([fake_driver.CardArray(each) for each in gradients])
+        on_cpu.step(gradients)
+    for card, host in zip(theirs, ours, strict=True):
+        np.testing.assert_allclose(card.values, host, rtol=1e-5, atol=1e-6)
+
+
 def main(name):
+    if name in shipped():
+        step_rows(name)
+        return
     launching.run_of = run_of
     of = system(name)
     driver = launching.EmulatedDriver(compile_system(of, "numba-cuda"), start())

@@ -57,7 +57,7 @@ def check(name, form, architecture="sm_90"):
         wide = 80 if kernel.kind == "pass" else 128
         assert taken.registers <= (wide if form == "float64" else 64), kernel.name
         assert (taken.stack, taken.spill_stores, taken.spill_loads) == (0, 0, 0), kernel.name
-        if kernel.kind == "pass" and form != "bfloat16" and find_program("nvdisasm"):
+        if kernel.kind in ("pass", "tiles") and form != "bfloat16" and find_program("nvdisasm"):
             assert whole_accesses(assembled.cubin) == (inputs(kernel), len(stage.writes))
 
 

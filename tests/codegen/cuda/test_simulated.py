@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lamb", "clipped"])
+@pytest.mark.parametrize("name", ["lamb", "clipped", "Adafactor"])
 def test_a_simulated_device_takes_the_steps_of_the_equations(name):
     found = subprocess.run(
         [sys.executable, "-m", "tests.codegen.cuda.simulated", name],

@@ -44,11 +44,18 @@ int step() {
         table.blocks = 10 * (i + 1);
         table.tensors = 3;
         table.owners = table.firsts = 1000 * (i + 1);
+        table.sizes = 7;
+        table.shapes = 8;
         tables.push_back(table);
     }
     optdsl_numbers given = {1, 2, 3, 4, 5};
     return STEP;
 }
+long long tall(long long rows, long long columns) { return optdsl_tall(rows, columns, 0); }
+long long tiles(long long rows, long long columns, long long tall) {
+    return optdsl_tiles(rows, columns, 128, tall);
+}
+long long lines(long long rows, long long columns) { return optdsl_lines(rows, columns, 8, 256); }
 long long blocks(const int64_t *sizes, long long count, long long chunk, int64_t *owners,
                  int64_t *chunks, int64_t *firsts) {
     return optdsl_blocks(sizes, count, chunk, owners, chunks, firsts);
@@ -143,6 +150,40 @@ def test_blocks_are_those_of_the_runtime(compiled):
     assert count == len(expected[0])
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@needs_compiler
+def test_passes_over_tiles_are_told_the_shapes_of_tensors(compiled):
+    made, _, library = compiled("Adafactor")
+    noted = (ctypes.c_longlong * 16 * 64).in_dll(library, "noted")
+    assert library.step() == 0
+    entries = {place + 1: each.entry for place, each in enumerate(made.kernels)}
+    found = [(entries[note[0]].removeprefix("rule_"), note[1], note[4], note[6]) for note in noted
+             if note[0]]  # fmt: skip
+    assert [(name, blocks, first) for name, blocks, first, _ in found] == [
+        ("kernel_1", 10, 1000), ("finish_1", 3, 1000), ("lines_1", 20, 2000),
+        ("finish_2", 3, 2000), ("kernel_2", 30, 3000), ("finish_3", 3, 3000),
+        ("kernel_3", 40, 4000),
+    ]  # fmt: skip
+    told = [extent for *_, extent in found]
+    assert [told[0], told[2], told[4], told[6]] == [8, 8, 8, 8]
+    assert [note[5] for note in noted if entries.get(note[0], "")[5:11] == "finish"] == [7, 8, 7]
+
+
+@needs_compiler
+def test_tiles_are_those_of_the_runtime(compiled):
+    from optdsl.codegen.support.cuda.tables import Lines, Tiles
+
+    _, _, library = compiled("Adafactor")
+    shapes = np.array([(1, 1), (1, 70_000), (0, 5), (5, 0), (64, 128), (65, 129), (50_257, 768)])
+    sizes = ctypes.c_longlong
+    library.tall.restype = library.tiles.restype = library.lines.restype = sizes
+    given = [[sizes(number) for number in shape] for shape in shapes.tolist()]
+    for cut, count in ((Tiles(), 0), (Tiles(16), 16)):
+        found = [library.tiles(*each, sizes(count)) for each in given]
+        assert found == cut.pieces(shapes, ("float32",)).tolist()
+    assert [library.tall(*each) for each in given] == Tiles().heights(shapes).tolist()
+    assert [library.lines(*each) for each in given] == Lines(8, 256).pieces(shapes, ()).tolist()
 
 
 @needs_compiler
