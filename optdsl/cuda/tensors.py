@@ -11,7 +11,7 @@ import numpy.typing as npt
 from optdsl.cuda.arrays import DeviceArray
 from optdsl.cuda.queue import Queue
 from optdsl.runtime.layout import Layout, Numbers, StateSlot
-from optdsl.runtime.shapes import kept_shape
+from optdsl.runtime.shapes import kept_shape, seen_shape
 from optdsl.runtime.tensors import Tensors, fill_with_start
 
 
@@ -158,7 +158,8 @@ class _Touched(Exception):
 
 def _started_by_shape(slot: StateSlot, shape: tuple[int, ...], hyper: Numbers) -> Any:
     """Return what a state starts as, None where that needs the values of the parameter."""
-    untouched: Any = _Untouched(shape, np.int8)
+    seen = shape if slot.kind == "entry" else seen_shape("entry", shape)
+    untouched: Any = _Untouched(seen, np.int8)
     try:
         begun = slot.start(untouched, hyper)
     except _Touched:
@@ -167,12 +168,12 @@ def _started_by_shape(slot: StateSlot, shape: tuple[int, ...], hyper: Numbers) -
 
 
 def _needs_only_the_shape(slot: StateSlot, shape: tuple[int, ...], hyper: Numbers) -> bool:
-    return slot.kind == "entry" and _started_by_shape(slot, shape, hyper) is not None
+    return _started_by_shape(slot, shape, hyper) is not None
 
 
 def _is_zero(slot: StateSlot, shape: tuple[int, ...], hyper: Numbers) -> bool:
     """Does a state start as zeros? In every format these are bytes of zero."""
-    begun = _started_by_shape(slot, shape, hyper) if slot.kind == "entry" else None
+    begun = _started_by_shape(slot, shape, hyper)
     return begun is not None and np.ndim(begun) == 0 and begun == 0 and not np.signbit(begun)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 import optdsl
 from optdsl.codegen.support import kernels
-from tests.cuda.fake_driver import CardArray
+from tests.cuda import fake_driver
+from tests.cuda.fake_driver import CardArray, card_array
 
 #: Vectors, one number, none; widths that 4 and 2 divide or not; several strips, several blocks.
 SHAPES = [(7,), (), (0,), (3, 5), (33, 8), (70, 260), (130, 9, 3), (1, 300), (150, 1)]
@@ -101,3 +102,78 @@ def test_rules_give_the_numbers_of_the_cpu(card, rounding, rule):
 @pytest.mark.slow
 def test_every_reduction_gives_the_numbers_of_the_cpu(card, rounding, spread):
     same(*steps(spread, plain))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rule", "dtype"),
+    [
+        ("Adafactor", "float32"),
+        ("Adafactor", "float64"),
+        ("AdaptiveClip | SGD(eta=0.25)", "float32"),
+        ("Centralize | SGD(eta=0.25)", "float32"),
+    ],
+)
+def test_every_length_and_alignment_gives_the_numbers_of_the_cpu(card, rounding, rule, dtype):
+    shapes = [shape for n in range(71) for shape in ((n,), (3, n), (n, 2))]
+    width = np.dtype(dtype).itemsize
+    for shift in range(16 // width):
+        long = [(1_000_003,), (997, 1003)] if shift == 1 else []
+        same(*steps(rule, plain, dtype, [*shapes, *long], offset=shift * width))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["Adafactor", "CentralizeRows | SGD(eta=0.25)"])
+def test_another_order_of_sums_changes_the_last_place_at_most(card, rounding, rule):
+    """A sum of n numbers is within n*2^-53 of the sum of their sizes, in whatever order."""
+    on_card, on_cpu, pairs = steps(rule, normal)
+    for name, arrays in on_cpu.state_dict()["entries"].items():
+        for index, array in arrays.items():
+            other = on_card.state_dict()["entries"][name][index]
+            assert np.all(abs(other - array) <= np.spacing(abs(array))), name
+    for theirs, ours in pairs:
+        np.testing.assert_allclose(theirs, ours, rtol=3e-7, atol=3e-7)
+
+
+@pytest.mark.slow
+def test_parameters_of_16_bits(card):
+    shapes = [(33, 130), (5,)]
+    theirs = [card_array(each, "bfloat16") for each in plain(0, shapes, "float32")]
+    ours = [each.values.copy() for each in theirs]
+    on_card, on_cpu = (
+        optdsl.load("Adafactor", target="cuda")(theirs),
+        optdsl.load("Adafactor")(ours),
+    )
+    for seed in (1, 2):
+        gradients = [card_array(each, "bfloat16") for each in plain(seed, shapes, "float32")]
+        on_card.step(gradients)
+        on_cpu.step([each.values for each in gradients])
+    for there, here in zip(theirs, ours, strict=True):
+        np.testing.assert_array_equal(there.values, here)
+    assert on_card.state_dict()["entries"]["R"]["0"].dtype == np.float32
+
+
+@pytest.fixture
+def idle(card, monkeypatch):
+    """Return a card whose kernels do nothing: what is asked of it is looked at alone."""
+    monkeypatch.setattr(fake_driver, "_emulated", lambda kernel, formats: lambda *given: None)
+    return card
+
+
+def test_a_step_of_rows_and_columns(idle):
+    arrays = [CardArray(each) for each in plain(0, SHAPES, "float32")]
+    on_card = optdsl.load("Adafactor", target="cuda")(arrays)
+    on_card.step(arrays)
+    assert not idle.called("cuMemcpyDtoH"), "no parameter is looked at for states to begin"
+    idle.calls.clear()
+    idle.launches.clear()
+    on_card.step(arrays)
+    assert {name for name, *_ in idle.calls} <= {
+        "cuMemcpyHtoDAsync",
+        "cuEventRecord",
+        "cuLaunchKernel",
+    }
+    assert [(each.entry.split("_float")[0], each.blocks) for each in idle.launches] == [
+        ("kernel_1", 8), ("finish_1", 9), ("lines_1", 65), ("finish_2", 9), ("kernel_2", 11),
+        ("finish_3", 9), ("kernel_3", 11),
+    ]  # fmt: skip
