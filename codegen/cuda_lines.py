@@ -23,6 +23,7 @@ from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, condition, python
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Kind, Reduce, Value, values
+from optdsl.program.lines import rounds
 from optdsl.program.program import Accumulate, Assignment, Combine, Load, Matrices, Store
 
 _COUNTS = {Kind.ROW: "shapes, 3 * owner", Kind.COLUMN: "shapes, 3 * owner + 1"}
@@ -41,9 +42,9 @@ def emit_lines(
     """
     refuse_matrices(unit, stage)
     texts, most = [], 0
-    phases = _phases(stage)
-    for place, reduced in enumerate(phases):
-        last = place == len(phases) - 1
+    turns = rounds(stage)
+    for place, reduced in enumerate(turns):
+        last = place == len(turns) - 1
         lines = _Lines(unit, stage, reduced, stage.stores if last else ())
         texts.append(f"launched({functions.add('lines', lines.lines())})")
         most = max(most, len(reduced))
@@ -74,24 +75,6 @@ def _vectors(stage: Matrices) -> list[Value]:
     found += [Value(each.name, each.kind) for each in stage.body]
     found += [load.value for load in stage.loads]
     return [each for each in found if each.kind.is_matrix]
-
-
-def _phases(stage: Matrices) -> list[list[Assignment]]:
-    """Return the reductions to a number that each kernel of a stage begins.
-
-    One that needs a number of the same stage comes a kernel later than that.
-    """
-    level = {each.name: 0 for each in stage.folds}
-    phases: list[list[Assignment]] = [[]]
-    for each in stage.body:
-        read = [v.name for v in values(each.expression) if v.offset == 0 and v.name in level]
-        first = max((level[name] for name in read), default=0)
-        while len(phases) <= first:
-            phases.append([])
-        if each.kind is Kind.TENSOR:
-            phases[first].append(each)
-        level[each.name] = first + (each.kind is Kind.TENSOR)
-    return phases
 
 
 class _Lines:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from optdsl.codegen.storing import stored
 from optdsl.codegen.unit import Unit
 from optdsl.diagnostics import Diagnostic, DiagnosticError
-from optdsl.model.expressions import Draw, Kind, Matrix, Reduce, walk
-from optdsl.program.program import Assignment, Matrices
+from optdsl.program.lines import has_lines_alone
+from optdsl.program.program import Matrices
 
 
 def refuse_blocks(unit: Unit) -> None:
@@ -25,10 +25,7 @@ def refuse_blocks(unit: Unit) -> None:
 
 def refuse_matrices(unit: Unit, stage: Matrices) -> None:
     """Raise a DiagnosticError for what is computed of whole matrices."""
-    kinds = (Kind.ROW, Kind.COLUMN)
-    arrays = [each.value.kind for each in stage.loads]
-    arrays += [each.value.kind for each in stage.stores]
-    if all(kind in kinds for kind in arrays) and all(map(_of_lines, stage.body)):
+    if has_lines_alone(stage):
         return
     raise DiagnosticError(
         Diagnostic(
@@ -37,20 +34,4 @@ def refuse_matrices(unit: Unit, stage: Matrices) -> None:
             "target numba-cuda has no kernels",
             hint="the target numba-cpu runs it",
         )
-    )
-
-
-def _of_lines(assignment: Assignment) -> bool:
-    """Is it made of values a row or a column, and of numbers?"""
-    value = assignment.expression
-    if isinstance(value, Reduce):
-        inner = [value.argument, *(() if value.other is None else (value.other,))]
-        kinds = {each.kind for each in inner if not each.kind.is_number}
-        if value.kind is not Kind.TENSOR or len(kinds) != 1:
-            return False
-    else:
-        inner, kinds = [value], {value.kind}
-    plain = (node for each in inner for node in walk(each))
-    return kinds <= {Kind.ROW, Kind.COLUMN} and not any(
-        isinstance(node, Matrix | Reduce | Draw) for node in plain
     )

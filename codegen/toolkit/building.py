@@ -20,6 +20,7 @@ from optdsl.codegen.support.cuda.words import (
     WARPS,
     Kernel,
     lanes_of,
+    real_of,
 )
 from optdsl.codegen.toolkit.architectures import Architecture
 from optdsl.codegen.toolkit.assembling import Assembled, Resources, assemble, assembler_at_hand
@@ -28,11 +29,10 @@ from optdsl.codegen.toolkit.modules import one_module
 from optdsl.codegen.toolkit.occupancy import Occupancy, occupancy
 from optdsl.codegen.unit import Unit, prepare
 from optdsl.model.alternatives import Alternatives, Rule
-from optdsl.model.expressions import Kind
 from optdsl.program import program, timing
+from optdsl.program.lines import bytes_left
 from optdsl.runtime.formats import dtype_named
 from optdsl.runtime.layout import Combine, Layout, Matrices, Pass, Stage
-from optdsl.runtime.shapes import LEAST_ROWS
 from optdsl.runtime.tensors import Tensors
 
 
@@ -210,14 +210,15 @@ class _Kernels:
         }
         built = replace(built, streams=stage.streams, formats=formats)
         cut: Any = stage.bind
+        width = np.dtype(real_of(formats)).itemsize
         if isinstance(stage, Matrices):
-            return replace(built, cut=cut, read=sum(_left(each, formats) for each in of.folds))
+            return replace(built, cut=cut, read=sum(bytes_left(each, width) for each in of.folds))
         return replace(
             built,
             cut=cut or Entries(TURNS if stage.reductions else 1),
             read=sum(widths[load.stream] for load in of.loads),
             written=sum(widths[store.stream] for store in of.stores)
-            + sum(_left(each, formats) for each in of.reductions),
+            + sum(bytes_left(each, width) for each in of.reductions),
             reductions=stage.reductions,
         )
 
@@ -232,15 +233,6 @@ class _Kernels:
         if stream in self.layout.buffers:
             return str(tensors.buffer_dtype(stream))
         return str(tensors.dtype)
-
-
-def _left(reduction: program.Accumulate, formats: tuple[str, ...]) -> float:
-    """Return the bytes a parameter of the sums that a pass leaves: one a row and strip of tiles,
-    or one a column and tile, where tiles are as low as they come.
-    """
-    if reduction.kind.is_number:
-        return 0
-    return 8 / (WARP * lanes_of(formats) if reduction.kind is Kind.ROW else LEAST_ROWS)
 
 
 def _kernels(stage: Stage) -> list[tuple[Kernel, bool]]:

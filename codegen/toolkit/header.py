@@ -13,7 +13,7 @@ from optdsl.codegen.toolkit.c_numbers import HELPERS, numbers_function
 from optdsl.codegen.unit import Unit
 from optdsl.program.describing import equations_text
 from optdsl.runtime.layout import Guard
-from optdsl.runtime.shapes import LEAST_ENTRIES, LEAST_ROWS, MOST_BLOCKS
+from optdsl.runtime.shapes import LEAST_ENTRIES, LEAST_ROWS
 
 _COMMON = """\
 #ifndef OPTDSL_COMMON
@@ -70,10 +70,10 @@ static inline int64_t optdsl_blocks(const int64_t *sizes, int64_t tensors, int64
  * so: the third number of `shapes`. */
 static inline int64_t optdsl_tall(int64_t rows, int64_t columns, int64_t tall) {
     const int64_t entries = columns ? (@ENTRIES@ + columns - 1) / columns : @ENTRIES@;
-    int64_t least = (rows + @BLOCKS@ - 1) / @BLOCKS@;
+    int64_t least = @ROWS@;
     if (tall) return tall;
-    if (least < @ROWS@) least = @ROWS@;
     if (least < entries) least = entries;
+    while (least * least < rows) ++least;
     if (least > rows) least = rows;
     return least < 1 ? 1 : least;
 }
@@ -128,7 +128,7 @@ static inline CUresult optdsl_launch_finish(CUfunction kernel, int64_t blocks,
 
 #: What the cuts of tensors are made of, as the header calls it.
 _GEOMETRY = {
-    "WARPS": WARPS, "ROWS": LEAST_ROWS, "BLOCKS": MOST_BLOCKS, "ENTRIES": LEAST_ENTRIES,
+    "WARPS": WARPS, "ROWS": LEAST_ROWS, "ENTRIES": LEAST_ENTRIES,
 }  # fmt: skip
 
 

@@ -7,10 +7,11 @@ bytes under way = bandwidth x latency), which is where occupancy comes in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from optdsl.model.expressions import Kind
+from optdsl.program.lines import bytes_left, has_lines_alone, rounds
 from optdsl.program.program import Combine, Matrices, Pass, Program
 from optdsl.program.traffic import traffic
 
@@ -52,21 +53,35 @@ def launches(program: Program, width: int = 4) -> tuple[Launch, ...] | None:
     """Return the launches of a step, for parameters of `width` bytes.
 
     One a pass, and between passes one for the numbers for all tensors and one for those a
-    tensor. None for a program with stages of matrices, whose time is not that of their bytes.
+    tensor; where there are values a row or a column, one to finish their sums, and one for the
+    numbers a tensor that come of them. None for a program that computes with whole matrices, whose
+    time is not that of their bytes.
     """
     found: list[Launch] = []
     moved = iter(traffic(program, width))
     for stage in program.stages:
         if isinstance(stage, Matrices):
-            return None
-        if isinstance(stage, Pass):
+            if not has_lines_alone(stage):
+                return None
+            found += _over_lines(stage, width)
+        elif isinstance(stage, Pass):
             bytes_moved = next(moved)
-            found.append(Launch(bytes_moved.read, bytes_moved.written))
+            left = sum(bytes_left(each, width) for each in stage.reductions)
+            found.append(Launch(bytes_moved.read, bytes_moved.written + left))
         elif isinstance(stage, Combine):
             made = {each.kind for each in stage.reductions}
             made |= {each.kind for each in stage.assignments}
             found += [Launch(0, 0) for kind in (Kind.ALL, Kind.TENSOR) if kind in made]
     return tuple(found)
+
+
+def _over_lines(stage: Matrices, width: int) -> Iterator[Launch]:
+    """Yield the launches of a stage of rows and columns."""
+    left = sum(bytes_left(each, width) for each in stage.folds)
+    for reduced in rounds(stage):
+        yield Launch(left, 0)
+        if reduced:
+            yield Launch(0, 0)
 
 
 def predicted_seconds(launches: Iterable[Launch], parameters: int, machine: Machine) -> float:

@@ -12,9 +12,8 @@ Form: TypeAlias = Literal["entry", "row", "column", "turned", "rows", "columns",
 #: Forms that states have.
 STATE_FORMS = ("entry", "row", "column", "turned", "rows", "columns")
 
-#: Rows that are worked on together: enough that what is kept a block costs little,
-#: few enough blocks a tensor to keep partial results small.
-LEAST_ROWS, MOST_BLOCKS, LEAST_ENTRIES = 64, 64, 4096
+#: Rows, and entries, that are worked on together at least: what is kept a block costs little then.
+LEAST_ROWS, LEAST_ENTRIES = 64, 4096
 
 #: Columns of the narrowest strip.
 LEAST_COLUMNS = 64
@@ -30,9 +29,16 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def rows_in_block(rows: int, columns: int) -> int:
-    """Return how many rows are worked on together: a function of the shape alone."""
-    least = max(LEAST_ROWS, -(-LEAST_ENTRIES // max(columns, 1)))
-    return max(1, min(rows, max(least, -(-rows // MOST_BLOCKS))))
+    """Return how many rows are worked on together: a function of the shape alone.
+
+    Where there are many, there are as many blocks as rows in each: neither takes long to go through.
+
+    >>> rows_in_block(4096, 1000), rows_in_block(50_257, 768), rows_in_block(10_000, 2)
+    (64, 225, 2048)
+    """
+    narrow = -(-LEAST_ENTRIES // max(columns, 1))
+    root = math.isqrt(max(rows - 1, 0)) + 1
+    return max(1, min(rows, max(LEAST_ROWS, narrow, root)))
 
 
 def block_count(rows: int, columns: int) -> int:

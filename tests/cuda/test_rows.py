@@ -109,9 +109,8 @@ def test_every_reduction_gives_the_numbers_of_the_cpu(card, rounding, spread):
     ("rule", "dtype"),
     [
         ("Adafactor", "float32"),
-        ("Adafactor", "float64"),
         ("AdaptiveClip | SGD(eta=0.25)", "float32"),
-        ("Centralize | SGD(eta=0.25)", "float32"),
+        ("Centralize | SGD(eta=0.25)", "float64"),
     ],
 )
 def test_every_length_and_alignment_gives_the_numbers_of_the_cpu(card, rounding, rule, dtype):
@@ -123,16 +122,28 @@ def test_every_length_and_alignment_gives_the_numbers_of_the_cpu(card, rounding,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", ["Adafactor", "CentralizeRows | SGD(eta=0.25)"])
-def test_another_order_of_sums_changes_the_last_place_at_most(card, rounding, rule):
-    """A sum of n numbers is within n*2^-53 of the sum of their sizes, in whatever order."""
-    on_card, on_cpu, pairs = steps(rule, normal)
+@pytest.mark.parametrize(
+    ("rule", "dtype"),
+    [
+        ("Adafactor", "float32"),
+        ("Adafactor", "float64"),
+        ("CentralizeRows | SGD(eta=0.25)", "float32"),
+    ],
+)
+def test_another_order_of_sums_changes_little(card, rounding, rule, dtype):
+    """A sum of n numbers is within n*2^-53 of the sum of their sizes, in whatever order.
+
+    So is a sum of squares of its own size: as float32, it is the same or the number beside it.
+    """
+    on_card, on_cpu, pairs = steps(rule, normal, dtype)
+    unit = 1 if dtype == "float32" else 2 * max(map(np.prod, SHAPES))
     for name, arrays in on_cpu.state_dict()["entries"].items():
         for index, array in arrays.items():
             other = on_card.state_dict()["entries"][name][index]
-            assert np.all(abs(other - array) <= np.spacing(abs(array))), name
+            assert np.all(abs(other - array) <= unit * np.spacing(abs(array))), name
+    tolerance = 3e-7 if dtype == "float32" else 1e-13
     for theirs, ours in pairs:
-        np.testing.assert_allclose(theirs, ours, rtol=3e-7, atol=3e-7)
+        np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.slow
