@@ -21,6 +21,7 @@ TILE_PARAMETERS = tuple("shapes" if name == "sizes" else name for name in PARAME
 
 #: How to find the tile of this warp.
 _TILE = (
+    "# the tile of this warp: a strip of columns, a block of rows",
     "strips = (width - 1) // (WARP * lanes) + 1",
     "tile = read(int64, chunks, block_index()) * WARPS + warp_index()",
     "strip, block = tile % strips, tile // strips",

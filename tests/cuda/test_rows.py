@@ -81,22 +81,8 @@ def same(on_card, on_cpu, pairs):
             np.testing.assert_array_equal(there[name][index], array, err_msg=name)
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "AdaptiveClip | SGD(eta=0.25)",
-        *(
-            pytest.param(rule, marks=pytest.mark.slow)
-            for rule in (
-                "Adafactor",
-                "Centralize | SGD(eta=0.25)",
-                "CentralizeRows | SGD(eta=0.25)",
-            )
-        ),
-    ],
-)
-def test_rules_give_the_numbers_of_the_cpu(card, rounding, rule):
-    same(*steps(rule, plain))
+def test_a_rule_gives_the_numbers_of_the_cpu(card):
+    same(*steps("CentralizeRows | SGD(eta=0.25)", plain, shapes=SHAPES[:6]))
 
 
 @pytest.mark.slow
