@@ -31,7 +31,7 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 def rows_in_block(rows: int, columns: int) -> int:
     """Return how many rows are worked on together: a function of the shape alone.
 
-    Where there are many, there are as many blocks as rows in each: neither takes long to go through.
+    Many are cut into as many blocks as each has rows: neither takes long to go through.
 
     >>> rows_in_block(4096, 1000), rows_in_block(50_257, 768), rows_in_block(10_000, 2)
     (64, 225, 2048)

@@ -25,8 +25,8 @@ def optimizer(
         what: the name of a shipped optimizer ("Adam"), the path of a file of specs
             ("mine.opt": its last definition; "mine.opt:Mine": the one of that name), or a
             composition ("ClipByGlobalNorm(c=1) | AdamW").
-        target: "numba-cpu" (all cores) or "reference" (plain NumPy) for tensors on the CPU; those on
-            a card always take "cuda". To ask for that alone finds out early what it refuses.
+        target: "numba-cpu" (all cores) or "reference" (plain NumPy) for tensors on the CPU; on
+            a card "cuda" is taken always. To ask for that alone finds out early what it refuses.
         storage: how states are kept, as in `{"m": "bfloat16", "v": "int8 blockwise(256)"}`.
 
     Returns a subclass of `torch.optim.Optimizer`; see `CompiledOptimizer` for how it is used.
