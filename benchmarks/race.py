@@ -8,9 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-#: The seconds between two contenders.
-_REST = 0.03
-
 
 @dataclass(frozen=True)
 class Times:
@@ -34,10 +31,8 @@ def race(
 ) -> dict[str, Times]:
     """Time each contender in every round, one behind the other, in turns of about `seconds`.
 
-    Each turn begins with a rest, so that nobody shares the processor with threads of the one
-    before: those of OpenMP look out for more work for tens of milliseconds. Then comes one call
-    that is not timed, so that nobody pays for what is left in the caches, or for threads that
-    sleep. The order is reversed from round to round.
+    Each turn begins with one call that is not timed, so that nobody pays for what the one
+    before left in the caches. The order is reversed from round to round.
     """
     counts = {name: _count(run, seconds) for name, run in contenders.items()}
     found: dict[str, list[float]] = {name: [] for name in contenders}
@@ -48,7 +43,6 @@ def race(
         for _ in range(rounds):
             for name in order:
                 run, count = contenders[name], counts[name]
-                time.sleep(_REST if len(order) > 1 else 0)
                 run()
                 begin = time.perf_counter()
                 for _ in range(count):

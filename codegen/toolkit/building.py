@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from optdsl.codegen import compile_system
 from optdsl.codegen.cases import prepare_cases
 from optdsl.codegen.support.cuda.launching import Finish, InTurn, Launch
@@ -172,7 +170,7 @@ class _Kernels:
         self.units = units
         self.name = name
         self.tensors = Tensors(layout)
-        self.tensors.dtype = dtype_named(dtype)
+        self.dtype = dtype_named(dtype)
         self.by_kernel: dict[int, BuiltKernel] = {}
         for mode in ("ready", "function", "iterate", "evaluate"):
             stages = getattr(layout, mode)
@@ -227,12 +225,10 @@ class _Kernels:
         tensors = self.tensors
         states = {slot.name: slot for slot in tensors.entry_states}
         if stream in states:
-            return tensors.state_dtype(states[stream]).name
-        if stream in tensors.forms:
-            return np.dtype(np.float64).name
-        if stream in self.layout.buffers:
-            return str(tensors.buffer_dtype(stream))
-        return str(tensors.dtype)
+            return tensors.state_dtype(states[stream], self.dtype).name
+        if stream in tensors.forms or stream in self.layout.buffers:
+            return str(tensors.buffer_dtype(stream, self.dtype))
+        return str(self.dtype)
 
 
 def _kernels(stage: Stage) -> list[tuple[Kernel, bool]]:

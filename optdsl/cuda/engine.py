@@ -259,8 +259,7 @@ class DeviceEngine(Engine):
         """
         self._pull()
         held, tensors = self.tensors, Tensors(self.layout)
-        if held.dtype is not None:
-            tensors.add(held.shapes, held.dtype)
+        tensors.add(held.theta_forms)
         tensors.labels, tensors.names, tensors.seed = held.labels, held.names, held.seed
         tensors.started, tensors.all_started = held.started, held.all_started
         if held.queue is not None:
@@ -278,8 +277,7 @@ class DeviceEngine(Engine):
         """Put states and clocks of the host in place of the present ones."""
         held, new = self.tensors, DeviceTensors(self.layout)
         new.queue = held.queue
-        if held.dtype is not None:
-            new.add(held.shapes, held.dtype)
+        new.add(held.theta_forms)
         new.labels, new.names = held.labels, held.names
         new.seed, new.tensor, new.everything = tensors.seed, tensors.tensor, tensors.everything
         new.started, new.all_started = tensors.started, tensors.all_started

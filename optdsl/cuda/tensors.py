@@ -12,7 +12,7 @@ from optdsl.cuda.arrays import DeviceArray
 from optdsl.cuda.queue import Queue
 from optdsl.runtime.layout import Layout, Numbers, StateSlot
 from optdsl.runtime.shapes import kept_shape, seen_shape
-from optdsl.runtime.tensors import Tensors, fill_with_start
+from optdsl.runtime.tensors import Tensors, fill_with_start, working_dtype
 
 
 class DeviceTensors(Tensors):
@@ -36,6 +36,16 @@ class DeviceTensors(Tensors):
         assert self.queue is not None
         return self.queue
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What all parameters hold."""
+        return self.dtypes[0]
+
+    @property
+    def working(self) -> np.dtype[Any]:
+        """What entries are computed in."""
+        return working_dtype(self.dtype)
+
     # ------------------------------------------------------------------ arrays
 
     def begin(self, slot: StateSlot, index: int, hyper: Numbers) -> None:
@@ -43,7 +53,7 @@ class DeviceTensors(Tensors):
         shape, stream = self.shapes[index], self.stream(slot.name)
         array: Any = stream[index]
         if array is None:
-            made = self.state_shape(slot, shape), self.state_dtype(slot)
+            made = self.state_shape(slot, shape), self.state_dtype(slot, self.dtype)
             array = stream[index] = DeviceArray.new(self.on, *made)  # type: ignore[call-overload]
         if _is_zero(slot, shape, hyper):
             self.on.zero(array.address, array.nbytes)
@@ -69,8 +79,7 @@ class DeviceTensors(Tensors):
         for index in indices:
             if stream[index] is None:
                 form = self.forms.get(name)
-                dtype = np.dtype(np.float64) if form is not None else self.buffer_dtype(name)
-                assert dtype is not None
+                dtype = self.buffer_dtype(name, self.dtype)
                 shape = kept_shape(form or "entry", self.shapes[index])
                 stream[index] = DeviceArray.new(self.on, shape, dtype)
 

@@ -151,7 +151,7 @@ def extent(array: Array) -> tuple[int, int]:
 def check_parameters(
     arrays: Sequence[Any], labels: Sequence[str], dtypes: Sequence[str] = ()
 ) -> Extents:
-    """Refuse parameters that are unfit, of mixed dtypes, of none of `dtypes`, or overlapping.
+    """Refuse parameters that are unfit, of none of `dtypes`, or overlapping.
 
     Raises:
         ParameterError: as `check_parameter`, or one of these.
@@ -161,11 +161,6 @@ def check_parameters(
         wrong = wrong_dtype(array.dtype, dtypes)
         if wrong is not None:
             raise ParameterTypeError(f"parameter {label} holds {array.dtype}, and {wrong}")
-        if array.dtype != arrays[0].dtype:
-            raise ParameterTypeError(
-                f"parameter {label} holds {array.dtype}, but {labels[0]} holds "
-                f"{arrays[0].dtype}: use one optimizer for each"
-            )
     return Extents(arrays, labels)
 
 

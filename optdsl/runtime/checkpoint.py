@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,10 +71,20 @@ def _identity(holder: Holder) -> dict[str, Any]:
             for slot in layout.states
         },
         "parts": layout.parts,
-        "dtype": "" if tensors.dtype is None else str(tensors.dtype),
+        "dtype": _dtypes_said(tensors.dtypes),
         "parameters": list(holder.labels),
         "shapes": [list(shape) for shape in tensors.shapes],
     }
+
+
+def _dtypes_said(dtypes: Sequence[Any]) -> str | list[str]:
+    """Return the dtypes of parameters as they are stored: one name where all have the same."""
+    names = [str(dtype) for dtype in dtypes]
+    return names if len(set(names)) > 1 else "".join(names[:1])
+
+
+def _dtypes_read(said: str | list[str], count: int) -> list[np.dtype[Any]]:
+    return [dtype_named(name) for name in ([said] * count if isinstance(said, str) else said)]
 
 
 def _dump_cohort(cohort: Cohort) -> dict[str, Any]:
@@ -133,7 +143,8 @@ def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Str
         engine.tensors.labels = structure.labels
         engine.tensors.names = structure.names
         if labels:
-            engine.add(0, shapes, dtype_named(state["dtype"]), settings)
+            dtypes = _dtypes_read(state["dtype"], len(shapes))
+            engine.add(0, list(zip(shapes, dtypes, strict=True)), settings)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError("this is not a state of a transform") from error
     return structure
@@ -176,15 +187,14 @@ def _differ(pair: tuple[Any, Any]) -> bool:
 def _restored_tensors(holder: Holder, state: Mapping[str, Any]) -> Tensors:
     now = holder.engine.tensors
     new = Tensors(holder.engine.layout)
-    if now.dtype is not None:
-        new.add(now.shapes, now.dtype)
+    new.add(now.theta_forms)
     new.labels, new.names, new.extents = now.labels, now.names, now.extents
     new.put("theta", now.stream("theta"))
     for slot in new.entry_states:
         stream = new.stream(slot.name)
         for key, array in state["entries"][slot.name].items():
             index = int(key)
-            dtype = new.state_dtype(slot)
+            dtype = new.state_dtype(slot, new.dtypes[index])
             shape = new.state_shape(slot, new.shapes[index])
             if array.shape != shape or array.dtype != dtype:
                 raise CheckpointError(

@@ -16,7 +16,7 @@ from optdsl.runtime.hyperparameters import Settings
 from optdsl.runtime.inputs import checked_inputs
 from optdsl.runtime.layout import Ask, Guard, Layout, Numbers, Scalars
 from optdsl.runtime.plan import CommonWork, Plan, Work
-from optdsl.runtime.tensors import Tensors
+from optdsl.runtime.tensors import Form, Tensors
 from optdsl.runtime.values import shown_name
 
 Asking = Callable[[Ask, "Selection"], None]
@@ -59,13 +59,11 @@ class Engine:
             i for i, slot in enumerate(layout.hyperparameters) if slot.name in layout.uniform
         )
 
-    def add(
-        self, group: int, shapes: Sequence[tuple[int, ...]], dtype: Any, settings: Settings
-    ) -> None:
-        """Take in the tensors of a new group."""
-        self.tensors.add(shapes, dtype)
-        names = self.tensors.names[len(self.tensors.shapes) - len(shapes) :]
-        facts = [Facts(shape, name) for shape, name in zip(shapes, names, strict=False)]
+    def add(self, group: int, forms: Sequence[Form], settings: Settings) -> None:
+        """Take in the tensors of a new group: the shape and the dtype of each."""
+        self.tensors.add(forms)
+        names = self.tensors.names[len(self.tensors.shapes) - len(forms) :]
+        facts = [Facts(shape, name) for (shape, _), name in zip(forms, names, strict=False)]
         self.cohorts.add(group, facts, settings)
         self.forget_tables()
 

@@ -83,10 +83,9 @@ class Intake:
             if array is None:
                 fitted.append(None)
                 continue
-            assert tensors.dtype is not None
             shape, label = tensors.shapes[index], tensors.labels[index]
             refused = tensors.extents if points is None else None
-            fit = fit_gradient(array, shape, tensors.dtype, label, refused)
+            fit = fit_gradient(array, shape, tensors.dtypes[index], label, refused)
             if points is not None and fit is array and self._is_shared(array, points):
                 fit = array.copy()
             fitted.append(fit)

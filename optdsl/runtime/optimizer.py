@@ -43,7 +43,7 @@ class Optimizer:
 
     Arguments:
         parameters: a list or a dict of arrays, float32, float64 or the bfloat16 of
-            ml_dtypes (with states in float32), contiguous and writable;
+            ml_dtypes (with states in float32) side by side, contiguous and writable;
             or a list of groups, each a dict with "params" and hyperparameters of its own.
         hyperparameters: by the names and aliases of the spec. Each is a number, a schedule
             or a Python function of the step, counted from 1 by the part that reads it; a
@@ -56,7 +56,7 @@ class Optimizer:
     Subclasses are made by `from_layout`.
 
     Raises:
-        ParameterError: arrays that cannot be stepped in place, overlap or mix dtypes.
+        ParameterError: arrays that cannot be stepped in place, or overlap.
         HyperparameterError: an unknown, missing or repeated name, or a value outside its domain.
     """
 
@@ -116,9 +116,9 @@ class Optimizer:
         tensors = self._engine.tensors
         tensors.labels, tensors.names = structure.labels, structure.names
         for place, parameters, settings in added:
-            if arrays[place]:
-                shapes = [array.shape for array in arrays[place]]
-                self._engine.add(len(self._groups), shapes, arrays[place][0].dtype, settings)
+            forms = [(array.shape, array.dtype) for array in arrays[place]]
+            if forms:
+                self._engine.add(len(self._groups), forms, settings)
             self._groups.append(Group(settings, parameters))
         tensors.extents = extents
         tensors.put("theta", arrays)
@@ -334,15 +334,6 @@ class Optimizer:
             self._engine.tensors.extents = check_parameters(arrays, self._structure.labels)
             self._engine.tensors.put("theta", arrays)
             self._engine.forget_tables()
-
-    def storage_of(self, state: str) -> Any:
-        """Return the dtype in which a state that has arrays is kept.
-
-        Raises:
-            KeyError: the rule has no such state.
-        """
-        slots = {slot.name: slot for slot in self._engine.tensors.entry_states}
-        return self._engine.tensors.state_dtype(slots[state])
 
     def state_dict(self, *, copy: bool = True) -> dict[str, Any]:
         """Return all that a later step depends on except the parameters themselves.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from optdsl.runtime.formats import store, stored_dtype, stored_shape, without_ch
 from optdsl.runtime.layout import EVALUATED, Ask, Layout, Numbers, StateSlot
 from optdsl.runtime.shapes import STATE_FORMS, kept_shape, seen_shape
 from optdsl.storage import known_storage
+
+#: The shape and the dtype of a parameter.
+Form: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 
 
 class Tensors:
@@ -34,7 +37,7 @@ class Tensors:
         self.labels: list[str] = []
         self.names: list[str] = []
         self.extents: Extents | None = None
-        self.dtype: np.dtype[Any] | None = None
+        self.dtypes: list[np.dtype[Any]] = []  # of the parameters
         self.streams: dict[str, list[Array | None]] = {}
         self.tensor: Numbers = np.zeros((0, layout.tensor))
         self.everything: Numbers = np.zeros(layout.everything)
@@ -50,15 +53,21 @@ class Tensors:
             words = (seed % 2**32, seed // 2**32)
             self.everything[self.layout.seed : self.layout.seed + 2] = words
 
-    def add(self, shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> None:
+    def add(self, forms: Sequence[Form]) -> None:
         """Make room for more tensors."""
-        self.dtype = dtype
+        shapes = [shape for shape, _ in forms]
+        self.dtypes.extend(dtype for _, dtype in forms)
         self._buffer_extents.clear()
         self.shapes.extend(shapes)
         self.started.extend(0 for _ in shapes)
         for stream in self.streams.values():
             stream.extend(None for _ in shapes)
         self.tensor = np.vstack([self.tensor, np.zeros((len(shapes), self.layout.tensor))])
+
+    @property
+    def theta_forms(self) -> list[Form]:
+        """The shape and the dtype of each parameter."""
+        return list(zip(self.shapes, self.dtypes, strict=True))
 
     def stream(self, name: str) -> list[Array | None]:
         """Return the arrays of stream `name`."""
@@ -71,22 +80,16 @@ class Tensors:
         """Make `arrays` the stream `name`."""
         self.streams[name] = list(arrays)
 
-    def state_dtype(self, slot: StateSlot) -> np.dtype[Any]:
-        """Return the dtype in which the entries of a state are stored."""
+    def state_dtype(self, slot: StateSlot, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the dtype in which a state beside a parameter of this dtype is stored."""
         if slot.storage is None:
-            return self.working
+            return working_dtype(dtype)
         return stored_dtype(known_storage(slot.storage))
 
     def state_shape(self, slot: StateSlot, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the array of a state, for a tensor of this shape."""
         kept = kept_shape(slot.kind, shape)
         return kept if slot.storage is None else stored_shape(known_storage(slot.storage), kept)
-
-    @property
-    def working(self) -> np.dtype[Any]:
-        """The dtype of what is computed of the parameters: float32 for those of 16 bits."""
-        assert self.dtype is not None
-        return np.dtype(np.float32) if self.dtype.itemsize < 4 else self.dtype
 
     def start(self, index: int, hyper: Numbers, case: int = 0) -> None:
         """Give the states of tensor `index` the values they have before its first step.
@@ -109,7 +112,8 @@ class Tensors:
         shape, stream = self.shapes[index], self.stream(slot.name)
         array = stream[index]
         if array is None:  # one that is there already may stand in a table: it stays
-            array = np.empty(self.state_shape(slot, shape), dtype=self.state_dtype(slot))
+            dtype = self.state_dtype(slot, self.dtypes[index])
+            array = np.empty(self.state_shape(slot, shape), dtype=dtype)
         fill_with_start(array, slot, self.stream("theta")[index], shape, hyper)
         stream[index] = array
 
@@ -138,13 +142,18 @@ class Tensors:
         for index in indices:
             if stream[index] is None:
                 form = self.forms.get(name)
-                dtype = np.float64 if form is not None else self.buffer_dtype(name)
+                dtype = self.buffer_dtype(name, self.dtypes[index])
                 stream[index] = np.empty(kept_shape(form or "entry", self.shapes[index]), dtype)
                 self._buffer_extents.pop(name, None)
 
-    def buffer_dtype(self, name: str) -> np.dtype[Any] | None:
-        """What users see is as their parameters are, what only kernels see as they compute."""
-        return self.dtype if name in self._seen else self.working
+    def buffer_dtype(self, name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the dtype of a buffer beside a parameter of this dtype.
+
+        What users see is as their parameters are, what only kernels see as they compute.
+        """
+        if name in self.forms:
+            return np.dtype(np.float64)
+        return dtype if name in self._seen else working_dtype(dtype)
 
     def point_extents(self, name: str) -> Extents:
         """Return the stretches of memory that the stream `name` takes."""
@@ -185,6 +194,15 @@ def fill_with_start(
         seen: Array = np.empty(shape) if theta is None else theta
         matrix = seen.reshape(seen_shape("entry", shape))
         array.reshape(seen_shape(slot.kind, shape))[...] = slot.start(matrix, hyper)
+
+
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which parameters of this one are computed: 16 bits in float32.
+
+    >>> working_dtype(np.dtype(np.float16)).name
+    'float32'
+    """
+    return np.dtype(np.float32) if dtype.itemsize < 4 else dtype
 
 
 def points_of(layout: Layout) -> frozenset[str]:

@@ -129,8 +129,7 @@ class Transform:
         self._engine.tensors.labels = structure.labels
         self._engine.tensors.names = structure.names
         if arrays:
-            shapes = [array.shape for array in arrays]
-            self._engine.add(0, shapes, arrays[0].dtype, self._settings)
+            self._engine.add(0, [(array.shape, array.dtype) for array in arrays], self._settings)
         self._structure = structure
         return structure
 
@@ -142,15 +141,16 @@ class Transform:
             )
         tensors = self._engine.tensors
         arrays: list[Array] = structure.flatten(parameters)
-        for array, shape, label in zip(arrays, tensors.shapes, structure.labels, strict=True):
+        known = zip(arrays, tensors.shapes, tensors.dtypes, structure.labels, strict=True)
+        for array, shape, dtype, label in known:
             if (
                 getattr(array, "shape", None) != shape
-                or array.dtype != tensors.dtype
+                or array.dtype != dtype
                 or not array.flags.c_contiguous
             ):
                 raise GradientError(
                     f"parameter {label} does not fit its gradient: it must be a contiguous array "
-                    f"of {tensors.dtype} of shape {shape}"
+                    f"of {dtype} of shape {shape}"
                 )
         tensors.put("theta", arrays)
         self._engine.moving += 1

@@ -84,6 +84,7 @@ class CardMemory:
 
     ordinal: int
     target = "numba-cuda"
+    mixes = False
 
     @property
     def name(self) -> str:

@@ -39,6 +39,10 @@ class Memory(Protocol):
     def target(self) -> str:
         """The target whose kernels reach it."""
 
+    @property
+    def mixes(self) -> bool:
+        """Does an optimizer of the runtime take parameters of several dtypes there?"""
+
     def stepped(self, dtype: torch.dtype) -> torch.dtype:
         """Return the dtype in which tensors of this dtype are stepped: theirs, or a wider one."""
 
@@ -66,6 +70,7 @@ class HostMemory:
 
     name = "the CPU"
     target = "numba-cpu"
+    mixes = True
 
     def stepped(self, dtype: torch.dtype) -> torch.dtype:
         """Return the dtype in which tensors are stepped: float16 in float32."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from optdsl.runtime import ParameterError, StepError, StepResult
-from optdsl.runtime.ahead import check_ahead, inputs_for
+from optdsl.runtime.inside import check_ahead, inputs_for
 from optdsl.runtime.rows import Rows
 from optdsl.torch.memory import HOST, Memory
 from optdsl.torch.places import Place
@@ -17,9 +17,15 @@ from optdsl.torch.portion import Portion, Share
 from optdsl.torch.rules import Rules
 from optdsl.torch.shards import WORDS
 
+#: A memory and, where it matters there, a dtype.
+Key: TypeAlias = tuple[Memory, torch.dtype | None]
+
 
 class Running:
-    """What steps the tensors in groups of PyTorch: a portion for each memory they lie in."""
+    """What steps the tensors in groups of PyTorch.
+
+    There is a portion of them for each memory they lie in, and on cards for each dtype.
+    """
 
     def __init__(
         self, rules: Rules, groups: Sequence[dict[str, Any]], options: Mapping[str, Any]
@@ -27,22 +33,22 @@ class Running:
         self.rules = rules
         self.options = options
         self.result: StepResult | None = None
-        self.portions: dict[Any, Portion] = {}
+        self.portions: dict[Key, Portion] = {}
         self._groups: list[tuple[dict[str, Any], list[Place]]] = []
         for group in groups:
             self._groups.append((group, _places_of(group, len(self._groups))))
         keys = self._keys()
         self._check(keys)
-        self.portions = {key: self._portion(key) for key in keys or [(HOST, torch.float32)]}
+        self.portions = {key: self._portion(key) for key in keys or [(HOST, None)]}
 
-    def _keys(self) -> list[Any]:
+    def _keys(self) -> list[Key]:
         return list(dict.fromkeys(_key(p) for _, places in self._groups for p in places))
 
-    def _portion(self, key: Any) -> Portion:
+    def _portion(self, key: Key) -> Portion:
         shares = [_share(group, places, key) for group, places in self._groups]
         return Portion(self.rules, key[0], shares, self.options)
 
-    def _check(self, keys: Sequence[Any]) -> None:
+    def _check(self, keys: Sequence[Key]) -> None:
         """Refuse several memories where a rule needs to see all tensors at once.
 
         Raises:
@@ -203,16 +209,16 @@ def _places_of(group: Mapping[str, Any], number: int) -> list[Place]:
     return [Place(p, label) for p, label in zip(group["params"], labels, strict=True)]
 
 
-def _key(place: Place) -> tuple[Memory, torch.dtype]:
+def _key(place: Place) -> Key:
     """Return what parameters that are stepped together have in common."""
-    return place.memory, place.memory.stepped(place.dtype)
+    return place.memory, None if place.memory.mixes else place.memory.stepped(place.dtype)
 
 
-def _text(key: tuple[Memory, torch.dtype]) -> str:
-    return f"{key[1]} on {key[0].name}"
+def _text(key: Key) -> str:
+    return f"on {key[0].name}" if key[1] is None else f"{key[1]} on {key[0].name}"
 
 
-def _share(group: dict[str, Any], places: Sequence[Place], key: Any) -> Share:
+def _share(group: dict[str, Any], places: Sequence[Place], key: Key) -> Share:
     chosen = [index for index, place in enumerate(places) if _key(place) == key]
     names = group.get("param_names")
     named = None if names is None else tuple(names[index] for index in chosen)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from optdsl.runtime import CheckpointError
+from optdsl.runtime.inside import storage_of
 from optdsl.runtime.layout import Layout
 from optdsl.torch.memory import Memory
 from optdsl.torch.tensors import like, local
@@ -206,7 +207,7 @@ def _load_arrays(
         if name in told:
             if not isinstance(told[name], torch.Tensor):
                 raise CheckpointError(f"the stored state `{name}` of {place.label} is no tensor")
-            dtype = portion.optimizer.storage_of(name)
+            dtype = storage_of(portion.optimizer, name, index)
             arrays[str(index)] = portion.memory.new_state(local(told[name]), dtype, place.array)
     stored["tensor"][index] = _row(layout, "tensor", told)
 

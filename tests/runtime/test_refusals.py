@@ -53,7 +53,6 @@ def unaligned():
         ({"w": np.ones((4, 4), order="F")}, ParameterError, "`w` is not contiguous in C order"),
         ({"w": read_only()}, ParameterError, "`w` is read-only"),
         ({"w": unaligned()}, ParameterError, "`w` is not aligned"),
-        ([np.ones(2), np.ones(2, np.float32)], ParameterTypeError, "use one optimizer for each"),
         (np.ones(3), ParameterTypeError, "put a single array in a list"),
         (3, ParameterTypeError, "of type int, neither a list nor a dict"),
         ("abc", ParameterTypeError, "of type str, neither a list nor a dict"),

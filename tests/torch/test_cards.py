@@ -224,6 +224,21 @@ def test_each_card_has_launches_of_its_own_and_the_host_steps_the_rest(fake):
         assert apart(model, again) == 0
 
 
+def test_dtypes_have_launches_of_their_own(fake):
+    ones = [
+        torch.ones(shape, dtype=dtype) for shape, dtype in (((4, 5), torch.bfloat16), (9, FLOAT))
+    ]
+    parameters = [torch.nn.Parameter(each) for each in ones]
+    opt = made("AdamW")(parameters, lr=0.25, weight_decay=0.0)
+    for p in parameters:
+        p.grad = torch.ones_like(p)
+    opt.step()
+    assert {launch.entry.split("_", 2)[2] for launch in fake.driver.launches} == {
+        "bfloat16_bfloat16_float32_float32", "float32_float32_float32_float32",
+    }  # fmt: skip
+    assert all((p == 0.75).all() for p in parameters)
+
+
 def test_a_group_may_be_added_on_another_card(fake):
     fake.cuda.where = lambda tensor: tensor.ndim - 1
 

@@ -329,6 +329,38 @@ def test_half_precision_parameters_are_rounded_once_a_step(dtype, bound):
     assert apart(model, beside) < bound
 
 
+def test_dtypes_stand_side_by_side_under_one_norm():
+    """As in a model of mixed precision: matrices of bfloat16, vectors of float32."""
+    model, beside = net(torch.float32), net(torch.float32)
+    for m in (model, beside):
+        for p in m.parameters():
+            start = p.data.bfloat16()
+            p.data = start if m is model and p.ndim == 2 else start.float()
+    Clipped = optdsl.torch.optimizer("ClipByGlobalNorm(c=0.1) | MomentumOutside", "reference")
+    opt = Clipped(model.parameters(), lr=1.0, momentum=0.5)
+    other = torch.optim.SGD(beside.parameters(), lr=1.0, momentum=0.5)
+    for batch in batches(5, torch.float32):
+        other.zero_grad()
+        loss_of(beside, batch).backward()
+        for p, q in zip(model.parameters(), beside.parameters(), strict=True):
+            p.grad = q.grad.to(p.dtype)
+            q.grad = p.grad.float().clone()
+        torch.nn.utils.clip_grad_norm_(beside.parameters(), 0.1)
+        opt.step()
+        other.step()
+        with torch.no_grad():
+            for p, q in zip(model.parameters(), beside.parameters(), strict=True):
+                q.copy_(q.to(p.dtype).float())
+    assert apart(model, beside) < 0.01
+    assert [s["v"].dtype for s in opt.state.values()] == [torch.float32] * 4
+    again, restored = copy.deepcopy((model, opt))
+    for m, each in ((model, opt), (again, restored)):
+        for p in m.parameters():
+            p.grad = torch.ones_like(p)
+        each.step()
+    assert apart(model, again) == 0
+
+
 def test_states_are_kept_as_the_caller_says():
     model, beside = twins(torch.float32)
     Small = optdsl.torch.optimizer("Adam", storage={"m": "bfloat16", "v": "int8 blockwise(32)"})

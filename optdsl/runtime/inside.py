@@ -1,9 +1,11 @@
-"""Steps of several optimizers that are one step to whoever asked for it: all are taken, or none."""
+"""What doors into frameworks need to know of an optimizer, and users do not."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from optdsl.runtime.errors import StepError
 from optdsl.runtime.optimizer import Optimizer
@@ -12,6 +14,7 @@ from optdsl.runtime.optimizer import Optimizer
 def check_ahead(optimizer: Optimizer, present: Sequence[int], inputs: Mapping[str, Any]) -> None:
     """Raise what a step would raise of hyperparameters and inputs; change nothing.
 
+    So that several optimizers that step as one all take a step, or none does.
     `present` are the places of the tensors that have a gradient.
 
     Raises:
@@ -43,3 +46,14 @@ def inputs_for(
         if not any(name in names for names in known):
             raise StepError(f"nothing here has an input `{name}`")
     return [{n: value for n, value in inputs.items() if n in names} for names in known]
+
+
+def storage_of(optimizer: Optimizer, state: str, index: int) -> np.dtype[Any]:
+    """Return the dtype in which a state that has arrays is kept, for one of the parameters.
+
+    Raises:
+        KeyError: the rule has no such state.
+    """
+    tensors = optimizer._engine.tensors
+    slots = {slot.name: slot for slot in tensors.entry_states}
+    return tensors.state_dtype(slots[state], tensors.dtypes[index])
