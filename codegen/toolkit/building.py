@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from optdsl.codegen import compile_system
 from optdsl.codegen.cases import prepare_cases
 from optdsl.codegen.support.cuda.launching import Finish, InTurn, Launch

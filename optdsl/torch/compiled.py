@@ -20,6 +20,9 @@ from optdsl.torch.shards import check_owner
 
 Closure = Callable[[], Any]
 
+#: What `torch.compile(..., fullgraph=True)` says of a step.
+WHY_NOT_TRACED = "a step is compiled already, by optdsl: it runs between compiled parts as it is"
+
 
 class CompiledOptimizer(torch.optim.Optimizer):
     """Steps PyTorch's tensors in place, by a compiled rule.
@@ -50,8 +53,8 @@ class CompiledOptimizer(torch.optim.Optimizer):
     Classes are made by `optdsl.torch.optimizer`.
 
     Raises:
-        ParameterError: tensors that cannot be stepped in place or overlap, or several devices or
-            dtypes in a rule that needs to see all tensors at once.
+        ParameterError: tensors that cannot be stepped in place or overlap, or several devices (or
+            dtypes on a card) in a rule that needs to see all tensors at once.
         DiagnosticError: tensors on a card, and the rule is not compiled for cards; it says why.
         DeviceError: tensors on a card, and the driver or a package to reach it is missing.
         HyperparameterError: an unknown, missing or repeated name, or a value outside its domain.
@@ -128,6 +131,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
         """What the last step did: whether a rule such as `SkipNonfinite` skipped it, and so on."""
         return self.running.result
 
+    @torch.compiler.disable(reason=WHY_NOT_TRACED)  # type: ignore[untyped-decorator, no-untyped-call]
     def step(self, closure: Closure | None = None, *, loss: Any = None, **inputs: Any) -> Any:
         """Take one step with the gradients that the tensors hold, or those a closure leaves there.
 
