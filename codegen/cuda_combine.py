@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.cuda_guards import resting_finish
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Kind, Value
-from optdsl.program.program import Accumulate, Assignment, Combine
+from optdsl.program.program import Accumulate, Assignment, Combine, Stage
 
 #: What a kernel that finishes reductions is given; the third and fourth are plain numbers.
 PARAMETERS = (
@@ -39,7 +40,8 @@ def emit_combine(unit: Unit, stage: Combine, functions: Functions, taken: Iterab
 class Finish:
     """The lines of the kernel that computes the numbers of one kind.
 
-    `counts` say how many values went into reductions, where those are not all entries.
+    `counts` say how many values went into reductions, where those are not all entries, and
+    `origin` is the stage that `stage` is a part of.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Finish:
         kind: Kind,
         taken: Iterable[str],
         counts: Mapping[str, str] | None = None,
+        origin: Stage | None = None,
     ) -> None:
         self.counts = counts or {}
+        self.origin = origin or stage
         self.unit = unit
         self.stage = stage
         self.kind = kind
@@ -73,7 +77,8 @@ class Finish:
         rest = [line for each in self.assigned for line in self._computed(each)]
         kept = [f"{name} = {place}" for name, place in self.heads.items()]
         leave = ["if thread_index() > 0:", *indent(["return"])]
-        body = [*self._head(bool(sums)), *sums, *leave, *kept, *first, *rest]
+        resting = resting_finish(self.unit, self.origin, self.kind)
+        body = [*resting, *self._head(bool(sums)), *sums, *leave, *kept, *first, *rest]
         given = ("shapes" if self.counts and name == "sizes" else name for name in PARAMETERS)
         header = f"def NAME({', '.join(given)}):"
         return [f'@kernel("{kind}")', header, *indent(body)]

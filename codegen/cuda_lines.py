@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.cuda_combine import Finish
+from optdsl.codegen.cuda_guards import resting_pass
 from optdsl.codegen.cuda_pass import STARTS, TAKEN, left_by_block
 from optdsl.codegen.cuda_refusals import refuse_matrices
 from optdsl.codegen.cuda_tiles import EXTENT, TILE_PARAMETERS, WARP_FOLDS
@@ -115,7 +116,8 @@ class _Lines:
     def lines(self) -> list[str]:
         """Return the function that makes the kernel for streams of given formats."""
         rows, columns = self._of_rows(), self._of_columns()
-        body = [*self._head(rows, columns), *self._started()]
+        rest = resting_pass(self.unit, self.stage)
+        body = [*rest, *self._head(rows, columns), *self._started()]
         body += _chosen(rows, columns, _rows_a_block(self.stage))
         totals = [(_reduce(each).operator, self._total(each)) for each in self.reduced]
         body += left_by_block(totals)
@@ -132,7 +134,7 @@ class _Lines:
                                    value.other, each.comment))  # fmt: skip
             counts[each.name] = f"read(int64, {_COUNTS[_kind(value)]})"
         combine = Combine(self.stage.part, tuple(sums), ())
-        return Finish(self.unit, combine, Kind.TENSOR, TAKEN, counts).lines("tensor")
+        return Finish(self.unit, combine, Kind.TENSOR, TAKEN, counts, self.stage).lines("tensor")
 
     def _head(self, rows: list[str], columns: list[str]) -> list[str]:
         text = "\n".join(line for line in (*rows, *columns) if not line.lstrip().startswith("#"))

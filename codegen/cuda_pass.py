@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from optdsl.codegen import cuda_combine
 from optdsl.codegen.blocks import indent
+from optdsl.codegen.cuda_guards import resting_pass
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.storing import Target, Words
@@ -86,7 +87,8 @@ class PassKernel:
             kind, body = "reduction", self._in_turns()
         else:
             kind, body = "pass", self._at_once()
-        inner = [f"def update({', '.join(PARAMETERS)}):", *indent([*self._head(), *body])]
+        body = [*resting_pass(self.unit, self.stage), *self._head(), *body]
+        inner = [f"def update({', '.join(PARAMETERS)}):", *indent(body)]
         made = ", ".join(["real", "lanes", *self.forms.values()])
         return [f'@kernel("{kind}")', f"def NAME({made}):", *indent([*inner, "return update"])]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.cuda_guards import conditions, resting_clock
 from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
@@ -18,8 +19,8 @@ from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Program
 
-#: What such a kernel is given: addresses of rows of one cohort.
-PARAMETERS = ("clocks", "hyper", "step_state", "exactly", "numbers")
+#: What such a kernel is given: addresses of rows of one cohort, and of what all share.
+PARAMETERS = ("clocks", "hyper", "step_state", "exactly", "numbers", "everything")
 
 
 def emit_scalars(
@@ -29,7 +30,8 @@ def emit_scalars(
 
     A program that moves nothing is run by the host alone.
     """
-    if program.mode != "ready" and unit.system.family != "schedule":
+    skips = program.moves and conditions(unit, part)
+    if program.mode != "ready" and unit.system.family != "schedule" and not skips:
         return host
     name = functions.add("clock", _Step(unit, program, part, taken).lines())
     return f"timed({host}, {name})"
@@ -73,6 +75,7 @@ class _Step:
         inner = [
             "if thread_index() > 0:",
             *indent(["return"]),
+            *resting_clock(self.unit, self.part),
             f"steps = read_changing(int64, clocks, {self.part}) + 1",
             "t = float64(steps)",
             *(f"{name} = {place}" for name, place in self.heads.items()),

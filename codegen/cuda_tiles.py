@@ -8,6 +8,7 @@ the tile ends. What is left lies in float64, in places that nothing else writes.
 from __future__ import annotations
 
 from optdsl.codegen.blocks import indent
+from optdsl.codegen.cuda_guards import resting_pass
 from optdsl.codegen.cuda_pass import PARAMETERS, STARTS, PassKernel
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
@@ -57,7 +58,8 @@ class TilesKernel(PassKernel):
         """Return the function that makes the kernel for streams of given formats."""
         made = ", ".join(["real", "lanes", *self.forms.values()])
         work = self._over_tile()  # which notes what the head must find
-        body = [*self._head(), *_TILE, *work, *self._left(self._numbers)]
+        rest = resting_pass(self.unit, self.stage)
+        body = [*rest, *self._head(), *_TILE, *work, *self._left(self._numbers)]
         inner = [f"def update({', '.join(TILE_PARAMETERS)}):", *indent(body), "return update"]
         return ['@kernel("tiles")', f"def NAME({made}):", *indent(inner)]
 

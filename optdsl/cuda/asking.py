@@ -56,18 +56,17 @@ class DeviceSnapshot(Snapshot):
         self._spare = spare
         super().__init__(engine, plan)
         self._numbers: list[DeviceArray] = []
+        self._first = not engine.has_stepped
         if engine.has_stepped and _works_before_asking(plan):
             tensors = engine.tensors
             tensors.push()
-            self._numbers = [
-                self.copied(name, 0, array)
-                for name, array in ((" rows", tensors.rows), (" numbers", tensors.numbers))
-            ]
+            self._numbers = self._held()
+        self._kept = [self.copied(f" {i}", 0, array) for i, array in enumerate(self._numbers)]
 
     def copied(self, name: str, index: int, array: Any) -> Any:
         """Return a copy of an array of a stream, in memory that is used again."""
         own = self._spare.get((name, index))
-        if own is None or own.shape != array.shape:
+        if own is None or (own.shape, own.dtype) != (array.shape, array.dtype):
             queue = self.engine.tensors.on
             own = self._spare[name, index] = DeviceArray.new(queue, array.shape, array.dtype)
         own[...] = array
@@ -77,10 +76,16 @@ class DeviceSnapshot(Snapshot):
         """Put everything back as it was."""
         super().restore()
         tensors = self.engine.tensors
-        if self._numbers:
-            tensors.rows[...], tensors.numbers[...] = self._numbers
-        elif self.engine.has_stepped:  # this was the first step: the host knows how it begins
+        for array, values in zip(self._numbers, self._kept, strict=True):
+            array[...] = values
+        if self._first and self.engine.has_stepped:  # the host knows how a first step begins
             tensors.push_again()
+            self.engine.forget_clocks()
+
+    def _held(self) -> list[DeviceArray]:
+        """Return the numbers that the card alone knows."""
+        tensors = self.engine.tensors
+        return [tensors.rows, tensors.numbers, *self.engine.clocks]
 
 
 def _works_before_asking(plan: Plan) -> bool:

@@ -15,7 +15,7 @@ from optdsl.codegen.support.cuda.launching import Finish, InTurn, Launch, Timed
 from optdsl.codegen.support.cuda.tables import Cut, Entries
 from optdsl.codegen.support.cuda.words import THREADS, TURNS
 from optdsl.cuda.arrays import DeviceArray
-from optdsl.cuda.capturing import Clocks
+from optdsl.cuda.capturing import Clocks, known_parts
 from optdsl.cuda.device import Arguments, Memory
 from optdsl.cuda.programs import Programs
 from optdsl.cuda.queue import Queue
@@ -38,6 +38,7 @@ class DeviceEngine(Engine):
         super().__init__(layout)
         self.tensors = DeviceTensors(layout)
         self.capturable = capturable
+        self._known = known_parts(layout, capturable)
         self._clocks: Clocks | None = None
         self._looking = False
         self.programs: Programs | None = None
@@ -124,25 +125,29 @@ class DeviceEngine(Engine):
         return np.float64 if self.tensors.working == np.float64 else np.float32
 
     def _count(self, step: Scalars, live: Selection) -> None:
-        """Compute the numbers of a step for each cohort: on the card, if it may be recorded."""
-        if not self.capturable or self._looking:
+        """Compute the numbers of a step for each cohort: on the card, if only that can count it."""
+        if step.part < self._known or self._looking:
             super()._count(step, live)
             return
         function: Any = step.function
         assert isinstance(function, Timed)
+        self.tensors.push()
         self._make_room()
         clocks = self._clocks
         if clocks is None:
             assert self.programs is not None
             real = self._real.__name__
-            clocks = self._clocks = Clocks(self.layout, self.tensors.on, self.programs, real)
+            clocks = self._clocks = Clocks(
+                self.layout, self.tensors.on, self.programs, real, self._known
+            )
         clocks.begin(self.cohorts)
         width = self.cohorts.scalars.shape[1]
         for cohort in live.cohorts:
             place = width * cohort.row
             exactly = self._exactly + 8 * place
             rounded = self._rounded + np.dtype(self._real).itemsize * place
-            clocks.launch(function, step.part, cohort, exactly, rounded)
+            everything = self.tensors.numbers.address
+            clocks.launch(function, step.part, cohort, exactly, rounded, everything)
 
     @property
     def _exactly(self) -> int:
@@ -220,12 +225,21 @@ class DeviceEngine(Engine):
         )
 
     def _guarded(self, guard: Guard, live: Selection) -> Selection:
-        if guard.kind != "step":
+        if guard.part < self._known and guard.kind == "step":
+            return super()._guarded(guard, live)
+        if guard.kind == "step" and len(live.cohorts) > 1 and self._sums_all_behind(guard.part):
             raise StepError(
-                f"{self.layout.name} skips steps by what it finds in the gradients, which only "
-                'the card knows: the target "numba-cuda" cannot do that yet'
+                f"{self.layout.name} adds up all tensors behind a skip that the card decides, and "
+                "tensors that may be skipped at different steps take part: give one group, and "
+                "gradients for all or for none"
             )
-        return super()._guarded(guard, live)
+        return live  # kernels behind the guard look by themselves
+
+    def _sums_all_behind(self, part: int) -> bool:
+        """Does a part behind this one compute numbers for all tensors?"""
+        stages: Any = self.layout.function
+        works = (getattr(s, "function", None) for s in stages if getattr(s, "part", -1) > part)
+        return any(isinstance(work, Finish) and work.of_all is not None for work in works)
 
     # ------------------------------------------------------------- between steps
 
@@ -246,6 +260,15 @@ class DeviceEngine(Engine):
             self._looking, self._pushed_scalars = False, b""
             for array, values in zip(places, kept, strict=True):
                 array[...] = values
+
+    @property
+    def clocks(self) -> list[DeviceArray]:
+        """What the card counts by itself, once it does."""
+        return self._clocks.arrays if self._clocks is not None else []
+
+    def forget_clocks(self) -> None:
+        """Let the card count again from what the host knows."""
+        self._clocks = None
 
     def _pull(self) -> None:
         """Let the host know how far the card has come, where it counts by itself."""

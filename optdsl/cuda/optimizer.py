@@ -9,7 +9,7 @@ from typing import Any
 
 from optdsl.cuda.arrays import DeviceArray, adopted, require_apart
 from optdsl.cuda.asking import DeviceAsker
-from optdsl.cuda.capturing import require_capturable
+from optdsl.cuda.capturing import require_capturable, require_skippable, skips_on_card
 from optdsl.cuda.driver import find_device
 from optdsl.cuda.engine import DeviceEngine
 from optdsl.cuda.intake import DeviceIntake
@@ -21,7 +21,7 @@ from optdsl.runtime.classes import from_layout as class_of
 from optdsl.runtime.errors import ParameterError, ParameterTypeError, StepError
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.optimizer import Optimizer
-from optdsl.runtime.results import StepResult
+from optdsl.runtime.results import Results, StepResult
 from optdsl.runtime.schedule import Schedule
 from optdsl.runtime.transform import Transform
 from optdsl.runtime.turns import Turns
@@ -59,9 +59,11 @@ class DeviceOptimizer(Optimizer):
     ) -> None:
         if capturable:
             require_capturable(self.layout)
+        require_skippable(self.layout)
         self._capturable, self._approximate = capturable, approximate
         super().__init__(parameters, **hyperparameters)
         self._turns = DeviceTurns(self._engine)
+        self._results = Results(decided=not skips_on_card(self.layout, capturable))
 
     def _new_engine(self) -> DeviceEngine:
         return DeviceEngine(self.layout, self._capturable)

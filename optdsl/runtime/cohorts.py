@@ -39,6 +39,7 @@ class Cohort:
         self.started = 0
         reading.enter(case)
         self.row = 0
+        self.origin = -1  # the row of the cohort that it was split from
         self.scalars: Numbers = np.zeros(0)  # views of this cohort's rows
         self.step_state: Numbers = np.zeros(0)
 
@@ -86,7 +87,7 @@ class Cohorts:
             cohort.group, go, list(cohort.clocks), cohort.reading.copy(),
             cohort.accepted, cohort.case,
         )  # fmt: skip
-        new.started = cohort.started
+        new.started, new.origin = cohort.started, cohort.row
         cohort.members = stay
         self.append(new)
         new.scalars[:] = cohort.scalars

@@ -175,9 +175,6 @@ def test_what_is_not_there_yet_is_said(card, adam):
         optdsl.load("SharpnessAwareSGD", "cuda")([CardArray(np.ones(3))]).step([CardArray(1.0)])
     with pytest.raises(StepError, match="within an optimizer only"):
         optdsl.load("ClipByGlobalNorm", target="cuda")()
-    guarded = optdsl.load("SkipNonfinite | Adam", "cuda")([CardArray(np.ones(3))])
-    with pytest.raises(StepError, match="only the card knows"):
-        guarded.step([CardArray(np.ones(3))])
 
 
 def test_a_schedule_is_computed_on_the_host():

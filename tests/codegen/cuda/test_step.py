@@ -25,7 +25,7 @@ def test_a_device_counts_steps_and_computes_what_the_host_does(name, begun):
     there, rounded = states.copy(), np.zeros(layout.scalars, np.float32)
     exactly, wanted = np.zeros(layout.scalars), np.zeros(layout.scalars)
     for count in range(1, 4):
-        given = (clocks, hyper, there, exactly, rounded)
+        given = (clocks, hyper, there, exactly, rounded, np.zeros(1))
         run_of(stage.function.kernel, ("float32",))(1, *(each.ctypes.data for each in given))
         stage.function(float(begun + count), hyper, states, wanted)
         np.testing.assert_allclose(exactly, wanted, rtol=1e-14)

@@ -70,8 +70,10 @@ def scalars_1(t, hyper, step_state, scalars):
 
 @kernel("step")
 def clock_1(real):
-    def update(clocks, hyper, step_state, exactly, numbers):
+    def update(clocks, hyper, step_state, exactly, numbers, everything):
         if thread_index() > 0:
+            return
+        if read_changing(float64, everything, 0) != 0.0:
             return
         steps = read_changing(int64, clocks, 1) + 1
         t = float64(steps)
@@ -91,6 +93,8 @@ def clock_1(real):
 @kernel("pass")
 def kernel_2(real, lanes, theta_form, g_form, v_form):
     def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+        if read(float64, everything, 0) != 0.0:
+            return
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -189,9 +193,30 @@ def scalars_3(t, hyper, step_state, scalars):
     scalars[1] = eta
 
 
+@kernel("step")
+def clock_2(real):
+    def update(clocks, hyper, step_state, exactly, numbers, everything):
+        if thread_index() > 0:
+            return
+        if read_changing(float64, everything, 0) != 0.0:
+            return
+        steps = read_changing(int64, clocks, 1) + 1
+        t = float64(steps)
+        gamma = read(float64, hyper, 1)
+        eta = read(float64, hyper, 0)
+        write(float64, exactly, 0, gamma)
+        write(real, numbers, 0, gamma)
+        write(float64, exactly, 1, eta)
+        write(real, numbers, 1, eta)
+        write(int64, clocks, 1, steps)
+    return update
+
+
 @kernel("pass")
 def kernel_4(real, lanes, theta_form, g_form, v_form):
     def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+        if read(float64, everything, 0) != 0.0:
+            return
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -305,7 +330,7 @@ LAYOUT = layout.Layout(
         layout.Pass(0, ('g',), launched(kernel_1), reductions=1, writes=()),
         layout.Combine(0, finished(of_all=finish_1)),
         layout.Guard(0, 'all', 0),
-        layout.Scalars(1, scalars_3),
+        layout.Scalars(1, timed(scalars_3, clock_2)),
         layout.Pass(1, ('theta', 'g', 'v'), launched(kernel_4), reductions=0, writes=('theta', 'v')),
     ),
     iterate=(
