@@ -20,6 +20,7 @@ bits in which it tells that it failed.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import llvmlite.ir as ir
@@ -40,6 +41,7 @@ def add_helpers(module: Any, prefix: str, machine: str) -> None:
     _add_work(module, f"{prefix}work", run, machine)
 
 
+@cache
 def helpers_code(machine: str, prefix: str) -> str:
     """Return the LLVM code of a module that has these functions alone."""
     module = ir.Module("helpers")

@@ -13,7 +13,6 @@ from typing import Any
 
 import llvmlite.ir as ir
 import numpy as np
-from numba import njit
 from numba.core import cgutils
 from numba.extending import make_attribute_wrapper, models, overload, register_model
 
@@ -21,6 +20,7 @@ from optdsl.codegen.support import block_codes, blocks, kernels
 from optdsl.codegen.support.chances import bits_of
 from optdsl.codegen.support.formats import intrinsic, types
 from optdsl.codegen.support.lanes import Lane
+from optdsl.codegen.support.pieces import piece
 from optdsl.runtime.formats import SCALE
 
 _functions: Any = cgutils
@@ -145,7 +145,7 @@ def _setitem(array: Any, index: Any, value: Any) -> Any:
 # ------------------------------------------------------------- from block to block
 
 
-@njit
+@piece
 def before_blocks(place: Any, block: Any) -> Any:
     """Return an array that stands before the first block; it rounds into `place`, of `rooms`."""
     numbers = blocks.begin_of(place)
@@ -158,7 +158,7 @@ def before_blocks(place: Any, block: Any) -> Any:
     )  # fmt: skip
 
 
-@njit
+@piece
 def read_block(record: Any, count: Any) -> Any:
     """Return an array of `count` entries of the block at `record`, only to be read."""
     scale = view(record, 1, _FLOAT)[0]
@@ -169,7 +169,7 @@ def read_block(record: Any, count: Any) -> Any:
     )  # fmt: skip
 
 
-@njit
+@piece
 def next_block(array: Any, record: Any, count: Any) -> Any:
     """Return the array of the next block, of `count` entries; the last one gets its scale."""
     codes, numbers = _address(array.codes), _address(array.numbers)
@@ -185,7 +185,7 @@ def next_block(array: Any, record: Any, count: Any) -> Any:
     )  # fmt: skip
 
 
-@njit
+@piece
 def last_block(array: Any, block: Any) -> None:
     """Round what is not yet: the last block, and what was longer of the one before."""
     rest = block - array.count

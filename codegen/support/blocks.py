@@ -7,13 +7,12 @@ is done in whole-number operations and selections, so that each loop runs on vec
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from inspect import Parameter, Signature, signature
 from typing import Any
 
 import llvmlite.ir as ir
-import numba
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 from numba.np import arrayobj
 
@@ -34,6 +33,7 @@ from optdsl.codegen.support.chances import bits_of, number_of_bits, word_of
 from optdsl.codegen.support.formats import intrinsic, types
 from optdsl.codegen.support.kernels import entrywise
 from optdsl.codegen.support.lanes import Lane
+from optdsl.codegen.support.pieces import piece
 from optdsl.runtime.formats import SCALE
 
 _arrays: Any = arrayobj
@@ -54,7 +54,7 @@ _TWICE = np.uint32(255 << 23)
 
 #: Kernels count no references, and then Numba refuses a function that returns an array, though
 #: nobody owns this one either.
-_WITH_ARRAYS: Any = numba.njit(_nrt=True)  # type: ignore[call-overload]
+_WITH_ARRAYS: Any = partial(piece, _nrt=True)
 
 
 def _stack(entries: int) -> Any:
@@ -181,7 +181,7 @@ def open_blocks(records: Any, block: Any, count: Any, place: Any) -> Any:
     return view(begin_of(place), count, _FLOAT)
 
 
-@njit
+@piece
 def scale_of(numbers: Any) -> Any:
     """Return the scale of some numbers, below zero where none of them is."""
     largest, signs = _largest(numbers)
@@ -203,7 +203,7 @@ def factor_of(scale: Any) -> Any:
     return number_of_bits(np.uint32(_TWICE - bits))
 
 
-@njit
+@piece
 def close_blocks(numbers: Any, records: Any, block: Any) -> None:
     """Round numbers to the blocks at `records`."""
     for number in range((numbers.size + block - 1) // block):
@@ -218,7 +218,7 @@ def close_blocks(numbers: Any, records: Any, block: Any) -> None:
         rounded(codes, some, factor_of(scale), BASE_TWICE[kind], MAGIC[kind], SIGN_BIT[kind])
 
 
-@njit
+@piece
 def close_blocks_by_chance(
     numbers: Any, records: Any, block: Any, begins: Any, identity: Any, step: Any, code: Any,
     low: Any, high: Any,

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+import llvmlite.ir as ir
 import numba
 from numba.core import compiler, cpu_options, registry
 from numba.core import types as numba_types
 from numba.core.compiler_lock import global_compiler_lock
-from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from optdsl.codegen.support.frames import SHAPES
 from optdsl.codegen.support.kernels import FLAGS
 from optdsl.codegen.support.kernels import entrywise as compiled_entrywise
+from optdsl.codegen.support.pieces import Pieces
 from optdsl.codegen.support.words import Entrywise, Kernel, Word
 
 # Numba is not typed: these names keep that in one place.
@@ -36,8 +37,7 @@ _lock: Any = global_compiler_lock
 class Code:
     """The LLVM code of a kernel, optimised, and the name of the function that runs a frame.
 
-    That function takes three addresses, and uses only the last: the first two are where Numba
-    has functions leave what they return, and why they failed. It returns zero.
+    That function takes the address of a frame, and returns zero.
     """
 
     name: str
@@ -46,14 +46,15 @@ class Code:
 
 def compile_kernel(kernel: Kernel, formats: tuple[Any, ...]) -> Code:
     """Compile a kernel for arrays like the zeros `formats`."""
-    inner = _numba.njit(nogil=True, **FLAGS)(_found(kernel.function))
-    arguments = _arguments(kernel.arguments, _numba.typeof(formats))
-
-    def entry(frame: Any) -> None:
-        inner(*arguments(frame))
-
-    entry.__name__ = entry.__qualname__ = kernel.function.__name__
-    return compile_function(entry, (types.intp,))
+    name = f"{kernel.function.__name__}_of_a_frame"
+    with _lock:
+        kinds = tuple(_kind(each, _numba.typeof(formats)) for each in kernel.arguments)
+        made = _made(_found(kernel.function), kinds, FLAGS["fastmath"])
+        made.library.add_ir_module(_entry(name, made, kinds))
+        # Nobody else calls the kernel itself.
+        made.library.get_function(made.fndesc.llvm_func_name).linkage = "linkonce_odr"
+        made.library.finalize()
+        return Code(name, made.library.get_llvm_str())
 
 
 def compile_function(
@@ -61,22 +62,51 @@ def compile_function(
 ) -> Code:
     """Compile a function that returns nothing, for arguments of these types.
 
-    Division by zero gives what IEEE 754 says; `fastmath` are the liberties that LLVM may take.
+    It takes two addresses before its arguments, where Numba has functions leave what they return,
+    and why they failed. Division by zero gives what IEEE 754 says; `fastmath` are the liberties
+    that LLVM may take.
     """
+    with _lock:
+        made = _made(function, arguments, set(fastmath))
+        made.library.finalize()
+        return Code(made.fndesc.llvm_func_name, made.library.get_llvm_str())
+
+
+def _made(function: Any, arguments: tuple[Any, ...], fastmath: Any) -> Any:
+    """Return what Numba makes of a function that returns nothing, not optimised yet."""
     flags = _compiler.Flags()
-    flags.no_cpython_wrapper = True
-    flags.no_cfunc_wrapper = True
     flags.nrt = False
     flags.error_model = "numpy"
-    flags.fastmath = _options.FastMathOptions(set(fastmath))
+    flags.fastmath = _options.FastMathOptions(fastmath)
     target = _registry.cpu_target
-    with _lock:
-        target.typing_context.refresh()
-        target.target_context.refresh()
-        made = _compiler.compile_extra(
-            target.typing_context, target.target_context, function, arguments, types.none, flags, {}
-        )
-    return Code(made.fndesc.llvm_func_name, made.library.get_llvm_str())
+    target.typing_context.refresh()
+    target.target_context.refresh()
+    return _compiler.compile_extra(
+        target.typing_context, target.target_context, function, arguments, types.none, flags, {},
+        pipeline_class=Pieces,
+    )  # fmt: skip
+
+
+def _entry(name: str, made: Any, kinds: tuple[Any, ...]) -> Any:
+    """Return the function that takes the address of a frame and calls a kernel."""
+    context, described = made.target_context, made.fndesc
+    module = context.create_module(name)
+    whole = context.get_value_type(types.intp)
+    function = ir.Function(module, ir.FunctionType(ir.IntType(32), [whole]), name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    convention = context.call_conv
+    kernel = ir.Function(
+        module,
+        convention.get_function_type(described.restype, described.argtypes),
+        described.llvm_func_name,
+    )
+    numbers = _Numbers(context, builder, function.args[0])
+    arguments = [numbers.next(kind) for kind in kinds]
+    status, _ = convention.call_function(
+        builder, kernel, described.restype, described.argtypes, arguments
+    )
+    builder.ret(status.code)
+    return module
 
 
 def _found(function: FunctionType) -> FunctionType:
@@ -91,21 +121,6 @@ def _real(value: Any) -> Any:
     if isinstance(value, Word):
         return value.found()
     return compiled_entrywise(_found(value.function)) if isinstance(value, Entrywise) else value
-
-
-def _arguments(names: tuple[str, ...], formats: Any) -> Any:
-    """Return the function that makes of the address of a frame the arguments of a kernel."""
-    kinds = [_kind(name, formats) for name in names]
-    result = types.Tuple(kinds)
-
-    def typed(typing: Any, frame: Any) -> Any:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            numbers = _Numbers(context, builder, arguments[0])
-            return context.make_tuple(builder, result, [numbers.next(kind) for kind in kinds])
-
-        return result(types.intp), build
-
-    return intrinsic(typed)
 
 
 def _kind(name: str, formats: Any) -> Any:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import njit
-from numba.core import compiler
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np import arrayobj
@@ -22,6 +21,7 @@ from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.arithmetic import Build, llvm
 from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of, sine_of
 from optdsl.codegen.support.formats import narrow_array, narrow_view
+from optdsl.codegen.support.pieces import PiecesWithoutAliases, piece
 
 __all__ = [
     "FLAGS", "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest",
@@ -35,23 +35,14 @@ FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
 # Numba is not typed: these names keep that in one place.
 types: Any = numba_types
 _arrays: Any = arrayobj
-_Compiler: Any = compiler.Compiler
-
-
-class _NoAlias(_Compiler):  # type: ignore[misc]
-    """Compiles a function whose arrays never overlap, so that its loops can be vectorised."""
-
-    def define_pipelines(self) -> Any:
-        self.state.flags.noalias = True
-        return super().define_pipelines()
 
 
 def entrywise(function: Callable[..., None]) -> Any:
     """Compile what is done to the entries of one chunk: no two of its arrays overlap."""
-    return njit(pipeline_class=_NoAlias, **FLAGS)(function)
+    return njit(pipeline_class=PiecesWithoutAliases, **FLAGS)(function)
 
 
-@njit
+@piece
 def fill(array: Any, value: float) -> None:
     """Let every number of `array` be `value`.
 

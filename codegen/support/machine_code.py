@@ -7,7 +7,6 @@ anew. Where nothing can be written, kernels are compiled in each process.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import tempfile
@@ -25,8 +24,6 @@ _SUFFIX = ".machine"
 _HASH = 32
 #: What the names begin with of the functions by which threads share a kernel.
 _PREFIX = "optdsl_"
-#: Where compiled functions leave a result and an error, of which kernels have none.
-_NOWHERE = ctypes.create_string_buffer(64)
 #: What has been loaded stays: running code must not go away.
 _ENGINES: list[Any] = []
 
@@ -73,8 +70,8 @@ def _loaded(name: str, code: bytes) -> Run:
     engine.finalize_object()
     _ENGINES.append(engine)
     helpers = Helpers(lambda each: int(engine.get_function_address(f"{_PREFIX}{each}")))
-    function, nowhere = engine.get_function_address(name), ctypes.addressof(_NOWHERE)
-    return lambda frame: Job(helpers, function, (nowhere, nowhere, frame), mask=-1)
+    function = engine.get_function_address(name)
+    return lambda frame: Job(helpers, function, (frame, 0, 0), mask=-1)
 
 
 # ------------------------------------------------------------------ files

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from optdsl.codegen.support import registers
+from optdsl.codegen.support.pieces import piece
 
 # Numba is not typed: these names keep that in one place.
 types: Any = numba_types
@@ -57,7 +57,7 @@ def _fetch_and_add(typing: Any, array: Any, amount: Any) -> Any:
 _taken: Any = intrinsic(_fetch_and_add)
 
 
-@njit
+@piece
 def next_chunks(take: Any) -> Any:
     """Take some chunks: return the first, and the one behind the last."""
     some, count = take[1], take[2]

@@ -190,10 +190,15 @@ def read_in_kernel(array, block, count):
     return found
 
 
+@njit
+def closed(numbers, records, block):
+    close_blocks(numbers, records, block)
+
+
 def written_in_kernel(numbers, block):
     shape = stored_shape(known_storage(f"int8 blockwise({block})"), numbers.shape)
     found = np.zeros(shape, np.uint8)
-    close_blocks(numbers, found.ctypes.data, block)
+    closed(numbers, found.ctypes.data, block)
     return found
 
 
@@ -306,7 +311,7 @@ def test_loops_over_blocks_run_on_vectors(loop):
         "_rounded_by_chance": (codes, numbers, one, bits, one, bits, 0, 0, 1.0, 0, 0.0, 0.0),
         "_largest": (numbers,),
     }
-    loop(*arguments[loop.py_func.__name__])
+    njit(lambda *given: loop(*given))(*arguments[loop.py_func.__name__])
     text = loop.inspect_llvm(loop.signatures[0])
     assert re.search(r"<\d+ x (?:float|i32)>", text)
 

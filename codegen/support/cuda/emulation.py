@@ -15,7 +15,6 @@ from typing import Any
 import llvmlite.ir as ir
 import numpy as np
 from llvmlite import binding
-from numba import njit
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
@@ -24,6 +23,7 @@ from optdsl.codegen.support.compiling import Code, compile_function
 from optdsl.codegen.support.cuda import memory
 from optdsl.codegen.support.cuda.device import shared_words
 from optdsl.codegen.support.cuda.words import THREADS, WARP, Kernel
+from optdsl.codegen.support.pieces import piece
 from optdsl.codegen.support.processor import target_machine
 
 read_changing: Any = memory.read_changing
@@ -178,11 +178,11 @@ def _words(real: Any) -> dict[str, Any]:
     """Return what the words of kernels mean here."""
     block_index, thread_index = _place(0), _place(1)
 
-    @njit
+    @piece
     def warp_index() -> Any:
         return thread_index() // WARP
 
-    @njit
+    @piece
     def thread_of_warp() -> Any:
         return thread_index() % WARP
 
@@ -208,7 +208,7 @@ def _folding(thread_index: Any, combined: Any) -> Any:
     """Return what folds a number a thread; thread 0, the last to come, gets the result."""
     shared = _SHARED.ctypes.data
 
-    @njit
+    @piece
     def of_block(place: Any, x: Any) -> Any:
         thread, first = thread_index(), place * THREADS
         write("float64", shared, first + thread, x)
@@ -231,7 +231,7 @@ def _folding_warps(thread_index: Any, combined: Any) -> Any:
     """
     place, folded = _PLACE.ctypes.data, _FOLDED.ctypes.data
 
-    @njit
+    @piece
     def of_warp(x: Any) -> Any:
         count = read_changing("int64", place, 2)
         if count >= _MOST_FOLDS:
