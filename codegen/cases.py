@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.module import (
     Writer,
+    dtypes_text,
     fingerprint,
     header_text,
     page,
@@ -126,7 +127,7 @@ class _CasesWriter:
             *tuple_text("inputs", [self._input(each) for each in rule.handed_in]),
             f"uniform={tuple(h.name for h in rule.hyperparameters if h.name in uniform)!r},",
             *([f"losses={tuple(losses)!r},"] if losses else []),
-            *parameters_text(*rule.systems),
+            *(parameters_text(*rule.systems) or dtypes_text(self.target)),
             *([] if seed is None else [f"seed={seed},"]),
             f"fingerprint={fingerprint(rule)!r},",
             f"target={self.target.NAME!r},",

@@ -158,7 +158,7 @@ class Writer:
             *self._results(),
             f"uniform={tuple(uniform_hyperparameters(unit.programs))!r},",
             *self._losses(),
-            *(parameters_text(system) or _dtypes_text(self.target)),
+            *(parameters_text(system) or dtypes_text(self.target)),
             *([] if unit.slots.seed is None else [f"seed={unit.slots.seed},"]),
             f"fingerprint={fingerprint(system)!r},",
             f"target={self.target.NAME!r},",
@@ -376,7 +376,7 @@ def parameters_text(*systems: System) -> list[str]:
     return [f"parameters={(known_storage(text).format,)!r}," for text in said[:1]]
 
 
-def _dtypes_text(target: Target) -> list[str]:
+def dtypes_text(target: Target) -> list[str]:
     """Return what the layout says of the dtypes of parameters, where a target takes but some."""
     return [f"parameters={target.DTYPES!r},"] if target.DTYPES else []
 

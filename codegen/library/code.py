@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import llvmlite.ir as ir
@@ -22,29 +23,44 @@ from optdsl.program.program import Pass
 _VARIANT = re.compile(r'^(define [^\n]*@"[^"\n]*\.level_([\w-]+)"\([^\n]*\))', re.MULTILINE)
 
 
-def library_code(interface: Interface, machine: str, triple: str) -> tuple[str, str]:
-    """Return the LLVM code of a library for a kind of machine, and what tells it from others."""
-    module = ir.Module(interface.prefix)
+def library_code(
+    interfaces: Sequence[Interface], machine: str, triple: str, for_c: bool = True
+) -> tuple[str, str]:
+    """Return the LLVM code of a library for a kind of machine, and what tells it from others.
+
+    There is an interface for each rule that a rule chooses from. Without `for_c`, there are
+    only the passes that the runtime runs.
+    """
+    first = interfaces[0]
+    module = ir.Module(first.prefix)
     module.triple = triple
     level = None
-    if interface.passes:
-        level = add_choice(module, interface.prefix, machine)
-        add_helpers(module, f"{interface.prefix}_kernel_", machine)
-    settings = Settings(module, interface)
-    if interface.unit.system.family == "schedule":
+    if any(interface.passes for interface in interfaces):
+        level = add_choice(module, first.prefix, machine)
+        add_helpers(module, f"{first.prefix}_kernel_", machine)
+    for interface in interfaces:
+        _add_rule(module, interface, level, machine, for_c)
+    digest = hashlib.sha256(str(module).encode()).hexdigest()[:16]
+    _add_text(module, f"{first.prefix}_fingerprint", digest)
+    return _with_processors(str(module), machine), digest
+
+
+def _add_rule(module: Any, interface: Interface, level: Any, machine: str, for_c: bool) -> None:
+    """Add the functions of a rule: its passes, and what C calls."""
+    schedule = interface.unit.system.family == "schedule"
+    settings = Settings(module, interface) if for_c else None
+    if schedule and settings is not None:
         _add_steps(Steps(module, interface, settings, WIDE[1], "", {}))
-    else:
-        for precision in interface.precisions:
-            passes = {}
-            for stage, number in interface.passes.items():
-                made = _add_pass(module, interface, stage, precision, number, level, machine)
-                if made is not None:
-                    passes[stage] = made
+    for precision in () if schedule else interface.precisions:
+        passes = {}
+        for stage, number in interface.passes.items():
+            of_c = for_c and any(stage in program.passes for program in interface.programs)
+            made = _add_pass(module, interface, stage, precision, number, level, machine, of_c)
+            if made is not None:
+                passes[stage] = made
+        if settings is not None:
             ending = f"_{precision.ending}"
             _add_steps(Steps(module, interface, settings, precision, ending, passes))
-    digest = hashlib.sha256(str(module).encode()).hexdigest()[:16]
-    _add_text(module, f"{interface.prefix}_fingerprint", digest)
-    return _with_processors(str(module), machine), digest
 
 
 def _add_steps(steps: Steps) -> None:
@@ -59,16 +75,15 @@ def _add_steps(steps: Steps) -> None:
 
 def _add_pass(
     module: Any, interface: Interface, stage: Pass, precision: Precision, number: int, level: Any,
-    machine: str,
+    machine: str, of_c: bool,
 ) -> Whole | None:  # fmt: skip
     """Add a pass for each level of instructions; return what runs the one chosen over records.
 
-    None for a pass that only the runtime needs, in a mode that C does without.
+    None for a pass that only the runtime needs, where `of_c` is not set.
     """
     name = f"{number}_{precision.ending}"
     writer = PassWriter(module, interface, stage, precision, machine)
     tasks = TaskWriter(writer)
-    of_c = any(stage in program.passes for program in interface.programs)
     over_table, alone, task = [], [], []
     for each in levels(machine):
         update = writer.update(f"update_{name}", each)

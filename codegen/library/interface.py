@@ -86,10 +86,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Interface:
-    """A rule as C sees it. `prefix` begins every name."""
+    """A rule as C sees it. `prefix` begins every name; `first_pass` numbers its passes."""
 
     unit: Unit
     prefix: str
+    first_pass: int = 1
 
     @cached_property
     def step(self) -> Program:
@@ -111,7 +112,9 @@ class Interface:
     def passes(self) -> dict[Pass, int]:
         """Every loop over entries, and its number."""
         stages = [stage for program in self.unit.programs for stage in program.passes]
-        return {stage: number for number, stage in enumerate(dict.fromkeys(stages), 1)}
+        return {
+            stage: number for number, stage in enumerate(dict.fromkeys(stages), self.first_pass)
+        }
 
     @property
     def programs_have_passes(self) -> bool:

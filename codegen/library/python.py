@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from optdsl.codegen import matrices
 from optdsl.codegen.blocks import Functions
+from optdsl.codegen.cases import CasesUnit, cases_text
 from optdsl.codegen.host import emit_combine
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.loops import all_streams
+from optdsl.codegen.module import module_text
 from optdsl.codegen.unit import Unit
 from optdsl.program.program import Combine, Matrices, Pass, Program
 from optdsl.runtime.shapes import Form
@@ -26,7 +28,7 @@ IMPORTS = {
 class LibraryTarget:
     """The target of `protocol.py` for one library, which is known by its fingerprint."""
 
-    interface: Interface
+    interfaces: tuple[Interface, ...]
     fingerprint: str
 
     NAME = NAME
@@ -38,18 +40,11 @@ class LibraryTarget:
 
     def emit_pass(self, unit: Unit, stage: Pass, functions: Functions) -> str:
         """Return the text of what runs one pass over a table."""
-        given = f"__file__, {self.interface.prefix!r}, {self.fingerprint!r}"
+        interface = next(each for each in self.interfaces if each.unit is unit)
+        given = f"__file__, {interface.prefix!r}, {self.fingerprint!r}"
         library = functions.add("LIBRARY", [f"NAME = SharedLibrary({given})"], number=False)
-        kernel = f"{library}.kernel({self.interface.passes[stage]}, {self._telling(stage)})"
+        kernel = f"{library}.kernel({interface.passes[stage]}, {_telling(interface, stage)})"
         return f"over_chunks({kernel})"
-
-    def _telling(self, stage: Pass) -> int:
-        """Return which array of a pass is stored as the parameters are, or at least as wide."""
-        streams = list(all_streams(self.interface.unit, stage))
-        plain = [name for name in streams if self.interface.kept.formats.get(name) is None
-                 and name not in self.interface.unit.shaped]  # fmt: skip
-        seen = [name for name in streams if name in self.interface.seen]
-        return streams.index([*seen, *plain][0])
 
     def bind_pass(self, unit: Unit, stage: Pass) -> str | None:
         """Return the text of what makes the table of a pass by rows, else None."""
@@ -72,3 +67,19 @@ class LibraryTarget:
     def emit_combine(self, unit: Unit, stage: Combine, functions: Functions) -> str:
         """Add the function that folds partial sums; return its name."""
         return emit_combine(unit, stage, functions)
+
+
+def _telling(interface: Interface, stage: Pass) -> int:
+    """Return which array of a pass is stored as the parameters are, or at least as wide."""
+    streams = list(all_streams(interface.unit, stage))
+    others = {*interface.kept.formats, *interface.unit.shaped}
+    plain = [name for name in streams if name not in others]
+    seen = [name for name in streams if name in interface.seen]
+    return streams.index([*seen, *plain][0])
+
+
+def text_of(unit: Unit | CasesUnit, target: LibraryTarget, version: str) -> str:
+    """Return the text of the Python module of a rule."""
+    if isinstance(unit, CasesUnit):
+        return cases_text(unit, target, version)
+    return module_text(unit, target, version)

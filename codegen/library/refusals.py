@@ -1,11 +1,11 @@
-"""What a library cannot hold, and why."""
+"""What C cannot step, and why."""
 
 from __future__ import annotations
 
 from optdsl.codegen.library.vectors import is_of_vectors
 from optdsl.codegen.unit import Unit
 from optdsl.diagnostics import Diagnostic
-from optdsl.model.alternatives import Alternatives, Rule
+from optdsl.model.alternatives import Alternatives
 from optdsl.model.expressions import Kind
 from optdsl.model.system import State
 from optdsl.program.program import Guard, Matrices
@@ -13,16 +13,14 @@ from optdsl.program.program import Guard, Matrices
 _CODE = "not-in-a-library"
 
 
-def refusal_of_rule(rule: Rule) -> Diagnostic | None:
-    """Return why a library cannot hold a rule, as far as that shows before it is lowered."""
-    if isinstance(rule, Alternatives):
-        return Diagnostic(
-            _CODE,
-            f"{rule.name} chooses between rules, tensor by tensor or step by step, "
-            "and a library holds one",
-            hint="compile each of its rules, and call the one that a tensor is to take",
-        )
-    return None
+def refusal_of_choice(rule: Alternatives) -> Diagnostic:
+    """Return why C cannot step a rule that chooses between others."""
+    return Diagnostic(
+        _CODE,
+        f"{rule.name} chooses between rules, tensor by tensor or step by step, and a step of C "
+        "is that of one",
+        hint="compile each of its rules, and call the one that a tensor is to take",
+    )
 
 
 def starts_plainly(state: State) -> bool:
@@ -31,21 +29,19 @@ def starts_plainly(state: State) -> bool:
 
 
 def refusal_of_unit(unit: Unit) -> Diagnostic | None:
-    """Return why a library cannot hold a lowered rule, or None where it can."""
+    """Return why C cannot step a lowered rule, or None where it can."""
     name = unit.system.name
     stages = [stage for program in unit.programs for stage in program.stages]
     if any(isinstance(stage, Matrices) and not is_of_vectors(stage) for stage in stages):
         return Diagnostic(
             _CODE,
             f"{name} computes with whole matrices, which NumPy does between the passes of a step",
-            hint="use the target numba-cpu",
         )
     for state in unit.system.states:
         if state.kind.is_matrix and not starts_plainly(state):
             return Diagnostic(
-                _CODE, f"{name} begins `{state.name}` with what depends on the shape of a tensor",
-                hint="use the target numba-cpu",
-            )  # fmt: skip
+                _CODE, f"{name} begins `{state.name}` with what depends on the shape of a tensor"
+            )
     for stage in stages:
         if isinstance(stage, Guard) and stage.condition.kind is Kind.TENSOR:
             return Diagnostic(

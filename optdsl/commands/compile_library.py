@@ -23,9 +23,12 @@ def write_libraries(rules: Mapping[str, Rule], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for module, (rule, library) in built.items():
         header, code = directory / f"{library.prefix}.h", directory / f"{library.prefix}.o"
-        write_text(header, library.header)
         write_bytes(code, library.code)
-        tell(f"Wrote {header} and {code} ({rule.family} {rule.name}, target {LIBRARY})")
+        written = f"{code}"
+        if library.header is not None:
+            write_text(header, library.header)
+            written = f"{header} and {code}"
+        tell(f"Wrote {written} ({rule.family} {rule.name}, target {LIBRARY})")
         if library.shared is not None:
             shared = directory / library.shared_name
             write_bytes(shared, library.shared, executable=True)
@@ -34,6 +37,9 @@ def write_libraries(rules: Mapping[str, Rule], directory: Path) -> None:
         write_text(path, library.module)
         tell(f"Wrote {path}, which calls it")
         tell_import(path, rule.name)
+        if library.refused is not None:
+            hint = f" ({library.refused.hint})" if library.refused.hint else ""
+            tell(f"There is no header, for C cannot step it: {library.refused.message}{hint}")
         if library.shared is None:
             tell(f"There is no C compiler here. To link, run in {directory}: {library.command}")
 

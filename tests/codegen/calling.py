@@ -9,8 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from optdsl.codegen.library import build_library
-from optdsl.codegen.library.interface import Interface
-from optdsl.codegen.unit import prepare
+from optdsl.codegen.library.units import lowered
 from optdsl.library import load_rule
 from optdsl.runtime.formats import stored_dtype, stored_shape
 from optdsl.runtime.shapes import matrix_shape
@@ -30,9 +29,10 @@ class Built:
         self.path = folder / self.library.shared_name
         self.path.write_bytes(self.library.shared)
         (folder / f"{self.name}.o").write_bytes(self.library.code)
-        (folder / f"{self.name}.h").write_text(self.library.header)
+        if self.library.header is not None:
+            (folder / f"{self.name}.h").write_text(self.library.header)
         (folder / f"{self.name}.py").write_text(self.library.module)
-        self.interface = Interface(prepare(self.rule), self.name)
+        self.interface = lowered(self.rule, self.name).interfaces[0]
         self.functions = ctypes.CDLL(str(self.path))
 
     def module(self):

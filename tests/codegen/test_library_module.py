@@ -148,6 +148,29 @@ def test_the_example_with_posix_threads(tmp_path):
     np.testing.assert_allclose(found, [each[:3] for each in w], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "ClipByGlobalNorm(c=1) | (Muon if ndim == 2 else Momentum for 3 then SGD)",
+        pytest.param("MuonWithAdamW", marks=pytest.mark.slow),
+    ],
+)
+def test_choices_and_matrices_from_python(rule, tmp_path):
+    built = Built(rule, tmp_path)
+    assert built.library.header is None
+    module = from_layout(built.module().LAYOUT)
+    ends = []
+    for made in (module, from_layout(compile_system(built.rule, "reference"))):
+        random = np.random.default_rng(3)
+        thetas = [random.normal(size=shape) for shape in ((6, 9), (9, 4), (5001,))]
+        opt = made(thetas, lr=0.01)
+        for _ in range(5):
+            opt.step([np.cos(3 * x) for x in thetas])
+        ends.append(thetas)
+    for x, y in zip(*ends, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12)
+
+
 def test_runs_of_their_own_may_step_at_the_same_time(adam):
     def train(number):
         w = np.full(20_000, float(number), np.float32)
