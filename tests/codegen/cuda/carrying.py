@@ -22,10 +22,12 @@ MOST = 2
 
 
 class Carried(NamedTuple):
-    """A value, and how much contraction may have changed it; None where it cannot."""
+    """A value, how much contraction may have changed it (None where it cannot), and whether it
+    is a product, which may be added without being rounded first."""
 
     value: object
     change: object = None
+    product: bool = False
 
     @property
     def by(self):
@@ -74,23 +76,25 @@ class Carrying:
         given = [self.of(each) for each in node.arguments]
         value = OPERATORS[node.operator](*(each.value for each in given))
         carried = any(each.change is not None for each in given)
-        largest = self._largest_term(node, value, given)
+        largest, product = self._largest_term(node, value, given), _is_product(node, given)
         if largest is None and not carried:
-            return Carried(value)
+            return Carried(value, None, product)
         change = CHANGES[node.operator](value, *given)
         if largest is not None:
             return Carried(value, change + MOST * self._unit(largest))
         again = (change > 0) & (node.operator in _ROUNDED)
-        return Carried(value, change + np.where(again, self._unit(value), 0.0))
+        return Carried(value, change + np.where(again, self._unit(value), 0.0), product)
 
     def _largest_term(self, node, value, given):
         """Return the largest term of a sum with products, None for what has none.
 
         What is computed by a polynomial has its first term there, which is near its value.
         """
-        if node.operator in ("add", "sub") and any(map(_is_product, node.arguments)):
+        if node.operator in ("add", "sub") and any(each.product for each in given):
             return np.maximum(*(abs(each.value) for each in given))
-        by_polynomial = node.operator in ("exp", "log", "cos", "pow") and not _is_product(node)
+        by_polynomial = node.operator in ("exp", "log", "cos", "pow") and not _is_product(
+            node, given
+        )
         return abs(value) if by_polynomial else None
 
     def _unit(self, value):
@@ -102,14 +106,14 @@ class Carrying:
 _ROUNDED = {"add", "sub", "mul", "div", "pow", "mod", "sqrt", "exp", "log", "cos"}
 
 
-def _is_product(node):
+def _is_product(node, given):
     match node:
         case Apply("mul"):
             return True
         case Apply("pow", (_, Number(value))):
             return value in (2, 3)
-        case Apply("neg", (inner,)):
-            return _is_product(inner)
+        case Apply("neg"):
+            return given[0].product
     return False
 
 
