@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from types import TracebackType
 from typing import Any
 
 from optdsl.cuda.arrays import DeviceArray, adopted, require_apart
@@ -15,6 +13,8 @@ from optdsl.cuda.engine import DeviceEngine
 from optdsl.cuda.intake import DeviceIntake
 from optdsl.cuda.queue import Queue
 from optdsl.cuda.streams import current_stream, handle_of
+from optdsl.cuda.transform import DeviceTransform
+from optdsl.cuda.turns import DeviceTurns
 from optdsl.runtime import checkpoint
 from optdsl.runtime.arrays import Extents, check_same_form
 from optdsl.runtime.classes import from_layout as class_of
@@ -24,7 +24,6 @@ from optdsl.runtime.optimizer import Optimizer
 from optdsl.runtime.results import Results, StepResult
 from optdsl.runtime.schedule import Schedule
 from optdsl.runtime.transform import Transform
-from optdsl.runtime.turns import Turns
 
 
 class DeviceOptimizer(Optimizer):
@@ -188,47 +187,6 @@ class DeviceOptimizer(Optimizer):
             holder = self._holder(arrays=False)
             self._mode = checkpoint.restore(holder, state)
             self._engine.take_over(holder.engine.tensors, holder.engine.cohorts)
-
-
-class DeviceTurns(Turns):
-    """A lock on an optimizer; who holds it works on the card of its parameters."""
-
-    def __init__(self, engine: DeviceEngine) -> None:
-        super().__init__()
-        self._engine = engine
-        self._entered = ExitStack()
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        queue = self._engine.tensors.queue
-        if queue is None:
-            return
-        try:
-            self._entered.enter_context(queue.device.current())
-        except BaseException:
-            super().__exit__(None, None, None)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self._entered.close()
-        finally:
-            super().__exit__(kind, error, traceback)
-
-
-class DeviceTransform(Transform):
-    """Stands for a transform, which runs on a card as a part of an optimizer only."""
-
-    def __init__(self, /, **hyperparameters: Any) -> None:
-        raise StepError(
-            f"{self.layout.name} is a transform, and the target numba-cuda runs those within an "
-            f'optimizer only: load "{self.layout.name} | ..." with one behind it'
-        )
 
 
 def from_layout(layout: Layout) -> type[Optimizer] | type[Schedule] | type[Transform]:

@@ -47,15 +47,19 @@ class Transform:
         if layout.ready is None or layout.output is None:
             raise StepError(f"{layout.name} hands on no gradient that is given to it")
         self._turns = Turns()
-        self._engine = Engine(layout)
+        self._engine, self._intake = self._new_engine()
         self._engine.tensors.sow(taken_seed(layout, hyperparameters))
         self._settings = Settings.of(self.names, hyperparameters)
         # The output is new with every update: its tables move like those of gradients.
         self._output = layout.output
         self._plan = make_plan(layout, layout.ready, ("g", "theta", layout.output))
         self._reads_theta = _reads_theta(layout)
-        self._intake = Intake(self._engine, "g")
         self._structure: Structure | None = None
+
+    def _new_engine(self) -> tuple[Engine, Intake]:
+        """Return the engine that runs the rule, and what takes in its gradients."""
+        engine = Engine(self.layout)
+        return engine, Intake(engine, "g")
 
     @property
     def seed(self) -> int:
@@ -107,7 +111,11 @@ class Transform:
             return structure.unflatten(self._handed_on(taken[-1]))
         finally:
             self._intake.release()
-            self._engine.tensors.put(self._output, [None] * structure.count)
+            self._hand_over(structure)
+
+    def _hand_over(self, structure: Structure) -> None:
+        """Let go of what has been handed on: it is the caller's."""
+        self._engine.tensors.put(self._output, [None] * structure.count)
 
     def _begin(self, gradients: Any) -> Structure:
         part, arrays = Part.of(gradients)

@@ -173,8 +173,6 @@ def test_gradients_may_be_read_only(card, adam):
 def test_what_is_not_there_yet_is_said(card, adam):
     with pytest.raises(StepError, match="asks for 2 gradients in a step"):
         optdsl.load("SharpnessAwareSGD", "cuda")([CardArray(np.ones(3))]).step([CardArray(1.0)])
-    with pytest.raises(StepError, match="within an optimizer only"):
-        optdsl.load("ClipByGlobalNorm", target="cuda")()
 
 
 def test_a_schedule_is_computed_on_the_host():
