@@ -58,11 +58,11 @@ def pairs(ours: Rule, theirs: Rule) -> list[Pair] | str:
     for mine, other in product(left, right):
         if mine.windows != other.windows or exclude(mine.condition, other.condition):
             continue
-        begun = [_begun(case, rule) for case, rule in ((mine, ours), (other, theirs))]
-        if begun[0] is None or begun[1] is None:
+        both = [begun(case, rule) for case, rule in ((mine, ours), (other, theirs))]
+        if both[0] is None or both[1] is None:
             return "what goes on where one rule follows another is not compared"
         met.append((mine, other))
-        found.append(_pair(mine, other, begun[0], begun[1]))
+        found.append(_pair(mine, other, both[0], both[1]))
     if "own" in spans and not _one_to_one(met):
         return "their numbers for all tensors may span different tensors"
     return found
@@ -114,14 +114,14 @@ def _pair(mine: Case, other: Case, ours: System, theirs: System) -> Pair:
     certain = not apart and could_hold(mine.condition, other.condition)
     title = mine.title if mine.title != mine.system.name else other.title
     steps = [w.until - w.after for w in mine.windows if w.until is not None]
-    return Pair(title, _plain(ours), _plain(theirs), certain, min(steps, default=None))
+    return Pair(title, plain(ours), plain(theirs), certain, min(steps, default=None))
 
 
 def _reads_facts(system: System) -> bool:
     return any(isinstance(state.start, Fact) for state in system.states)
 
 
-def _plain(system: System) -> System:
+def plain(system: System) -> System:
     """Call hyperparameters as their own definitions do, where that is clear."""
     local = [hyper.local_name for hyper in system.hyperparameters]
     taken = names_of(system)
@@ -181,7 +181,7 @@ def _spans_all(node: Expression) -> bool:
 # ------------------------------------------------------------------- late beginnings
 
 
-def _begun(case: Case, rule: Rule) -> System | None:
+def begun(case: Case, rule: Rule) -> System | None:
     """Return the rule of a case as it is from its first step on, None where that is not told."""
     late = [window for window in case.windows if window.after]
     if not case.windows or not isinstance(rule, Alternatives):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from optdsl.checks.alone import Alone, each_alone
 from optdsl.checks.claims import claim_text, question_of
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Race
@@ -20,7 +21,7 @@ from optdsl.checks.kernel_inputs import Run, Unfit, random_runs
 from optdsl.checks.others import NotUnderstood
 from optdsl.diagnostics import DiagnosticError
 from optdsl.language import syntax
-from optdsl.model import build
+from optdsl.model import build, build_rule
 from optdsl.model.arithmetic import Arithmetic, Real
 from optdsl.model.evaluation import Entries
 from optdsl.model.expressions import Draw, Value, walk
@@ -75,16 +76,44 @@ class Verified:
 
 def verify(
     definition: syntax.Definition, lookup: Lookup, *, steps: int = 20, runs: int = 4, seed: int = 0
-) -> list[Verified]:
-    """Run the kernel of a definition beside each of its sources.
+) -> list[tuple[Alone, list[Verified]]]:
+    """Run the kernel of a definition beside each of its sources; a choice rule by rule.
 
-    A definition without a source that can be run is compared with its own equations.
+    A rule without a source that can be run is compared with its own equations.
 
     Raises:
-        DiagnosticError: where the definition does not build.
+        DiagnosticError: where the definition does not build, or a rule goes on from another's end.
     """
-    ours = build(definition, lookup)
-    claims = [s for s in definition.statements if isinstance(s, syntax.Claim)]
+    found = []
+    for alone in each_alone(build_rule(definition, lookup)):
+        claims = _claims(definition if alone.case is None else _own(alone.system, lookup))
+        found.append((alone, _verified(alone.system, claims, lookup, steps, runs, seed)))
+    return found
+
+
+def _claims(definition: syntax.Definition | None) -> list[syntax.Claim]:
+    statements = () if definition is None else definition.statements
+    return [each for each in statements if isinstance(each, syntax.Claim)]
+
+
+def _own(system: System, lookup: Lookup) -> syntax.Definition | None:
+    """Return the definition of a rule that a choice names, if it is taken there as it stands."""
+    if system.definition is None:
+        return None
+    alone = build(system.definition, lookup)
+    parts = ("states", "equations", "gradients", "skips", "outputs", "evaluation")
+    same = all(getattr(alone, part) == getattr(system, part) for part in parts)
+    return system.definition if same else None
+
+
+def _verified(
+    ours: System,
+    claims: Iterable[syntax.Claim],
+    lookup: Lookup,
+    steps: int,
+    runs: int,
+    seed: int,
+) -> list[Verified]:
     found = [
         _against(claim, ours, lookup, steps, runs, seed)
         for claim in claims

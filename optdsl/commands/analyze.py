@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from optdsl.commands.analyze_json import as_json
 from optdsl.commands.analyze_words import Line, in_short, sections
-from optdsl.commands.rules import find_system
+from optdsl.commands.rules import find_whole
 from optdsl.commands.terminal import out, print_json, write
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def analyze(
     from optdsl.library import single_rules
 
     names = rules or list(single_rules())
-    found = (_analysis(name) for name in names)
+    found = (analysis for name in names for analysis in _analyses(name))
     if json:
         print_json(as_json(found))
     elif rules:
@@ -47,15 +47,20 @@ def analyze(
         _print_table(found)
 
 
-def _analysis(name: str) -> Analysis:
-    from optdsl.checks.analysis import analyze as look_at
+def _analyses(name: str) -> Iterator[Analysis]:
+    from optdsl.checks.analysis import analyze_each
 
-    return look_at(find_system(name))
+    return analyze_each(find_whole(name))
 
 
 def _print(analysis: Analysis) -> None:
     system = analysis.system
-    out().print(Text.assemble((system.name, "bold"), (f"  {system.family}", "dim")))
+    family = f"  {system.family}"
+    if analysis.case is None:
+        out().print(Text.assemble((system.name, "bold"), (family, "dim")))
+    else:
+        taken = f"  {analysis.case}: {system.name}"
+        write(Text.assemble((analysis.name, "bold"), (family, "dim"), taken))
     for title, lines in sections(analysis):
         write(Padding(Text(title, "bold cyan"), (1, 0, 0, 2)))
         for line in lines:

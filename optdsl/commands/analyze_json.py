@@ -21,13 +21,20 @@ def as_json(found: Iterable[Analysis]) -> dict[str, Any]:
 
 def _rule(analysis: Analysis) -> dict[str, Any]:
     return {
-        "name": analysis.system.name,
+        "name": analysis.name,
+        "case": _case(analysis),
         "family": analysis.system.family,
         "units": _units(analysis.units),
         "sparsity": _sparsity(analysis.sparsity),
         "invariance": _invariance(analysis.invariance),
         "numerics": _numerics(analysis.numerics),
     }
+
+
+def _case(analysis: Analysis) -> dict[str, str] | None:
+    if analysis.case is None:
+        return None
+    return {"title": analysis.case, "rule": analysis.system.name}
 
 
 def _units(units: Units) -> dict[str, Any]:

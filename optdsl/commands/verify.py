@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from optdsl.commands.rules import find_rule
-from optdsl.commands.terminal import out, print_json, write
+from optdsl.commands.terminal import print_json, write
 
 if TYPE_CHECKING:
+    from optdsl.checks.alone import Alone
     from optdsl.checks.kernel import Verified, Worst
 
 
@@ -35,22 +36,23 @@ def verify(
     told = []
     for rule in rules:
         definition, lookup = find_rule(rule)
-        found = run_beside(definition, lookup, steps=steps, runs=runs, seed=seed)
-        told.append((definition.name, found))
-        if not json:
-            _print(definition.name, found)
+        for alone, found in run_beside(definition, lookup, steps=steps, runs=runs, seed=seed):
+            told.append((alone, found))
+            if not json:
+                _print(alone, found)
     if json:
         print_json(as_json(told))
     return 0 if all(each.good for _, found in told for each in found) else 1
 
 
-def as_json(told: list[tuple[str, list[Verified]]]) -> dict[str, Any]:
+def as_json(told: list[tuple[Alone, list[Verified]]]) -> dict[str, Any]:
     """Return the document that `optdsl verify --json` prints."""
     return {
         "good": all(each.good for _, found in told for each in found),
         "rules": [
             {
-                "name": name,
+                "name": alone.name,
+                "case": _case(alone),
                 "sources": [
                     {
                         "source": each.source,
@@ -64,9 +66,13 @@ def as_json(told: list[tuple[str, list[Verified]]]) -> dict[str, Any]:
                     for each in found
                 ],
             }
-            for name, found in told
+            for alone, found in told
         ],
     }
+
+
+def _case(alone: Alone) -> dict[str, str] | None:
+    return None if alone.case is None else {"title": alone.case, "rule": alone.system.name}
 
 
 def _error(worst: Worst) -> dict[str, Any]:
@@ -80,8 +86,9 @@ def _error(worst: Worst) -> dict[str, Any]:
     }
 
 
-def _print(name: str, found: list[Verified]) -> None:
-    out().print(Text(name, "bold"))
+def _print(alone: Alone, found: list[Verified]) -> None:
+    taken = "" if alone.case is None else f"  {alone.case}: {alone.system.name}"
+    write(Text.assemble((alone.name, "bold"), taken))
     if not any(each.source for each in found):
         write(
             Padding(Text("it claims no source: its own equations stand in", "yellow"), (0, 0, 0, 2))

@@ -8,6 +8,11 @@ from optdsl.checks import kernel
 from optdsl.library import find
 
 
+def verified(definition, lookup, **options):
+    ((_, found),) = kernel.verify(definition, lookup, **options)
+    return found
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -20,7 +25,7 @@ from optdsl.library import find
     ],
 )
 def test_kernels_follow_their_sources(rule):
-    found = [each for each in kernel.verify(*find(rule), runs=3) if each.source and each.errors]
+    found = [each for each in verified(*find(rule), runs=3) if each.source and each.errors]
     assert found
     for each in found:
         assert each.good
@@ -30,14 +35,14 @@ def test_kernels_follow_their_sources(rule):
 
 
 def test_a_rule_without_a_source_is_compared_with_itself():
-    (own,) = kernel.verify(*find("YogiCorrected"), runs=1)
+    (own,) = verified(*find("YogiCorrected"), runs=1)
     assert own.source is None
     assert own.good
     assert len(own.errors) == 2
 
 
 def test_what_is_drawn_is_not_compared():
-    (own,) = kernel.verify(*find("SGLD"), runs=1)
+    (own,) = verified(*find("SGLD"), runs=1)
     assert not own.errors
     assert "random" in own.reason
 
@@ -46,7 +51,7 @@ def test_a_kernel_of_other_equations_is_seen(monkeypatch):
     """AdamUncorrected in Adam's place: what the kernel does is held against the document."""
     wrong = kernel._kernel(kernel.build(*find("AdamUncorrected")))
     monkeypatch.setattr(kernel, "_kernel", lambda ours: wrong)
-    found = kernel.verify(*find("Adam"), runs=1)
+    found = verified(*find("Adam"), runs=1)
     assert not any(each.good for each in found if each.errors)
 
 
@@ -59,7 +64,7 @@ def test_a_small_error_is_seen(monkeypatch):
             yield {"theta": given["theta"] * (1 + 1e-13)}
 
     monkeypatch.setattr(kernel, "_optimizer", off)
-    (first, *_) = kernel.verify(*find("SGD"), runs=1)
+    (first, *_) = verified(*find("SGD"), runs=1)
     errors = {worst.format: worst for worst in first.errors}
     assert errors["float64"].ulps > 100
     assert not errors["float64"].good
@@ -70,5 +75,23 @@ def test_a_source_that_differs_is_not_run():
     claims = [s for s in definition.statements if getattr(s, "verb", "") == "differs"]
     turned = [replace(claim, verb="source") for claim in claims if claim.when]
     other = replace(definition, statements=(*definition.statements, *turned))
-    found = kernel.verify(other, lookup, runs=1)
+    found = verified(other, lookup, runs=1)
     assert any("not what our equations say" in (each.reason or "") for each in found)
+
+
+def test_a_choice_is_verified_rule_by_rule():
+    found = kernel.verify(*find("Sign | (SGD if ndim == 1 else Adagrad)"), runs=1, steps=3)
+    assert [(a.case, a.system.name) for a, _ in found] == [
+        ("where ndim == 1", "SGD"), ("where not ndim == 1", "Adagrad"),
+    ]  # fmt: skip
+    for _, results in found:  # the sources of SGD say nothing of `Sign | SGD`
+        assert [each.source for each in results] == [None]
+        assert results[0].good
+
+
+def test_a_rule_that_a_choice_takes_as_it_is_keeps_its_sources():
+    definition, lookup = find("SGD if ndim == 1 else SGD(eta=1)")
+    (one, first), (_, second) = kernel.verify(definition, lookup, runs=1, steps=2)
+    assert one.name != one.system.name == "SGD"
+    assert [each.source for each in first] == [each.source for each in second]
+    assert first[0].source == "source ruder2016 eq 1"

@@ -42,6 +42,31 @@ def test_json_follows_its_schema(optdsl, rule):
     assert told["units"]["misfits"] == []
 
 
+def test_rules_that_are_chosen_are_told_one_by_one(optdsl):
+    told = optdsl("analyze", "SignSGD if ndim == 1 else SGD(eta=1)")
+    assert (told.status, told.err) == (0, "")
+    assert told.out.count("zero gradients") == 2
+    assert "where ndim == 1: SignSGD" in told.out
+    assert "where not ndim == 1: SGD" in told.out
+    assert "SGD_eta" not in told.out
+    document = json.loads(optdsl("analyze", "SGD for 3 then SignSGD", "--json").out)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    assert [rule["case"] for rule in document["rules"]] == [
+        {"title": "in steps 1 to 3", "rule": "SGD"}, {"title": "from step 4", "rule": "SignSGD"},
+    ]  # fmt: skip
+
+
+def test_a_rule_that_goes_on_from_another_is_refused(optdsl, tmp_path):
+    (tmp_path / "turn.opt").write_text(
+        "transform Average gives u\n  m[0] = 0\n  m[t] = 0.9*m[t-1] + g[t]\n  u = m[t]\n"
+        "optimizer Turn = Average | (SGD for 3 then SignSGD)\n",
+        encoding="utf-8",
+    )
+    refused = optdsl("analyze", "turn.opt:Turn")
+    assert refused.status != 0
+    assert "goes on from what another rule of `Turn` left" in refused.err
+
+
 def test_json_tells_powers(optdsl):
     (told,) = json.loads(optdsl("analyze", "Adam", "--json").out)["rules"]
     assert told["units"]["hyperparameters"]["epsilon"] == {"loss": "1", "theta": "-1"}

@@ -21,11 +21,16 @@ def test_a_rule_without_a_source_is_told_so(optdsl):
 
 
 def test_json_follows_its_schema(optdsl):
-    told = optdsl("verify", "SGD", "SGLD", "Halving", "--runs", "1", "--json")
+    told = optdsl("verify", "SGD", "SGLD", "Halving", "Muon", "--runs", "1", "--json")
     document = json.loads(told.out)
     jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
     assert document["good"]
-    assert [rule["name"] for rule in document["rules"]] == ["SGD", "SGLD", "Halving"]
+    assert [rule["name"] for rule in document["rules"]] == [
+        "SGD", "SGLD", "Halving", "Muon", "Muon",
+    ]  # fmt: skip
+    assert [rule["case"] and rule["case"]["rule"] for rule in document["rules"]] == [
+        None, None, None, "MuonWide", "MuonTall",
+    ]  # fmt: skip
 
 
 def test_a_spec_of_ones_own(optdsl, tmp_path):
