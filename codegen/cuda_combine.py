@@ -100,7 +100,8 @@ class Finish:
 
     def _folded(self, reduction: Accumulate) -> list[str]:
         """Return the lines that add up what the blocks of a pass have left."""
-        column, columns = self.stage.reductions.index(reduction), len(self.stage.reductions)
+        column, columns = self.stage.column(reduction), self.stage.width
+        columns = len(self.stage.reductions) if columns is None else columns
         row = f"{columns} * place" if columns > 1 else "place"
         partial = f"read(float64, partials, {f'{row} + {column}' if column else row})"
         total = self.names.stream(f"total {reduction.name}")

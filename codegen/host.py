@@ -81,7 +81,8 @@ def combine_function(unit: Unit, stage: Combine) -> list[str]:
     local: set[str] = set()
     reads = _NumberReads(unit, names, local)
     body: list[str] = []
-    for column, reduction in enumerate(stage.reductions):
+    for reduction in stage.reductions:
+        column = stage.column(reduction)
         name = names.value(Value(reduction.name, reduction.kind))
         fold = "over_all" if reduction.kind is Kind.ALL else "per_tensor"
         body.append(f"# {comment(described(reduction))}")

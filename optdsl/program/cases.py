@@ -122,7 +122,7 @@ class _Track:
                 case _:
                     self.items.append((None, InCase(case, stage)))
             if isinstance(stage, Pass):
-                reductions = tuple(each.name for each in stage.reductions)
+                reductions = tuple(e.name for e in stage.reductions if e.kind.is_number)
 
     def _combine(
         self, stage: Combine, reductions: tuple[str, ...], numbers: frozenset[str]
@@ -135,9 +135,12 @@ class _Track:
             if assignment.name in numbers:
                 alone = replace(stage, reductions=(), assignments=(assignment,))
                 self._meet(assignment.name, alone, ())
+        kept = tuple(each for each in stage.reductions if each.name not in numbers)
         own = replace(
             stage,
-            reductions=tuple(each for each in stage.reductions if each.name not in numbers),
+            reductions=kept,
+            columns=tuple(reductions.index(each.name) for each in kept),
+            width=len(reductions),
             assignments=tuple(each for each in stage.assignments if each.name not in numbers),
         )
         if own.reductions or own.assignments:

@@ -128,11 +128,21 @@ class Matrices:
 
 @dataclass(frozen=True, slots=True)
 class Combine:
-    """Finish the reductions of the pass before it, then compute numbers of kind ALL or TENSOR."""
+    """Finish the reductions of the pass before it, then compute numbers of kind ALL or TENSOR.
+
+    Where it does not finish all of them, `columns` say which it does, of `width` that there are.
+    """
 
     part: int
     reductions: tuple[Accumulate, ...]
     assignments: tuple[Assignment, ...]
+    columns: tuple[int, ...] | None = None
+    width: int | None = None
+
+    def column(self, reduction: Accumulate) -> int:
+        """Return which of the partial sums of a chunk belongs to a reduction."""
+        place = self.reductions.index(reduction)
+        return place if self.columns is None else self.columns[place]
 
 
 @dataclass(frozen=True, slots=True)

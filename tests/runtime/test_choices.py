@@ -50,6 +50,19 @@ def test_a_norm_within_a_branch_is_over_the_tensors_of_that_branch(load):
     assert_same(ours, theirs)
 
 
+def test_a_rule_with_norms_of_its_own_keeps_them_beside_a_shared_one(load):
+    """The norm of all and the norm of theta are sums of one pass."""
+    alone, beside = arrays(1), arrays(1)
+    LAMB, Mixed = load("LAMB"), load("ClipByGlobalNorm(c=1e9) | (LAMB if ndim > 1 else Momentum)")
+    matrices = [p for p in alone if p.ndim > 1]
+    first, second = LAMB(matrices), Mixed(beside)
+    for t in range(3):
+        gradients = arrays(100 + t)
+        first.step([g for g in gradients if g.ndim > 1])
+        second.step(gradients)
+    assert_same([p for p in beside if p.ndim > 1], matrices)
+
+
 def test_names_and_shapes_decide_and_choices_nest(load):
     optax = pytest.importorskip("optax")
     import jax
