@@ -61,7 +61,9 @@ class TilesKernel(PassKernel):
         rest = resting_pass(self.unit, self.stage)
         body = [*rest, *self._head(), *_TILE, *work, *self._left(self._numbers)]
         inner = [f"def update({', '.join(TILE_PARAMETERS)}):", *indent(body), "return update"]
-        return ['@kernel("tiles")', f"def NAME({made}):", *indent(inner)]
+        kept = len(self.by_kind.get(Kind.COLUMN, []))
+        kind = f'"tiles", kept={kept}' if kept else '"tiles"'
+        return [f"@kernel({kind})", f"def NAME({made}):", *indent(inner)]
 
     @property
     def _numbers(self) -> list[Accumulate]:

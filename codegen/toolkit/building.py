@@ -33,6 +33,7 @@ from optdsl.program import program, timing
 from optdsl.program.lines import bytes_left
 from optdsl.runtime.formats import dtype_named
 from optdsl.runtime.layout import Combine, Layout, Matrices, Pass, Stage
+from optdsl.runtime.shapes import LEAST_ROWS
 from optdsl.runtime.tensors import Tensors
 
 
@@ -72,6 +73,16 @@ class BuiltKernel:
         return WARP * lanes_of(self.formats)
 
     @property
+    def turns(self) -> int:
+        """How many pieces of the parameters a thread works on, 0 for one that has none of them."""
+        match self.cut:
+            case Entries(turns):
+                return turns
+            case Tiles(height):
+                return height or LEAST_ROWS
+        return 0
+
+    @property
     def chunk(self) -> int | None:
         """Parameters a block works on, None where that depends on the shapes of tensors."""
         if isinstance(self.cut, Entries):
@@ -106,9 +117,9 @@ class BuiltFor:
     def launch(self, built: BuiltKernel) -> timing.Launch:
         """Return a kernel as the model of the time of a step sees it."""
         held, resident = self.held(built), None
-        if held is not None and built.kernel.kind in ("pass", "reduction", "tiles"):
+        if held is not None and built.turns:
             resident = held.blocks * built.threads * lanes_of(built.formats)
-        return timing.Launch(built.read, built.written, resident)
+        return timing.Launch(built.read, built.written, resident, built.turns or 1)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class Machine:
 class Launch:
     """One launch: bytes a parameter that it reads and writes.
 
+    A thread works on `turns` pieces of the parameters, one after the other.
     `resident` is how many parameters one multiprocessor works on at a time: resident threads
     times entries a thread; None where that is no limit.
     """
@@ -47,6 +48,7 @@ class Launch:
     read: float
     written: float
     resident: int | None = None
+    turns: int = 1
 
 
 def launches(program: Program, width: int = 4) -> tuple[Launch, ...] | None:
@@ -89,7 +91,7 @@ def predicted_seconds(launches: Iterable[Launch], parameters: int, machine: Mach
 
         seconds = sum over launches of (launch + parameters*(read + written)/rate)
         rate    = min(bandwidth, under way/latency)
-        under way = read*min(parameters, processors*resident)
+        under way = read*min(parameters/turns, processors*resident)
 
     >>> card = Machine("a card", bandwidth=1e12, launch=3e-6)
     >>> adam = Launch(read=16, written=12)
@@ -109,5 +111,6 @@ def _seconds(launch: Launch, parameters: int, machine: Machine) -> float:
 def _rate(launch: Launch, parameters: int, machine: Machine) -> float:
     if machine.latency == 0 or launch.resident is None or not launch.read:
         return machine.bandwidth
-    under_way = launch.read * min(parameters, machine.processors * launch.resident)
+    at_once = min(parameters / launch.turns, machine.processors * launch.resident)
+    under_way = launch.read * at_once
     return min(machine.bandwidth, under_way / machine.latency)

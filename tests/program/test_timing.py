@@ -35,7 +35,9 @@ def test_few_bytes_under_way_make_memory_slow():
 
 def test_a_few_parameters_take_the_latency_of_one_load():
     few = predicted_seconds([Launch(8, 8, resident=8192)], 4, CARD)
+    in_turn = predicted_seconds([Launch(8, 8, resident=8192, turns=8)], 32, CARD)
     assert few == pytest.approx(4e-6 + 2e-6)
+    assert in_turn == pytest.approx(4e-6 + 8 * 2e-6)
 
 
 def test_every_architecture_has_a_card():

@@ -17,8 +17,11 @@ PARAMETERS = {
     "pass": 11, "reduction": 11, "tiles": 11, "lines": 11, "all": 10, "tensor": 10, "step": 6,
 }  # fmt: skip
 #: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most. Where it
-#: computes with entries of float64, which take two each, it has 80, and 128 in reductions.
+#: computes with entries of float64, which take two each, it has 80, and 128 in reductions; 128
+#: too where it keeps many sums a column.
 _RESIDENT, _RESIDENT_WIDE, _RESIDENT_SUMS = 4, 3, 2
+#: Sums a column that fit into 64 registers beside the rest.
+_MOST_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def ptx(
 
 def _resident(kernel: Kernel, formats: tuple[str, ...]) -> int:
     """Return how many blocks a multiprocessor must hold at once."""
+    if kernel.kept > _MOST_KEPT:
+        return _RESIDENT_SUMS
     if kernel.kind not in OVER_STREAMS or real_of(formats) is not np.float64:
         return _RESIDENT
     return _RESIDENT_WIDE if kernel.kind == "pass" else _RESIDENT_SUMS

@@ -96,11 +96,12 @@ class Kernel:
     row or a column. It is a function that makes the kernel for streams of given formats:
     `make(real, lanes, *formats)`. One of kind "all" or "tensor" finishes reductions, over all
     tensors or over each. One of kind "step" computes the numbers of a step: `make(real)` makes it
-    for numbers that are rounded to `real`.
+    for numbers that are rounded to `real`. `kept` says how many sums a column a thread keeps.
     """
 
     kind: Kind
     make: Callable[..., Any]
+    kept: int = 0
 
     @property
     def name(self) -> str:
@@ -121,6 +122,6 @@ class Kernel:
         return entry
 
 
-def kernel(kind: Kind) -> Callable[[Callable[..., Any]], Kernel]:
+def kernel(kind: Kind, kept: int = 0) -> Callable[[Callable[..., Any]], Kernel]:
     """Return what makes a `Kernel` of this kind of a function."""
-    return lambda make: Kernel(kind, make)
+    return lambda make: Kernel(kind, make, kept)
