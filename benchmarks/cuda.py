@@ -28,8 +28,10 @@ LARGE = 100_000_000
 #: Rules that PyTorch steps with a fused kernel; the others it steps tensor by tensor at once.
 FUSED = ("Adam", "AdamW", "SGD", "Adagrad")
 FOREACH = ("RMSprop", "NAdam", "Adadelta", "RAdam", "AdaMax", "Rprop")
+#: Columns of what is stepped: some rules tell rows and columns apart.
+WIDE = 10_000
 #: Rules whose bandwidth is shown, with peers or without.
-ALONE = ("Momentum", "Lion", "AdaBelief", "LAMB", "ClipByGlobalNorm | Adam")
+ALONE = ("Momentum", "Lion", "AdaBelief", "LAMB", "ClipByGlobalNorm | Adam", "Adafactor")
 #: Bars: of the card's copy, of PyTorch fused, of PyTorch foreach.
 COPY, BESIDE_FUSED, BESIDE_FOREACH = 0.9, 1.0, 5.0
 _SIZES = ((), (1,), (70,), (33, 57), (100_003,))
@@ -161,7 +163,8 @@ def _machine(torch: Any, size: int) -> Machine:
 
 
 def _ours(rule: str, torch: Any, size: int) -> Step:
-    array, gradient = (torch.full((size,), 0.1, device="cuda") for _ in range(2))
+    shape = (size // WIDE, WIDE) if size % WIDE == 0 else (size,)
+    array, gradient = (torch.full(shape, 0.1, device="cuda") for _ in range(2))
     optimizer = optdsl.load(rule, "cuda")([array])
     return lambda: optimizer.step([gradient])
 

@@ -71,6 +71,7 @@ def restarts(target):
         ("LAMB", {}),
         pytest.param("ClipByGlobalNorm | AdamW", {"eta": cosine}, marks=pytest.mark.slow),
         pytest.param("NAdam", {}, marks=pytest.mark.slow),
+        pytest.param("Adafactor", {}, marks=pytest.mark.slow),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

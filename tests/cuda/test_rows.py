@@ -9,6 +9,7 @@ import pytest
 
 import optdsl
 from optdsl.codegen.support import kernels
+from optdsl.codegen.support.cuda.emulation import Emulated
 from tests.cuda import fake_driver
 from tests.cuda.fake_driver import CardArray, card_array
 
@@ -113,7 +114,6 @@ def test_every_length_and_alignment_gives_the_numbers_of_the_cpu(card, rounding,
     [
         ("Adafactor", "float32"),
         ("Adafactor", "float64"),
-        ("CentralizeRows | SGD(eta=0.25)", "float32"),
     ],
 )
 def test_another_order_of_sums_changes_little(card, rounding, rule, dtype):
@@ -174,3 +174,28 @@ def test_a_step_of_rows_and_columns(idle):
         ("kernel_1", 8), ("finish_1", 9), ("lines_1", 65), ("finish_2", 9), ("kernel_2", 11),
         ("finish_3", 9), ("kernel_3", 11),
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "rule", ["Adafactor", "AdaptiveClip | Momentum(gamma=0.9)", "Centralize | SGD(eta=0.3)"]
+)
+def test_contraction_changes_two_units_in_the_last_place_at_most(card, rule, monkeypatch):
+    """Units are those of the largest of what the last equation adds up."""
+    found = []
+    for how in ("plain", "contracted"):
+        monkeypatch.setattr(
+            fake_driver,
+            "_emulated",
+            lambda kernel, formats, how=how: getattr(Emulated(kernel, formats), how),
+        )
+        arrays = [CardArray(each) for each in normal(0, SHAPES, "float32")]
+        optimizer = optdsl.load(rule, target="cuda")(arrays)
+        optimizer.step([CardArray(each) for each in normal(1, SHAPES, "float32")])
+        found.append([each.values for each in arrays])
+    changed = 0
+    for plain_, fused, start in zip(*found, normal(0, SHAPES, "float32"), strict=True):
+        largest = np.maximum(abs(plain_), abs(start))
+        assert np.all(abs(fused - plain_) <= 2 * np.spacing(largest))
+        changed += np.count_nonzero(fused != plain_)
+    assert changed
