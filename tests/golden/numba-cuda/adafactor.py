@@ -42,7 +42,7 @@ def scalars_1(t, hyper, step_state, scalars):
 
 @kernel("step")
 def clock_1(real):
-    def update(clocks, hyper, step_state, exactly, numbers):
+    def update(clocks, hyper, step_state, exactly, numbers, everything):
         if thread_index() > 0:
             return
         steps = read_changing(int64, clocks, 0) + 1
