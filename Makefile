@@ -12,6 +12,9 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq --constraint
 WORKERS ?= 2
 # Without what Python keeps of modules, each command that a test starts would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
+# A process that has done its tests takes over some of the other's. Neighbours stay together as long
+# as that goes, since they need the same modules and kernels.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # Where the measurements are written: names that end in .json, .md and .png.
 OUT ?= build/benchmarks
 
@@ -20,16 +23,18 @@ OUT ?= build/benchmarks
 demo: .venv/.demo
 	$(BIN)/python examples/digits.py
 
+test test-slow test-cuda: export OPTDSL_CACHE_DIR ?= $(CURDIR)/build/cache
+
 test: lint types
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS)
+	$(PYTEST) -m "not slow"
 
 test-slow: .venv/.test
-	$(BIN)/python -m pytest -m slow -n $(WORKERS)
+	$(PYTEST) -m slow
 
 test-cuda: .venv/.test
 	$(PIP) --editable '.[demo,test,cuda]'
-	$(BIN)/python -m pytest tests/cuda tests/codegen/cuda tests/codegen/toolkit \
-		tests/commands/test_compile_cuda.py -n $(WORKERS)
+	$(PYTEST) tests/cuda tests/codegen/cuda tests/codegen/toolkit \
+		tests/commands/test_compile_cuda.py
 
 bench: .venv/.test
 	$(BIN)/python -m benchmarks --out $(OUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,7 @@ def compiler_version() -> str:
     return _version("optdsl")
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -54,7 +56,8 @@ def files_of(package: str, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    return (file for file in folder.rglob("*") if file.suffix in suffixes)
+    for where, _, names in os.walk(folder):
+        yield from (Path(where, name) for name in names if name.endswith(suffixes))
 
 
 def _folders(package: str) -> list[Path]:

@@ -1,5 +1,12 @@
+import os
+import shutil
+import tempfile
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+# What peers compute does not depend on how well it is compiled, which takes them long.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # How long an example takes says how busy the machine is.
 settings.register_profile(
@@ -14,6 +21,14 @@ def pytest_addoption(parser):
         action="store_true",
         help="rewrite the expected texts with what is said now",
     )
+
+
+def pytest_configure(config):
+    """Keep compiled code and verdicts in a folder of this run, which its processes share."""
+    if "OPTDSL_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="optdsl-tests-")
+        os.environ["OPTDSL_CACHE_DIR"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import json
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -12,8 +13,16 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
 def valid(text, schema):
     """Return the document in `text` if it is as `schema` says."""
     document = json.loads(text)
-    jsonschema.validate(document, json.loads((SCHEMAS / schema).read_text(encoding="utf-8")))
+    validator(schema).validate(document)
     return document
+
+
+@cache
+def validator(schema):
+    document = json.loads((SCHEMAS / schema).read_text(encoding="utf-8"))
+    kind = jsonschema.validators.validator_for(document)
+    kind.check_schema(document)
+    return kind(document)
 
 
 def test_list_names_all_that_is_shipped(optdsl):

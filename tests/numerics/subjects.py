@@ -37,6 +37,7 @@ QUICK = (
 )  # fmt: skip
 
 
+@cache
 def rules() -> tuple[str, ...]:
     """Return the rules that are measured; one that is newly shipped is among them.
 
