@@ -10,23 +10,25 @@ drawn; any others are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from optdsl.diagnostics import Span
-from optdsl.latex import shapes
-from optdsl.latex import vocabulary as words
-from optdsl.latex.branches import Branch, joined
+from optdsl.latex import shapes, wording
+from optdsl.latex.branches import Branch, check_inner, joined
+from optdsl.latex.clock import LETTERS
 from optdsl.latex.lines import Line, lines
-from optdsl.latex.notation import Digits, Raw, Run, Scripted, Sides, Symbol
+from optdsl.latex.notation import Digits, Group, Infix, Raw, Run, Scripted, Sides, Symbol
 from optdsl.latex.parsing import parse_condition, parse_row
 from optdsl.latex.problems import refuse
 from optdsl.latex.tokens import tokenize
+from optdsl.latex.tuples import paired
+from optdsl.latex.wording import MATH, SETS
 
 _BLOCK = re.compile(r"\\begin\{(algorithmic|algorithm|algorithm2e)(\*?)\}")
-_MATH = re.compile(r"\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\)", re.DOTALL)
 _COUNT = re.compile(
-    r"\$?\s*(?P<letter>[a-zA-Z])\s*(?:=|\\gets|\\leftarrow|\\in\s*\\\{)\s*(?P<first>\d+)\s*\$?"
+    r"\$?\s*(?P<letter>[a-zA-Z])\s*(?:=\s*\\\{|=|\\gets|\\leftarrow|\\in\s*\\\{)\s*"
+    r"(?P<first>\d+)\s*\$?"
     r"(?P<rest>.*)",
     re.DOTALL,
 )
@@ -35,14 +37,17 @@ _FIXED = re.compile(
     r"[\s$,]*(?:\d+\s*,)?\s*(?:\\[lc]?dots|\\to|\\KwTo|\\text(?:bf)?\{ ?to ?\}|to)\s*,?\s*\$?\s*"
     r"(?P<last>\d+|[A-Za-z])\s*\$?\s*(?:\\textbf\{do\}|do|steps|rounds)?[\s:]*"
 )
-_DATA = re.compile(
-    r"\s*(?:sample|draw|receive|select|observe|get|choose|pick)\b.*"
-    r"\b(?:batch|mini-?batch|data|samples?|examples?)\b",
-    re.IGNORECASE | re.DOTALL,
+# `$t < T$`, perhaps with the layers, which say nothing; `$t \\in [T]$`
+_BOUND = re.compile(
+    r"\s*\$\s*(?P<letter>[a-z])\s*(?:<|=|\\(?:leq?|leqslant|neq?)(?![a-z]))\s*"
+    r"(?:[A-Z]|\d+|[A-Z]_\{?\w+\}?)\s*(?:[-+]\s*1)?\s*\$\s*"
+    r"(?:for (?:each|every|all) layers?.*|do)?\s*",
+    re.DOTALL,
 )
-_SETS = re.compile(r"=|\\gets|\\leftarrow|\\sim")
-_LIMITS = re.compile(r"\b(?:if|when|unless|only|except|every|until|while|for|not)\b", re.IGNORECASE)
-_LAYOUT = words.LAYOUT | words.GAPS | {"textbf", "textit", "emph", "text", "Comment"}
+_WHOLE = re.compile(r"\s*\$\s*(?P<letter>[a-z])\s*\\in\s*\[\s*[A-Z]\s*\]\s*\$\s*(?:do)?\s*")
+_GLOSS = re.compile(r"^[\sa-zA-Z-]+,?\s*i\.\s*e\.,?|\\(?:textbf|bf|bfseries)(?![A-Za-z])|[{}]")
+_STOPS = re.compile(r"converge|stopp|terminat|criteri|\bdone\b|finished|budget", re.IGNORECASE)
+_LOOPS = "a loop runs over the steps, `$t = 1$ to $T$`, over layers, or has a fixed length"
 _BRANCHES = ("elsif", "elseif", "else")
 
 
@@ -61,6 +66,7 @@ class _Reader:
     at: int = 0
     loop: tuple[str, int] | None = None
     looping: bool = False
+    inner: list[tuple[Sides, Span]] = field(default_factory=list)  # what one branch alone sets
 
     # ---------------------------------------------------------------- blocks
 
@@ -81,10 +87,10 @@ class _Reader:
                 return [*before, *self._statements(line)]
             case "require" | "ensure" | "input" | "output" | "kwin" | "kwout":
                 return [*before, *self._declarations(line)]
-            case "for" | "forall" | "while" | "loop":
+            case "for" | "forall" | "while" | "loop" | "repeat":
                 return self._loop(line, before)
             case "if":
-                return joined(before, self._branches(line), line.span)
+                return joined(before, self._branches(line), line.span, self.inner)
             case "return":
                 return self._return(line, before)
             case "comment" | "caption" | "label":
@@ -97,38 +103,65 @@ class _Reader:
         self.at += 1
 
     def _loop(self, line: Line, before: list[Sides]) -> list[Sides]:
-        end = {"while": "endwhile", "loop": "endloop"}.get(line.word, "endfor")
-        index = self._header(line)
-        counting = index is None and self.looping
+        end = {"while": "endwhile", "loop": "endloop", "repeat": "until"}.get(line.word, "endfor")
+        index = None if line.word == "repeat" else self._header(line)
+        counting = line.word != "repeat" and index is None and self.looping
+        if line.word == "repeat":
+            self._require_first(line)
         inside = self.body([end])
+        if end == "until" and self.at < len(self.lines):
+            self._until(self.lines[self.at])
         self._close(line, end)
         if index is not None:
             return [*before, index, *(_within(index, one) for one in inside)]
         if counting:
             return [*before, *inside]
+        if line.word not in ("for", "forall") and self.loop is not None:
+            self.loop = clock_of(self.loop, before, inside)
+            before = [one for one in before if not _sets_clock(one, self.loop[0])]
+            inside = [one for one in inside if _counted(one) != self.loop[0]]
         return [*(replace(one, initial=True) for one in before), *inside]
+
+    def _require_first(self, line: Line) -> None:
+        """The loop that ends by a criterion is the one over steps."""
+        if self.loop is not None or self.looping:
+            message = f"`{line.span.text}` is not understood here"
+            raise refuse("latex-algorithm", message, line.span, _LOOPS)
+        self.loop = ("t", 1)
+
+    def _until(self, line: Line) -> None:
+        place = line.argument or line.span
+        if not _STOPS.search(place.text) and _BOUND.fullmatch(place.text) is None:
+            message = "this is not understood as the end of the steps"
+            raise refuse("latex-algorithm", message, place, "write `converged`, or `$t = T$`")
 
     def _header(self, line: Line) -> Sides | None:
         """Read what a loop runs over: steps, layers, or an index with a fixed range."""
+        place = line.argument or line.span
         text = "" if line.argument is None else line.argument.text
+        count, first = _COUNT.fullmatch(text), self.loop is None and not self.looping
+        bound = _BOUND.fullmatch(text)
+        if first and line.word == "while" and bound is not None:
+            self.loop = (bound["letter"], 1)
+            return None
         if re.search(r"\blayers?\b|\bparameters?\b|\btensors?\b", text):
             self.looping = True
             return None
-        count = _COUNT.fullmatch(text)
-        if self.loop is None and not self.looping:
-            ends = line.word == "while" and re.search(r"converge|stopp|terminat", text)
-            if line.word == "loop" or ends:
+        if first:
+            listed = count is not None and re.search(r"\\in|\\\{", text[: count.start("rest")])
+            if line.word == "loop" or (line.word == "while" and _STOPS.search(text)):
                 self.loop = ("t", 1)
                 return None
-            if count is not None and line.word != "while":
+            if count is not None and (line.word != "while" or listed):
                 self.loop = (count["letter"], int(count["first"]))
+                return None
+            if (whole := _WHOLE.fullmatch(text)) is not None and line.word != "while":
+                self.loop = (whole["letter"], 1)
                 return None
         fixed = None if count is None else _FIXED.fullmatch(count["rest"])
         if line.word in ("for", "forall") and count is not None and fixed is not None:
-            return _range_of(line.argument or line.span, count, fixed)
-        place = line.argument or line.span
-        hint = "a loop runs over the steps, `$t = 1$ to $T$`, over layers, or has a fixed length"
-        raise refuse("latex-algorithm", "this loop is not understood", place, hint)
+            return _range_of(place, count, fixed)
+        raise refuse("latex-algorithm", "this loop is not understood", place, _LOOPS)
 
     def _branches(self, line: Line) -> list[Branch]:
         ends = (*_BRANCHES, "endif")
@@ -145,8 +178,8 @@ class _Reader:
         if line.argument is None:
             raise refuse("latex-algorithm", "expected a condition in braces", line.span)
         inside = line.argument
-        parts = list(_MATH.finditer(inside.text))
-        outside = _MATH.sub("", inside.text).strip()
+        parts = list(MATH.finditer(inside.text))
+        outside = _GLOSS.sub("", MATH.sub("", inside.text)).strip()
         if len(parts) != 1 or outside not in ("", "then"):
             message = "this condition is not understood"
             raise refuse("latex-algorithm", message, inside, "write it as one formula")
@@ -163,8 +196,7 @@ class _Reader:
     def _formulas(self, place: Span) -> list[tuple[Span, tuple[Sides, ...]]]:
         """Return the formulas of a line, each with what it says."""
         found = []
-        for match in _MATH.finditer(place.text):
-            low, high = match.span("math" if match["math"] is not None else "other")
+        for low, high in wording.formulas(place.text):
             inside = Span(place.source, place.start + low, place.start + high)
             said = [one for row in tokenize(inside, self.declared) for one in parse_row(row)]
             found.append((inside, tuple(said)))
@@ -172,49 +204,50 @@ class _Reader:
 
     def _statements(self, line: Line) -> Iterator[Sides]:
         text = line.text.text
-        if not text.strip():
+        if not text.strip() or wording.is_heading(text) or wording.is_data(text):
+            return
+        if wording.is_given(text):
+            yield from self._declarations(line)
             return
         if "$" not in text and "\\(" not in text and re.search(r"=|\\gets|\\leftarrow", text):
             for row in tokenize(line.text, self.declared):
                 yield from map(_assigning, parse_row(row))
             return
-        if _DATA.match(_MATH.sub(" ", text)) and not _SETS.search(text):
-            return
         self._check_words(line)
-        said = [one for _, statements in self._formulas(line.text) for one in statements]
-        if not said:
+        formulas = self._formulas(line.text)
+        if not formulas:
             raise refuse("latex-text", "these words are not understood", line.text)
+        said = [one for _, statements in formulas for one in paired(statements)]
+        made = {shapes.key_of(one.sides[0]) for one in said if one.relations}
         for one in said:
             if len(one.sides) == 1 and not one.relations:
+                if wording.is_start(text) or shapes.key_of(one.sides[0]) in made - {()}:
+                    continue
                 hint = "a line sets something, as in `$m_0 = 0$`"
                 raise refuse("latex-unexpected", "expected `=`", one.span, hint)
             yield _assigning(one)
 
     def _check_words(self, line: Line) -> None:
-        outside = _MATH.sub(" ", line.text.text)
-        commands = [one for one in re.findall(r"\\([A-Za-z]+)", outside) if one not in _LAYOUT]
-        if commands:
-            at = line.text.text.index("\\" + commands[0]) + line.text.start
-            place = Span(line.text.source, at, at + len(commands[0]) + 1)
+        found = wording.strange(line.text.text)
+        if found is None:
+            return
+        low, high, command = found
+        place = Span(line.text.source, line.text.start + low, line.text.start + high)
+        if command:
             raise refuse("latex-algorithm", f"`{place.text}` is not understood here", place)
-        said = re.findall(r"[A-Za-z][A-Za-z-]*", _MATH.sub(" ", _without_remarks(line.text.text)))
-        strange = [word for word in said if word.lower() not in words.ALGORITHM]
-        if strange:
-            at = line.text.text.index(strange[0]) + line.text.start
-            place = Span(line.text.source, at, at + len(strange[0]))
-            hint = "a line of an algorithm holds formulas; write remarks as `\\Comment{}`"
-            raise refuse("latex-text", "these words are not understood", place, hint)
+        hint = "a line of an algorithm holds formulas; write remarks as `\\Comment{}`"
+        raise refuse("latex-text", "these words are not understood", place, hint)
 
     def _declarations(self, line: Line) -> Iterator[Sides]:
-        """What is required may start states, `$m_0 = 0$`; the rest describes symbols."""
-        for match in _MATH.finditer(line.text.text):
+        """What is given may start states, or set what has a time; the rest describes symbols."""
+        for match in MATH.finditer(line.text.text):
             low, high = match.span("math" if match["math"] is not None else "other")
             place = Span(line.text.source, line.text.start + low, line.text.start + high)
-            if not _SETS.search(place.text):
+            if not SETS.search(wording.without_braces(place.text)):
                 continue
             for row in tokenize(place, self.declared):
-                for one in parse_row(row):
-                    if one.relations and _is_start(one.sides[0]):
+                for one in paired(parse_row(row)):
+                    if one.relations and _is_timed(one.sides[0]):
                         yield _assigning(one)
 
     def _return(self, line: Line, before: list[Sides]) -> list[Sides]:
@@ -228,15 +261,63 @@ class _Reader:
         return before
 
 
-def _is_start(raw: Raw | None) -> bool:
-    """Is it a symbol at time 0?"""
+def _is_timed(raw: Raw | None) -> bool:
+    """Is it a symbol at time 0, or at t?"""
     scripts = raw.scripts if isinstance(raw, Scripted) else ()
-    return any(shapes.says(script, "0") for script in scripts if not script.raised)
+    items = [item for script in scripts for item in script.items]
+    times = any(shapes.time_of(item) is not None for item in items)
+    return times or any(shapes.says(script, "0") for script in scripts if not script.raised)
 
 
 def _letter(raw: Raw | None) -> str:
+    """Return the letter of a symbol; of `\\{x_t\\}_{t=1}^T` that of its members."""
+    if raw is not None and shapes.is_group(raw, "\\{"):
+        group = shapes.unscripted(raw)
+        raw = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
     base = None if raw is None else shapes.unscripted(raw)
     return base.name if isinstance(base, Symbol) else ""
+
+
+def clock_of(
+    loop: tuple[str, int], before: Sequence[Sides], inside: Sequence[Sides]
+) -> tuple[str, int]:
+    """Return the letter that a loop counts by, and its number where the first step reads it.
+
+    `t \\gets t + 1` says so: at the head of the loop it counts before it is read.
+    """
+    counts = [(place, name) for place, one in enumerate(inside) if (name := _counted(one))]
+    letter = next((name for _, name in counts if name == loop[0]), None)
+    letter = letter or next((name for _, name in counts if name in LETTERS), loop[0])
+    counts = [(place, name) for place, name in counts if name == letter]
+    starts = [
+        int(value.text)
+        for one in before
+        for side, value in [(one.sides[0], one.sides[-1])]
+        if _is_letter(side, letter)
+        if isinstance(value, Digits) and value.text.isdigit()
+    ]
+    at_head = bool(counts) and counts[0][0] == 0
+    begun = starts[-1] if starts else 0 if at_head else 1
+    return letter, begun + at_head
+
+
+def _sets_clock(one: Sides, letter: str) -> bool:
+    return _is_letter(one.sides[0], letter) and isinstance(one.sides[-1], Digits)
+
+
+def _is_letter(raw: Raw | None, letter: str) -> bool:
+    return isinstance(raw, Symbol) and (raw.name, raw.kind, raw.font) == (letter, "letter", "")
+
+
+def _counted(one: Sides) -> str:
+    """Return the letter of `t \\gets t + 1`."""
+    match one.sides:
+        case (
+            Symbol(name, "letter", ""),
+            Infix(Symbol(other, "letter", ""), (("+", Digits("1")),)),
+        ) if name == other:
+            return name
+    return ""
 
 
 def _range_of(place: Span, count: re.Match[str], fixed: re.Match[str]) -> Sides:
@@ -267,13 +348,6 @@ def _assigning(statement: Sides) -> Sides:
     return replace(statement, relations=relations)
 
 
-def _without_remarks(text: str) -> str:
-    """Leave out what stands in brackets, and what a line's own font or layout says."""
-    text = re.sub(r"\\(?:textbf|textit|emph|text)\{([^{}]*)\}", r" \1 ", text)
-    text = re.sub(r"\([^()]*\)", lambda m: m[0] if _LIMITS.search(m[0]) else " ", text)
-    return re.sub(r"\\[A-Za-z]+|\\.", " ", text)
-
-
 def holds_algorithm(latex: str) -> bool:
     """Is there an algorithm block in it?"""
     return _BLOCK.search(latex) is not None
@@ -287,5 +361,7 @@ def read_block(span: Span, declared: Collection[str] = ()) -> Block:
     reader = _Reader(list(lines(span)), frozenset(declared))
     found = reader.body([])
     if not found:
-        raise refuse("latex-algorithm", "this algorithm sets nothing", span)
+        hint = "begin its lines with `\\State`, or end them with `\\;`"
+        raise refuse("latex-algorithm", "this algorithm sets nothing", span, hint)
+    check_inner(reader.inner, found)
     return Block(tuple(found), reader.loop)

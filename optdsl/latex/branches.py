@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from optdsl.diagnostics import Span
+from optdsl.diagnostics import DiagnosticError, Span
 from optdsl.latex import shapes
 from optdsl.latex.notation import Case, Cases, Raw, Scripted, Sides, Symbol
 from optdsl.latex.problems import refuse
@@ -18,11 +18,14 @@ class Branch:
     statements: tuple[Sides, ...]
 
 
-def joined(before: list[Sides], branches: list[Branch], place: Span) -> list[Sides]:
+def joined(
+    before: list[Sides], branches: list[Branch], place: Span, inner: list[tuple[Sides, Span]]
+) -> list[Sides]:
     """Return the statements before the branches and those that the branches make.
 
     What one branch sets and another does not keeps the value that a statement before
-    has given it, or its last one. A name with a time has no last value.
+    has given it, or its last one. A name with a time has no last value: it is `inner` to
+    its branch, and `check_inner` refuses it where something else reads it.
     """
     found = list(before)
     targets: dict[str, Sides] = {}
@@ -43,15 +46,46 @@ def joined(before: list[Sides], branches: list[Branch], place: Span) -> list[Sid
         ]
         complete = all(_sets(branch, text) for branch in branches)
         if not (complete and branches[-1].condition is None):
-            _check_order(branches, text, first)
+            if earlier or not _has_time(first.sides[0]):
+                _check_order(branches, text, first)
             if earlier:
                 found.remove(earlier[-1])
                 rows.append(Case(_side(earlier[-1]), None, earlier[-1].span))
             elif _has_time(first.sides[0]):
-                message = "what is this where the condition does not hold?"
-                raise refuse("latex-algorithm", message, first.span, "give an `\\Else`")
+                setting = [branch for branch in branches if _sets(branch, text)]
+                if len(setting) > 1:
+                    raise _undefined(first)
+                inner.append((first, _whole(setting[0])))
+                found.append(first)
+                continue
         found.append(replace(first, sides=(first.sides[0], Cases(tuple(rows), place))))
     return found
+
+
+def _undefined(first: Sides) -> DiagnosticError:
+    message = "what is this where the condition does not hold?"
+    return refuse("latex-algorithm", message, first.span, "give an `\\Else`")
+
+
+def _whole(branch: Branch) -> Span:
+    first, *_, last = (branch.statements[0], branch.statements[-1])
+    return first.span.to(last.span)
+
+
+def check_inner(inner: list[tuple[Sides, Span]], statements: list[Sides]) -> None:
+    """What one branch alone sets may be read there alone, at the same time, and must be."""
+    values = tuple(each.sides[1:] for each in statements)
+    for one, branch in inner:
+        assert one.sides[0] is not None, "a branch sets a name"
+        text, key = _printed(one.sides[0]), shapes.key_of(one.sides[0])
+        reads = [
+            node
+            for node in shapes.walk_raw(values)
+            if isinstance(node, Scripted) and shapes.key_of(node) == key
+        ]
+        within = [branch.start <= node.span.start < branch.end for node in reads]
+        if not reads or not all(within) or not all(_printed(n).startswith(text) for n in reads):
+            raise _undefined(one)
 
 
 def _side(statement: Sides) -> Raw:

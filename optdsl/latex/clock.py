@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from optdsl.latex import shapes
 from optdsl.latex.declared import Declared, spellings
 from optdsl.latex.notation import (
-    Accent,
     Braces,
-    Change,
     Digits,
     Group,
     Infix,
@@ -39,10 +37,14 @@ def with_clock(
         return statements
     if first == 1:
         return tuple(shapes.rebuild(one, lambda node: _moved(node, found, 1)) for one in statements)
-    made = {_key(one.sides[0]) for one in statements if len(one.sides) > 1}
+    made = {shapes.key_of(one.sides[0]) for one in statements if len(one.sides) > 1}
 
     def change(node: object) -> object:
-        if isinstance(node, Scripted) and _is_timed(node, found) and _key(node) not in made:
+        if (
+            isinstance(node, Scripted)
+            and _is_timed(node, found)
+            and shapes.key_of(node) not in made
+        ):
             return shapes.rebuild(node, lambda part: _moved(part, found, 1))
         return _moved(node, found, first)
 
@@ -58,20 +60,6 @@ def _is_timed(node: Scripted, letter: str) -> bool:
         if not script.raised or isinstance(item, Group)
     ]
     return any((_offset(one) or ("", 0))[0] == letter for one in times)
-
-
-def _key(raw: Raw | None) -> tuple[str, ...]:
-    """Return the letter under scripts, and its marks."""
-    match raw:
-        case Scripted(base) | Braces(base):
-            return _key(base)
-        case Accent(mark, base):
-            return (mark, *_key(base))
-        case Change(base):
-            return ("Delta", *_key(base))
-        case Symbol(name):
-            return (name,)
-    return ()
 
 
 def find(statements: tuple[Sides, ...], declared: Declared) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.latex.notation import Cases, Comparison, Infix, Logic, Raw
 from optdsl.latex.problems import refuse
@@ -73,3 +74,9 @@ def _congruence(left: Raw, right: Raw, raw: Comparison, reader: Reads) -> syntax
         number = syntax.Binary("-", number, residue, span=raw.span)
     remainder = syntax.Call("mod", (number, reader.expression(modulus)), span=raw.span)
     return syntax.Binary("==", remainder, zero, span=raw.span)
+
+
+def indicator(test: Raw, span: Span, reader: Reads) -> syntax.Expression:
+    """`\\mathbb{1}[x > 0]` is 1 where that holds, else 0."""
+    one, zero = syntax.Number("1", span=span), syntax.Number("0", span=span)
+    return syntax.Conditional(one, reader.expression(test), zero, span=span)

@@ -10,16 +10,16 @@ from lark import Token
 
 from optdsl.diagnostics import SourceText, Span
 from optdsl.latex import vocabulary as words
+from optdsl.latex.operands import ENDS_OPERAND
 from optdsl.latex.problems import refuse
 from optdsl.latex.rows import Row, make_row
 from optdsl.latex.scanning import take_argument
 
 COMMAND = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
 _BELOW = re.compile(r"\s*_")
-_ENDS_OPERAND = frozenset(
-    ("NUMBER", "LETTER", "GREEK", "WORD", "SIGN", "CLOSE", "END_CASES")
-    + ("RPAR", "RBRACKET", "RSET", "RFLOOR", "RCEIL", "RANGLE", "RBAR", "RNORM")
-)
+#: What closes several equations behind one brace.
+LOOSE = "braces around a summand"
+SYSTEMS = frozenset({"system", LOOSE} | {f"system {name}" for name in words.CASES})
 #: What closes the invisible bracket of `\left. ... \right|`.
 NOTHING = "\\right"
 
@@ -67,11 +67,16 @@ class Cutter:
         if name == "left":
             self.opened.append((NOTHING, self.span(width)))
             self.at += width
-        elif self.last() == "END_CASES" and self.opened and self.opened[-1][0] == "\\right.":
+        elif self._ends_system() or (
+            self.last() == "END_CASES" and self.opened and self.opened[-1][0] == "\\right."
+        ):
             self.opened.pop()
             self.at += width
         else:
             self.refuse("latex-unbalanced", "`\\right.` closes nothing", width)
+
+    def _ends_system(self) -> bool:
+        return bool(self.opened) and self.opened[-1][0] == "system"
 
     def bracket(self, printed: str, width: int, opens: bool | None) -> None:
         """Open or close a bracket; a bar does what its place says, or stands before a point."""
@@ -81,7 +86,7 @@ class Cutter:
                 return
             if opens is None:
                 inside = bool(self.opened) and self.opened[-1][0] == "R" + kind
-                opens = not (inside and self.last() in _ENDS_OPERAND)
+                opens = not (inside and self.last() in ENDS_OPERAND)
             left, right = "L" + kind, "R" + kind
         else:
             left = words.OPENING.get(printed, "")
@@ -97,7 +102,7 @@ class Cutter:
         invisible = bool(self.opened) and self.opened[-1][0] == NOTHING
         inside = any(closes == "RBAR" for closes, _ in self.opened)
         followed = _BELOW.match(self.source.text, self.at + width, self.end)
-        if not (followed and not inside and self.last() in _ENDS_OPERAND and opens is not True):
+        if not (followed and not inside and self.last() in ENDS_OPERAND and opens is not True):
             return False
         if invisible:
             self.opened.pop()
@@ -146,7 +151,7 @@ class Cutter:
     def outside(self) -> bool:
         """Are we within no bracket, but for the environments that lay out a display?"""
         return all(
-            kind in words.ENVIRONMENTS or kind in ("$", "$$", "\\]", "\\)")
+            kind in words.ENVIRONMENTS or kind in ("$", "$$", "\\]", "\\)") or kind in SYSTEMS
             for kind, _ in self.opened
         )
 

@@ -164,7 +164,8 @@ def parameter_of(equations: Sequence[SourceEquation]) -> str:
     """What the document calls the parameter: theta, or what its gradients are taken at.
 
     That is a name which the equations set, or one which they read nowhere else. Of several, as in
-    `grad(x[k] + mu*v[k])`, it is the one to which its equation adds.
+    `grad(x[k] + mu*v[k])`, it is the one to which its equation adds. A point that each step makes
+    anew beside something that moves, as in `y = x + e` and `x = x - eta*grad(y)`, is not it.
     """
     names = [pair for equation in equations for pair in trees.names_in(equation.value)]
     targets = {target.name for equation in equations for target in equation.targets}
@@ -179,7 +180,25 @@ def parameter_of(equations: Sequence[SourceEquation]) -> str:
             for target in equation.targets
             if target.name in points and _adds_to(target.name, equation.value)
         }
-    return points.pop() if len(points) == 1 else "theta"
+    return points.pop() if len(points) == 1 and not _is_aside(points, equations) else "theta"
+
+
+def _is_aside(points: set[str], equations: Sequence[SourceEquation]) -> bool:
+    """Is the one point made anew in each step, while another name moves from itself or from it?"""
+    reads = {
+        target.name: {name.name for name, _ in trees.names_in(equation.value)}
+        for equation in equations
+        for target in equation.targets
+    }
+    if any(point not in reads or point in reads[point] for point in points):
+        return False
+    return any(
+        _adds_to(name, equation.value)
+        for equation in equations
+        for target in equation.targets
+        if target.name not in points
+        for name in {target.name, *points}
+    )
 
 
 def _adds_to(name: str, value: syntax.Expression) -> bool:

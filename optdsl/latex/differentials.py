@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optdsl.latex import shapes
 from optdsl.latex.declared import Declared, spellings
-from optdsl.latex.notation import Chain, Fraction, Operator, Raw, Sides, Symbol
+from optdsl.latex.notation import Chain, Fraction, Infix, Operator, Raw, Sides, Symbol
 from optdsl.latex.problems import refuse
 
 
@@ -13,6 +13,7 @@ def with_derivatives(statements: tuple[Sides, ...], declared: Declared) -> tuple
 
     Raises DiagnosticError where d is a name here, too: declared, set, or read elsewhere.
     """
+    statements = tuple(shapes.rebuild(one, _with_quotient) for one in statements)
     found = [node for node in shapes.walk(statements) if _is_quotient(node)]
     if not found:
         return statements
@@ -47,3 +48,19 @@ def _derived(node: object) -> object:
         rest = side.factors[1:] if isinstance(side, Chain) else ()
         sides.append(Chain((partial, *rest), side.span) if rest else partial)
     return Fraction(sides[0], sides[1], node.span)
+
+
+def _with_quotient(node: object) -> object:
+    """`r \\, \\partial L / \\partial w`: what stands before the partial multiplies the quotient."""
+    match node:
+        case Infix(Chain((*before, partial, loss)), (("/", Chain((other, point))),), span):
+            if _is_partial(partial) and _is_partial(other) and before:
+                upper = Chain((partial, loss), partial.span.to(loss.span))
+                lower = Chain((other, point), other.span.to(point.span))
+                fraction = Fraction(upper, lower, partial.span.to(point.span))
+                return Chain((*before, fraction), span)
+    return None
+
+
+def _is_partial(raw: Raw) -> bool:
+    return isinstance(raw, Operator) and raw.kind == "partial"

@@ -20,6 +20,7 @@ from optdsl.latex.reading import Reader
 from optdsl.latex.rows import Row
 from optdsl.latex.surveying import survey
 from optdsl.latex.tokens import tokenize
+from optdsl.latex.tuples import paired
 
 Role = Literal["equation", "draw", "skip when", "evaluate at"]
 
@@ -120,7 +121,7 @@ def parse_rows(rows: tuple[Row, ...]) -> list[tuple[Sides, str | None]]:
     left: Raw | None = None
     for row in rows:
         try:
-            statements = parse_row(row)
+            statements = paired(parse_row(row))
         except DiagnosticError as error:
             errors.append(error)
             continue

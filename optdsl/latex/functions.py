@@ -31,6 +31,8 @@ _SINGLE = frozenset(
 )
 #: Letters that papers keep for functions: before a bracket they are no factors.
 _LIKE_FUNCTIONS = frozenset(("f", "h", "phi", "psi", "Phi", "Psi"))
+#: What algorithms call the procedure that gives a gradient.
+_GRADIENTS = frozenset(("stochasticGradient", "StochasticGradient", "Gradient", "gradient", "Grad"))
 _REDUCING = frozenset(["norm", "mean", "rms", "sum", "any", "max", "min", "dot"])
 
 
@@ -186,7 +188,8 @@ def _spelled(raw: Raw, reader: Reads) -> str:
         powers = [shapes.digits(script) for script in named.raised]
         if named.time is None and not named.components and None not in powers:
             return named.name + "".join(cast("list[str]", powers))
-    raise refuse("latex-symbol", "expected a symbol or its power", raw.span)
+    hint = "write `\\operatorname{mean}(x)` for the mean of the entries"
+    raise refuse("latex-symbol", "expected a symbol or its power", raw.span, hint)
 
 
 def _stateful(raw: Raw, reader: Reads) -> syntax.Expression:
@@ -242,7 +245,10 @@ def symbol_and_group(head: Raw, follower: Raw, reader: Reads) -> list[syntax.Exp
     alone = alone or isinstance(group.items[0], Bars) or named.letter in _LIKE_FUNCTIONS
     known = named.name in reader.evidence.declared
     base = shapes.unscripted(head)
-    word = isinstance(base, Symbol) and base.kind == "word" and len(base.name) > 1
+    word = base.name if isinstance(base, Symbol) and base.kind == "word" else ""
+    word = word if len(word) > 1 else ""
+    if word in _GRADIENTS and len(group.items) == 1 and not (known or scripts):
+        return [syntax.Call("grad", (reader.expression(group.items[0]),), span=span)]
     if word and not (known or named.name in reader.evidence.targets | reader.evidence.times.keys()):
         raise function_or_factor(span)
     if alone and (time == 0 or named.time is not None or not known):

@@ -50,7 +50,7 @@ def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
     if not group.items:
         raise refuse("latex-gradient", "expected the point of the gradient", group.span)
     for separator, item in zip(group.separators, group.items[1:], strict=True):
-        if separator == "," and not _is_sample(item):
+        if separator == "," and not _is_sample(item, reader):
             hint = "the data of a loss stand behind a semicolon"
             raise refuse("latex-gradient", "two points of one gradient", item.span, hint)
         _require_data(item)
@@ -86,10 +86,12 @@ def _evaluated(
     raise refuse("latex-gradient", "expected the point of the gradient", point.span)
 
 
-def _is_sample(raw: Raw) -> bool:
-    """`f(x_t, \\xi_t)`: letters that papers keep for a random sample."""
+def _is_sample(raw: Raw, reader: Reads) -> bool:
+    """`f(x_t, \\xi_t)`: letters that papers keep for a random sample, or a batch."""
     base = shapes.unscripted(raw)
-    return isinstance(base, Symbol) and base.name in ("xi", "zeta", "omega")
+    if not isinstance(base, Symbol) or base.name in reader.evidence.targets:
+        return False
+    return base.name in ("xi", "zeta", "omega", "s", "S", "B", "D")
 
 
 def derivative(raw: Fraction, rest: list[Raw], reader: Reads) -> syntax.Expression:

@@ -21,7 +21,7 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 REMARKS = frozenset(("comment", "caption", "label"))
-_WITH_ARGUMENT = REMARKS | {"for", "forall", "while", "if", "elsif", "elseif"}
+_WITH_ARGUMENT = REMARKS | {"for", "forall", "while", "if", "elsif", "elseif", "until"}
 
 # algorithm2e: words before braces, and what each is in the other package
 _LOOPS = {"For": "for", "lFor": "for", "ForEach": "for", "ForAll": "forall", "While": "while"}

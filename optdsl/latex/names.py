@@ -31,6 +31,7 @@ from optdsl.latex.notation import (
     Braces,
     Chain,
     Change,
+    Comparison,
     Digits,
     Group,
     Operator,
@@ -57,6 +58,7 @@ class Named:
     number: str | None = None
     words: tuple[str, ...] = ()
     time: int | None = None
+    at: str | None = None  # a numbered time beside a number: `m_{1,0}`, `m_1^{(0)}`
     members: tuple[tuple[str, int], ...] = ()
     components: tuple[str, ...] = ()
     raised: tuple[Script, ...] = ()
@@ -216,6 +218,10 @@ def _add_index(named: Named, item: Raw, script: Script, evidence: Evidence) -> N
     match item:
         case Digits(text) if text.isdigit() and named.number is None:
             return replace(named, number=text)
+        case Digits("0") if named.at is None and not named.members:
+            return replace(named, at="0")
+        case Comparison("==", Symbol("t", "letter", ""), Digits(text)) if named.number is None:
+            return replace(named, number=text)  # `m_{t=0}`
         case Symbol("t", "word", ""):
             raise refuse("latex-ambiguous", "is this the time?", item.span, "write `_t` for it")
         case Symbol(name, "letter" | "word" | "greek", ""):
@@ -241,6 +247,8 @@ def _add_raised(named: Named, script: Script, evidence: Evidence) -> Named:
             return _add_index(named, inner, script, evidence)
         if isinstance(inner, Digits) and named.name in evidence.families and inner.text.isdigit():
             return replace(named, members=(*named.members, ("", int(inner.text))))
+        if isinstance(inner, Digits) and inner.text == "0" and named.at is None:
+            return replace(named, at="0")
         if isinstance(inner, Digits):
             hint = "write `^{2}` for a power"
             raise refuse("latex-ambiguous", "is this a power or an index?", script.span, hint)
@@ -288,6 +296,9 @@ def _raised_letter(named: Named, item: Raw, script: Script, evidence: Evidence) 
 
 def settle(named: Named, evidence: Evidence) -> tuple[Named, syntax.Name]:
     """Return the symbol, and the name of the language that it is in these equations."""
+    if named.at is not None and named.time is None and not named.members:
+        index = syntax.Number(named.at, span=named.span)
+        return replace(named, at=None), syntax.Name(named.name, (index,), span=named.span)
     if named.time is None and named.number is not None and not named.members:
         without = replace(named, number=None)
         if evidence.has_past(without.name):

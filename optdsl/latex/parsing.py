@@ -244,6 +244,11 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def slice(self, parts: list[Any]) -> Slice:
         return Slice(parts[0], parts[2], self._span(*parts))
 
+    def membership(self, parts: list[Any]) -> Raw:
+        message = "what runs over a set is not understood"
+        hint = "the mean over a batch is the gradient of the loss: write `\\nabla J(\\theta)`"
+        raise refuse("latex-sum", message, self._span(*parts), hint)
+
     def _one(self, argument: _Argument) -> Raw:
         """The single expression that a fraction, a root or an accent takes."""
         if len(argument.items) > 1:

@@ -6,7 +6,7 @@ from typing import cast
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
-from optdsl.latex import draws, functions, gradients, matrices, shapes, sums
+from optdsl.latex import conditions, draws, functions, gradients, matrices, shapes, sums
 from optdsl.latex.notation import Chain, Digits, Fraction, Group, Infix, Operator, Raw
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
@@ -132,7 +132,8 @@ def _special(reader: Reads, head: Raw, rest: list[Raw]) -> list[syntax.Expressio
     if not rest:
         return None
     if shapes.is_indicator(head, rest[0]):
-        return [_indicator(cast(Group, rest.pop(0)), head, reader)]
+        group = cast(Group, rest.pop(0))
+        return [conditions.indicator(group.items[0], head.span.to(group.span), reader)]
     if draws.is_distribution(head, rest[0]):
         return [draws.inline(head, rest.pop(0), reader)]
     if shapes.is_statistic(head, rest[0]):
@@ -155,13 +156,6 @@ def _refuse_entry(head: Raw, follower: Raw, reader: Reads) -> None:
     if letters - reader.evidence.declared:
         hint = "write entries without an index, or below the line: `m_{t,i}`"
         raise refuse("latex-ambiguous", "an entry, or a product?", head.span.to(group.span), hint)
-
-
-def _indicator(group: Group, head: Raw, reader: Reads) -> syntax.Expression:
-    """`\\mathbb{1}[x > 0]` is 1 where that holds, else 0."""
-    span = head.span.to(group.span)
-    one, zero = syntax.Number("1", span=head.span), syntax.Number("0", span=head.span)
-    return syntax.Conditional(one, reader.expression(group.items[0]), zero, span=span)
 
 
 def _inner_product(

@@ -34,10 +34,10 @@ from optdsl.latex.notation import (
     Scripted,
     Sign,
     Slice,
+    Symbol,
     Text,
 )
 from optdsl.latex.problems import refuse
-from optdsl.latex.roles import is_decay
 
 
 @dataclass
@@ -160,6 +160,11 @@ class Reader:
             return self._exponential(raw)
         if (inner := matrices.transposed(raw, self.evidence)) is not None:
             return self._transposed(inner, raw.span)
+        if (test := shapes.indicated(raw)) is not None:
+            return conditions.indicator(test, raw.span, self)
+        if isinstance(base := shapes.unscripted(raw), Symbol) and base.name.isdigit():
+            message = "ones, or a condition that is not understood"
+            raise refuse("latex-symbol", message, raw.span, "write `1` for a vector of ones")
         if shapes.is_dotted(raw):
             return shapes.attribute(raw)
         named, name = self.name(raw)
@@ -167,7 +172,8 @@ class Reader:
             return replace(name, name=named.name + "2")
         for script in named.raised if not name.indices else ():
             moving = self.evidence.timed(name.name) or name.name == "g"
-            power = is_decay(name.name) and raw.span.start in self.evidence.corrections
+            corrects = raw.span.start in self.evidence.corrections
+            power = corrects and name.name not in self.evidence.targets
             moving = moving or (bool(self.evidence.raised) and not power)
             if moving and shapes.time_of(script.items[0]) is not None:
                 hint = "write `x_t` or `x^{(t)}` for a time, `(x)^t` for a power"
@@ -249,12 +255,17 @@ class Reader:
         kind = shapes.norm_kind(lowered[0]) if lowered else "2"
         if kind is None:
             message = "this norm is not understood"
-            hint = "there are the norms 1, 2, F and \\infty"
+            hint = "there are the norms 0, 1, 2, F and \\infty"
             raise refuse("latex-script", message, lowered[0].span, hint)
         scripts[:] = [script for script in scripts if script not in lowered[:1]]
         where = () if kind == "F" else self.scope(raw.value)
         if kind in ("2", "F"):
             return syntax.Call("norm", (value, *where), span=raw.span)
+        if kind == "0":  # how many entries are not zero
+            one, zero = syntax.Number("1", span=raw.span), syntax.Number("0", span=raw.span)
+            test = syntax.Binary("!=", value, zero, span=raw.span)
+            count = syntax.Conditional(one, test, zero, span=raw.span)
+            return syntax.Call("sum", (count, *where), span=raw.span)
         size = syntax.Call("abs", (value,), span=raw.span)
         return syntax.Call("sum" if kind == "1" else "max", (size, *where), span=raw.span)
 

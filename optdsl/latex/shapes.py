@@ -95,6 +95,16 @@ def is_indicator(head: Raw, follower: Raw) -> bool:
     return lone and isinstance(cast(Group, follower).items[0], conditions)
 
 
+def indicated(raw: Raw) -> Raw | None:
+    """Return the condition below a doubled 1: `\\mathbb{1}_{x > 0}`, `\\mathbf{1}_{[x > 0]}`."""
+    match raw:
+        case Scripted(Symbol("1" | "I", font=font), (Script(False, (inner,)),)) if font:
+            if isinstance(inner, Group) and len(inner.items) == 1:
+                inner = inner.items[0]
+            return inner if isinstance(inner, Comparison | Logic) else None
+    return None
+
+
 def letter_of(raw: Raw) -> str:
     """Return the letter that `raw` is, `(i)` and `i` alike; empty where it is none."""
     match raw:
@@ -146,7 +156,7 @@ def layer_letters(raw: Raw) -> tuple[set[str], set[str]]:
 def norm_kind(script: Script) -> str | None:
     """Say which norm a subscript means: 1, 2, F or inf."""
     match script.items:
-        case (Digits("1" | "2" as text),):
+        case (Digits("0" | "1" | "2" as text),):
             return text
         case (Symbol("F"),):
             return "F"
@@ -204,6 +214,20 @@ def is_nabla(raw: Raw) -> bool:
     """Is it a nabla, perhaps with its parameter below?"""
     head = unscripted(raw)
     return isinstance(head, Operator) and head.kind == "nabla"
+
+
+def key_of(raw: Raw | None) -> tuple[str, ...]:
+    """Return the letter under scripts, and its marks: by these two uses of a name are known."""
+    match raw:
+        case Scripted(base) | Braces(base):
+            return key_of(base)
+        case Accent(mark, base):
+            return (mark, *key_of(base))
+        case Change(base):
+            return ("Delta", *key_of(base))
+        case Symbol(name):
+            return (name,)
+    return ()
 
 
 def is_group(raw: Raw, bracket: str) -> bool:

@@ -226,6 +226,8 @@ def _note_starts(statements: tuple[Sides, ...], evidence: Evidence) -> None:
                 continue
             if named.time is not None:
                 set_at_time.add(named.name)
+            elif named.at == "0":
+                evidence.starts.add(named.name)
             elif named.number == "0":
                 evidence.starts.add(replace(named, number=None).name)
             elif named.number == "1":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from optdsl.diagnostics import Span
 from optdsl.latex import vocabulary as words
+from optdsl.latex.operands import ENDS_OPERAND
 from optdsl.latex.problems import refuse
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ _EQUATION = re.compile(r"(?:(?!\\\\|\\end\{)[^=])*=")
 _RANGE = re.compile(
     r"[\s~]*(?:\\[,;: ])*\s*[a-zA-Z]\s*(?:=\s*\d+\s*,[\s\d,]*\\[lc]?dots|\\in\s*\\\{)"
 )
+_INDICATES = re.compile(r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?(?:\[|\(|\\\{|_)")
+# `RMS(u_t)`, but not the state `RMS(u, t)`
+_ONE_ARGUMENT = re.compile(r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?\((?![^()]*,)")
+_SHAPE = re.compile(r"\s*_\s*(?:\{[^{}]*\}|\w)")
 SCOPES = frozenset(("all", "per row", "per column"))
 PHRASES = frozenset(("skip when", "evaluate at"))
 
@@ -40,8 +45,12 @@ def in_font(cutter: Cutter, font: str, text: str, start: int) -> None:
         cutter.put("LETTER", f"{font} {inside[1]}", start)
     elif len(text) == 1 and text.isalpha() and text.isascii():
         cutter.put("LETTER", f"{font} {text}", start)
-    elif text.isdigit():
+    elif text.isdigit() and text == "1" and _INDICATES.match(cutter.source.text, cutter.at):
         cutter.put("WORD", f"{font} {text}", start)
+    elif text.isdigit():  # `\\mathbf{0}`, a vector of zeros; `\\mathbf{0}_{m \\times n}`
+        cutter.put("NUMBER", text, start)
+        if text == "0" and (shape := _SHAPE.match(cutter.source.text, cutter.at, cutter.end)):
+            cutter.at = shape.end()
     elif _WORD.fullmatch(text):
         cutter.put("WORD", f"{font} {JOINT.sub('_', text)}", start)
     else:
@@ -83,8 +92,12 @@ def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
         cutter.put("STRING", quoted[1].replace(r"\_", "_"), start)
     elif word == "T" and printed in ("\\mathrm", "\\rm", "\\textsf") and cutter.in_superscript():
         cutter.put("SIGN", "top", start)
+    elif word in ("mod", "bmod") and cutter.last() in ENDS_OPERAND:
+        cutter.put("MOD", "mod", start)
     elif word in words.FUNCTIONS:
         cutter.put("FUNCTION", words.FUNCTIONS[word], start)
+    elif word == "RMS" and _ONE_ARGUMENT.match(cutter.source.text, cutter.at):
+        cutter.put("FUNCTION", "rms", start)
     elif printed == "\\operatorname" and _WORD.fullmatch(word):
         cutter.put("OPERATOR", JOINT.sub("_", word), start)
     elif word in ("true", "false") and word == text:

@@ -14,15 +14,20 @@ from optdsl.diagnostics import Span, did_you_mean
 from optdsl.latex import texts
 from optdsl.latex import vocabulary as words
 from optdsl.latex.cutting import COMMAND, Cutter
+from optdsl.latex.operands import ENDS_OPERAND
 from optdsl.latex.problems import refuse
+from optdsl.latex.respelling import respelled
 from optdsl.latex.rows import Row
 from optdsl.latex.scanning import heads_brackets, set_behind
+from optdsl.latex.systems import begins_array, heads_system
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
 _LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
-_ARRAY = re.compile(r"\\left\s*\\(?:\{|lbrace)\s*(?=\\begin\{(?:array|aligned|matrix)\})")
+_EQUATION = re.compile(
+    r"\s*[A-Za-z\\](?:(?!\\\\|&|\\end\{)[^=])*&?\s*(?:&\s*)?(?::?=|\\gets(?![a-z])|\\leftarrow)"
+)
 _SIGN = re.compile(r"\s*\{\s*(:?=|\\[A-Za-z]+)\s*\}")
 _COMMA = re.compile(r"\s*,")
 _REMARK = re.compile(r"\s*[_^]\s*(?=\{)")
@@ -56,6 +61,8 @@ class _Tokenizer(Cutter):
     def _next(self) -> None:
         text, at = self.source.text, self.at
         character = text[at]
+        if respelled(self):
+            return
         if character.isspace() or character == "~":
             self.at += 1
         elif character == "%":
@@ -117,9 +124,20 @@ class _Tokenizer(Cutter):
             self.drop_trailing(("COMMA", "SEMICOLON"))
             self.add("AMPERSAND", "&", 1)
         elif self.outside():
+            if self._between_equations():
+                self.put("SEPARATOR", "&", self.at)
             self.at += 1
         else:
             self.refuse("latex-unexpected", "an alignment mark inside a formula", 1)
+
+    def _between_equations(self) -> bool:
+        """`a &= b & c &= d`: is this the mark between two equations?"""
+        kinds = [token.type for token in self.tokens]
+        since = (
+            kinds[len(kinds) - kinds[::-1].index("SEPARATOR") :] if "SEPARATOR" in kinds else kinds
+        )
+        behind = _EQUATION.match(self.source.text, self.at + 1, self.end)
+        return "RELATION" in since and self.last() in ENDS_OPERAND and behind is not None
 
     def _dollar(self) -> None:
         width = 2 if self.source.text.startswith("$$", self.at) else 1
@@ -195,7 +213,7 @@ class _Tokenizer(Cutter):
             if self.tokens[-1].type == "DOTS" and self.outside():
                 self._onto()
         elif name in words.SIZES:
-            if not self._array():
+            if not begins_array(self):
                 self.sized(name, len(printed))
         elif printed in words.OPENING or printed in words.CLOSING or printed in words.BARS:
             self.bracket(printed, len(printed), None)
@@ -252,11 +270,11 @@ class _Tokenizer(Cutter):
         else:
             self._wrapped(printed, name)
 
-    def _one_argument(self, printed: str) -> str:
+    def _one_argument(self, printed: str, bare: bool = False) -> str:
         """Return an argument; a single letter or command needs no braces."""
         match = _ONE.match(self.source.text, self.at, self.end)
         if match is None or match[1].startswith("{"):
-            return self.argument(printed).strip()
+            return self.argument(printed) if bare else self.argument(printed).strip()
         taken = match[1] if match[1].startswith("\\") else match[1][0]
         self.at = match.start(1) + len(taken)
         return taken
@@ -266,7 +284,8 @@ class _Tokenizer(Cutter):
         inner = texts.condition_within(self.source.text, self.at, self.end)
         self.at += len(printed)
         if inner is None:
-            texts.in_words(self, printed, self.argument(printed), start)
+            taken = self._one_argument(printed, bare=True)
+            texts.in_words(self, printed, taken, start)
             return
         word, low, high, end = inner
         self.at = low
@@ -333,22 +352,15 @@ class _Tokenizer(Cutter):
 
     # ----------------------------------------------------------- environments
 
-    def _array(self) -> bool:
-        """`\\left\\{ \\begin{array}{ll} ... \\end{array} \\right.` is another way to set cases."""
-        match = _ARRAY.match(self.source.text, self.at, self.end)
-        if match is None:
-            return False
-        self.opened.append(("\\right.", self.span(match.end() - self.at)))
-        self.at = match.end()
-        return True
-
     def _environment(self, verb: str, name: str, start: int) -> None:
         place = Span(self.source, start, self.at)
         array = bool(self.opened) and self.opened[-1][0] == "\\right."
         if verb == "begin":
             if name in words.COLUMNS:
                 self.argument(place.text)
-            if name in words.CASES or array:
+            if name in words.CASES and heads_system(self, self.at):
+                self.opened.append((f"system {name}", place))
+            elif name in words.CASES or array:
                 self.put("BEGIN_CASES", name, start)
                 self.opened.append(("END_CASES", place))
             elif name in words.ENVIRONMENTS and self.outside() and not self.tokens:
@@ -361,7 +373,7 @@ class _Tokenizer(Cutter):
     def _end_environment(self, name: str, start: int, place: Span) -> None:
         opened = self.opened[-1] if self.opened else ("", place)
         cases = opened[0] == "END_CASES" and opened[1].text.startswith(f"\\begin{{{name}}}")
-        if not cases and opened[0] != name:
+        if not cases and opened[0] not in (name, f"system {name}"):
             raise refuse("latex-unbalanced", f"`{place.text}` closes nothing that is open", place)
         self.opened.pop()
         if cases:

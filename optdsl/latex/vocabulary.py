@@ -47,10 +47,11 @@ ACCENTS = {
 }
 
 FONTS = frozenset(
-    _words("mathbf mathcal mathbb mathsf mathfrak mathscr mathit boldsymbol bm mathtt ")
+    _words("mathbf mathcal mathbb mathsf mathfrak mathscr mathit boldsymbol bm mathtt pmb ")
 )
 WORDS = frozenset(
     _words("text mathrm textrm textit textbf textsf texttt operatorname rm mbox textnormal textsc ")
+    + _words("textup textsl ")
 )
 
 SIGNS = {"pi": "pi", "infty": "inf", "top": "top", "intercal": "top"}
@@ -73,7 +74,7 @@ COMMANDS = {
     **dict.fromkeys(("cdot", "ast", "star"), ("TIMES", "*")),
     **dict.fromkeys(("odot", "circ"), ("TIMES", "\\odot")),
     "times": ("TIMES", "\\times"),
-    **dict.fromkeys(("bmod", "mod"), ("MOD", "mod")),
+    **dict.fromkeys(("bmod", "mod", "%"), ("MOD", "mod")),
     "div": ("SLASH", "/"),
     "oslash": ("SLASH", "\\oslash"),
     **dict.fromkeys(("gets", "leftarrow", "longleftarrow"), ("RELATION", ":=")),
@@ -166,7 +167,7 @@ GAPS = frozenset({"quad", "qquad"})
 ENVIRONMENTS = frozenset(
     _words("equation equation* align align* aligned gather gather* gathered split displaymath ")
     + _words("eqnarray eqnarray* multline multline* flalign flalign* subequations math alignat ")
-    + _words("alignat* alignedat dmath dmath* IEEEeqnarray IEEEeqnarray*")
+    + _words("alignat* alignedat dmath dmath* IEEEeqnarray IEEEeqnarray* array gathered")
 )
 #: Environments that take an argument behind their name: columns, or how many of them.
 COLUMNS = frozenset(_words("alignat alignat* alignedat IEEEeqnarray IEEEeqnarray* array"))
@@ -188,9 +189,24 @@ PROSE = frozenset(
 
 #: Words of an algorithm's line that say what the formulas beside them say, too.
 ALGORITHM = frozenset(
-    _words("initialize initialise compute calculate set update let get gradient the and with as ")
-    + _words("a an of at by step moment moments first second estimate estimates biased bias ")
-    + _words("corrected bias-corrected parameters parameter weights weight momentum apply")
+    _words("initialize initialise initialized init initial compute calculate set update")
+    + _words("updates let updating get take make apply define obtain form perform store")
+    + _words("maintain do accumulate accumulation accumulator accumulators accumulated")
+    + _words("accumulating the and with as a an of at by via its our this be is in gradient")
+    + _words("gradients stochastic minibatch mini-batch training loss step steps timestep")
+    + _words("time size sizes multiplier moment moments first second third estimate")
+    + _words("estimates estimation estimator biased bias unbiased corrected bias-corrected")
+    + _words("debiased correction corrections parameter parameters weight weights momentum")
+    + _words("velocity variable variables variance mean raw uncentered squared square")
+    + _words("squares moving average averages averaged averaging exponential ema emas")
+    + _words("running fast slow learning rate rates adaptive element-wise elementwise")
+    + _words("entrywise vector vectors matrix model iterate iterates point buffer buffers")
+    + _words("state states preconditioner preconditioners preconditioned statistics new")
+    + _words("current effective direction directions search descent decay decayed decoupled")
+    + _words("scaling scale factor factors ratio trust local global layer-wise layerwise")
+    + _words("layer coefficient perturbation interpolation interpolated schedule scheduler")
+    + _words("lr outer inner auxiliary value values following rule difference differences")
+    + _words("norm mask using term")
 )
 
 #: What a person calls a type of token.

@@ -5,6 +5,7 @@ What the reader reads is written so that it is read back as the same tree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from optdsl.language import format_expression, syntax
@@ -17,6 +18,7 @@ ANY, OR, AND, NOT, COMPARISON, SUM, PRODUCT, POWER, ATOM = range(9)
 _COMPARED = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _SIGNS = {"+": "+", "-": "-", "*": r"\cdot", "@": r"\mathbin{@}", "|": r"\mathbin{|}"}
 _COMMANDS = frozenset({"min", "max", "exp", "log", "cos"})
+_WORD = re.compile(r"\\(?:mathrm|mathit|text)\{[^{}]{2,}\}")
 _LOSSES = (("J", "J"), ("L", "L"), ("F", "F"), ("H", "H"))
 
 
@@ -199,7 +201,10 @@ class _Writer:
             base = self.write(left, ATOM)
             if not isinstance(left, syntax.Name | syntax.Number) or base == "10":
                 base = rf"\left({self.write(left)}\right)"
-            return f"{base}^{{{self._exponent(right)}}}", POWER
+            exponent = self._exponent(right)
+            if _WORD.fullmatch(exponent) and isinstance(left, syntax.Name):
+                base = rf"\left({base}\right)"  # a word on a name belongs to the name
+            return f"{base}^{{{exponent}}}", POWER
         if operator in ("+", "-"):
             return f"{self.write(left, SUM)} {operator} {self.write(right, PRODUCT)}", SUM
         if operator in _COMPARED:
@@ -221,6 +226,8 @@ class _Writer:
                 base = self.write(left, ATOM)
             plain = isinstance(left, syntax.Number) or _is_number(left)
             mark = "" if plain else r"\odot "
+            if not mark and _WORD.fullmatch(self._exponent(right)):
+                base = rf"\left({self.write(left)}\right)"
             return f"{base}^{{{mark}{self._exponent(right)}}}", POWER
         if expression.operator == "/":
             if _is_number(right):

@@ -196,7 +196,7 @@ def test_lines_that_end_with_a_semicolon(latex: str) -> None:
     [
         ("Compute", "Frobnicate", "Frobnicate"),
         (r"\uIf", r"\Repeat", r"\Else"),
-        (r"\Else{ $s_t \gets 1$ }", r"\Repeat{ $s_t \gets 1$ }", r"s_t \gets c/\|g_t\|"),
+        (r"\Else{ $s_t \gets 1$ }", r"\Repeat{ $s_t \gets 1$ }", r"\Repeat"),
         (r"Compute $m_t", r"\Procedure $m_t", r"\Procedure"),
         ("\n}\n\\Return", "\n\\Return", "{"),
     ],
@@ -248,7 +248,7 @@ REFUSED = [
     ([r"\For{$x \in D$}", r"\State $b = 1$", r"\EndFor"], r"$x \in D$", "loop"),
     ([r"\While{$a > 0$}", r"\State $b = 1$", r"\EndWhile"], r"$a > 0$", "loop"),
     ([r"\State $b = 1$", r"\Return $c$"], "c", "set nowhere"),
-    ([r"\Repeat", r"\State $b = 1$", r"\Until{$c$}"], r"\Repeat", "not understood"),
+    ([r"\Repeat", r"\State $b = 1$", r"\Until{$c$}"], "$c$", "not understood"),
     ([r"\State $b = (1$"], "(", "never closed"),
     (
         [r"\If{$b > 0$}", r"\State $b = 1$", r"\Else", r"\State $b = 2$", r"\EndIf"],

@@ -1,0 +1,67 @@
+"""Reads `m_0, v_0 \\gets 0, 0` and `m_0, v_0 = 0`: several names set at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from optdsl.latex.notation import Braces, Digits, Raw, Sides, Symbol
+
+
+def paired(statements: Sequence[Sides]) -> tuple[Sides, ...]:
+    """Return the statements of a row, those that set several names as one each.
+
+    There are as many values as names, or one number for all; anything else is left as it is.
+    """
+    found: list[Sides] = []
+    names: list[Sides] = []
+    rest = list(statements)
+    while rest:
+        one = rest.pop(0)
+        if _is_lone(one):
+            names.append(one)
+            continue
+        values = rest[: len(names)] if len(names) == _leading(rest) else []
+        value = one.sides[-1]
+        sets = len(one.sides) == 2 and one.relations[0] in ("=", ":=")
+        if names and sets and one.sides[0] is not None and value is not None:
+            if values:
+                sides = [value, *(each.sides[0] for each in values)]
+                found += _set([*names, one], sides, one)
+                del rest[: len(values)]
+                names = []
+                continue
+            if _is_number(value) and not _leading(rest):
+                found += _set([*names, one], [value] * (len(names) + 1), one)
+                names = []
+                continue
+        found += [*names, one]
+        names = []
+    return (*found, *names)
+
+
+def _set(names: Sequence[Sides], values: Sequence[Raw | None], one: Sides) -> list[Sides]:
+    return [
+        Sides((name.sides[0], value), one.relations, name.span, None, one.initial, one.loops)
+        for name, value in zip(names, values, strict=True)
+    ]
+
+
+def _is_lone(one: Sides) -> bool:
+    return len(one.sides) == 1 and not one.relations and one.phrase is None
+
+
+def _leading(statements: Sequence[Sides]) -> int:
+    """How many lone expressions stand first?"""
+    count = 0
+    while count < len(statements) and _is_lone(statements[count]):
+        count += 1
+    return count
+
+
+def _is_number(raw: Raw) -> bool:
+    match raw:
+        case Braces(value):
+            return _is_number(value)
+        case Symbol(name):  # `\mathbf{0}`
+            return name.isdigit()
+    return isinstance(raw, Digits)

@@ -1,0 +1,148 @@
+"""The words of an algorithm's line: which of them say nothing that its formulas do not.
+
+What says nothing is blanked out, sign for sign, so that places stay where they are.
+"""
+
+from __future__ import annotations
+
+import re
+
+from optdsl.latex import vocabulary as words
+
+MATH = re.compile(r"\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\)", re.DOTALL)
+#: What stands for a formula among words.
+FORMULA = "§"
+_FONTS = (
+    r"\\(?:textbf|textit|textsc|textsl|texttt|textrm|textup|textnormal|emph|text|underline"
+    r"|bfseries|itshape|scshape|ttfamily|bf|it|em|sc|tt|rm)(?![A-Za-z])"
+)
+_BLANK = (
+    re.compile(r"(?<!\\)%[^\n]*|//[^\n]*"),
+    re.compile(r"\\(?:text|math)?color(?:box)?\s*(?:\[[^\]]*\]\s*)?\{[^{}]*\}\s*\{?"),
+    re.compile(
+        r"\\(?:hspace|vspace|eqref|ref|cref|cite[pt]?|label|textsuperscript)\*?\s*\{[^{}]*\}"
+    ),
+    re.compile(_FONTS),
+    re.compile(rf"\bfor (?:each|every|all) (?:layers?|tensors?|parameters?)(?:\s*{FORMULA})?"),
+    re.compile(rf"^\W*(?:sample|draw)\b[^.{FORMULA}]*{FORMULA}(?=\s*(?:and|,|;))", re.IGNORECASE),
+)
+_REMARK = re.compile(r"\([^()]*\)")
+_LIMITS = re.compile(
+    r"\b(?:if|when|unless|only|except|every|until|while|not|for(?! (?:the|each|all|an?)\b))\b",
+    re.IGNORECASE,
+)
+_GIVEN = re.compile(
+    rf"[\s{{]*(?P<font>{_FONTS})?[\s{{]*(?:inputs?|outputs?|given|requires?d?|ensures?|initials?"
+    r"|(?:hyper-?)?parameters?|data|arguments?|constants?|optional)\b\s*(?P<colon>:)?[\s}]*"
+    r"(?P<behind>:)?",
+    re.IGNORECASE,
+)
+_STARTS = re.compile(r"\W*(?:initiali[sz]e|init|set)\b", re.IGNORECASE)
+_HEADING = re.compile(rf"[\s{{]*{_FONTS}\s*\{{[^{{}}]*\}}\W*|[^{FORMULA}]*:\s*\}}?\s*")
+_DATA = re.compile(
+    r"\W*(?:sample|draw|receive|select|observe|get|choose|pick)\b.*"
+    r"\b(?:batch|mini-?batch|data|samples?|examples?|loss function)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_ORACLE = re.compile(
+    r"\W*(?:compute|evaluate|receive|get|observe)\b[\sa-z-]*\b(?:gradients?|loss)\b", re.IGNORECASE
+)
+#: `\\mathcal{B} = \\{...\\}`, `x \\sim \\mathcal{D}`, and a gradient that some procedure gives.
+_BATCH = re.compile(
+    r"\s*(?:\\mathcal|\\\{|\\?[a-z]+(?:_\w|_\{\w+\})?\s*\\sim\s*\\math(?:cal|bb)\s*\{?[BDPSX]\b)"
+)
+_SELECTS = re.compile(
+    r"\s*\\nabla[^=]*?(?:\\leftarrow|\\gets|=)\s*\\(?:text\w*|math\w+)\{\w*(?:[Bb]atch|[Ss]ampl|[Gg]rad)\w*\}"
+)
+SETS = re.compile(r"=|\\gets|\\leftarrow|\\sim")
+
+
+def without_formulas(text: str) -> str:
+    """Return a line with a sign for each formula, as long as it was."""
+    return MATH.sub(lambda match: FORMULA + " " * (len(match[0]) - 1), text)
+
+
+def is_given(text: str) -> bool:
+    """Does the line describe what the algorithm is given, or gives?"""
+    match = _GIVEN.match(_BLANK[1].sub(_spaces, without_formulas(text)))
+    return match is not None and any(match[part] for part in ("font", "colon", "behind"))
+
+
+def is_start(text: str) -> bool:
+    """Does it say from what values the algorithm starts?"""
+    return _STARTS.match(_blanked(text)) is not None
+
+
+def is_heading(text: str) -> bool:
+    """Is it words alone that head the lines below: set in a font of their own, or with a colon?"""
+    plain = _BLANK[1].sub(" ", _BLANK[0].sub("", without_formulas(text)))
+    if not plain.strip(" {}\t\n\\"):
+        return FORMULA not in plain
+    return _HEADING.fullmatch(plain) is not None and strange(text) is None and not _names(text)
+
+
+def is_data(text: str) -> bool:
+    """Does the line draw data, or ask for a loss or a gradient without a name for it?"""
+    plain = without_formulas(text)
+    found = list(MATH.finditer(text))
+    if len(found) == 1 and _SELECTS.match(found[0]["math"] or ""):
+        return True
+    return not _names(text) and (_DATA.match(plain) or _ORACLE.match(plain)) is not None
+
+
+def _names(text: str) -> bool:
+    """Does a formula of the line set something that is no batch?"""
+    found = [match["math"] or match["other"] or "" for match in MATH.finditer(text)]
+    return any(SETS.search(without_braces(one)) and not _BATCH.match(one) for one in found)
+
+
+def formulas(text: str) -> list[tuple[int, int]]:
+    """Return where the formulas of a line stand, those in remarks only where they set something."""
+    plain = _blanked(text)
+    found = []
+    for match in MATH.finditer(text):
+        low, high = match.span("math" if match["math"] is not None else "other")
+        if text[low:high].lstrip().startswith("\\{") and not SETS.search(
+            without_braces(text[low:high].replace("\\{", "{").replace("\\}", "}"))
+        ):
+            continue  # `\\hfill $\\{G_t \\in ...\\}$`, a remark
+        if plain[match.start()] == FORMULA or SETS.search(without_braces(text[low:high])):
+            found.append((low, high))
+    return found
+
+
+def without_braces(formula: str) -> str:
+    """Return a formula without what stands between its braces."""
+    before = ""
+    while before != formula:
+        before, formula = formula, re.sub(r"\{[^{}]*\}", "", formula)
+    return formula
+
+
+def strange(text: str) -> tuple[int, int, bool] | None:
+    """Return where the first thing stands that is not understood, and whether it is a command."""
+    plain = _blanked(text)
+    for match in re.finditer(r"\\([A-Za-z]+)", plain):
+        if match[1] not in words.LAYOUT | words.GAPS | {"Comment", "triangleright"}:
+            return match.start(), match.end(), True
+    said = re.sub(r"\\[A-Za-z]+|\\.", _spaces, plain)
+    for match in re.finditer(r"\b[A-Za-z][A-Za-z-]*", said):
+        if match[0].lower() not in words.ALGORITHM:
+            return match.start(), match.end(), False
+    return None
+
+
+def _spaces(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _blanked(text: str) -> str:
+    """Blank out formulas, remarks, fonts, colours."""
+    plain = without_formulas(text)
+    for pattern in _BLANK:
+        plain = pattern.sub(_spaces, plain)
+    before = ""
+    while before != plain:
+        before = plain
+        plain = _REMARK.sub(lambda m: m[0] if _LIMITS.search(m[0]) else _spaces(m), plain)
+    return plain
