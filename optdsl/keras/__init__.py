@@ -39,13 +39,9 @@ def optimizer(what: str | Path, target: str = "numba-cpu") -> type[CompiledOptim
     >>> int(model.optimizer.iterations)
     1
     """
-    try:
-        import keras  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name != "keras":
-            raise
-        message = "optdsl.keras needs Keras: install it, as with `pip install 'optdsl[keras]'`"
-        raise ModuleNotFoundError(message, name="keras") from error
+    from optdsl.keras.backend import require_torch_backend
+
+    require_torch_backend()
     from optdsl.keras.classes import class_of
 
     return class_of(str(what), target)

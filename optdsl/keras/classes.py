@@ -24,7 +24,6 @@ def class_of(what: str, target: str) -> type[CompiledOptimizer]:
         DiagnosticError: with every error of the spec, or why Keras cannot run it.
         OSError: a file cannot be read.
     """
-    _refuse_backend()
     layout = compile_system(load_rule(what), target)
     _refuse_rule(layout, what)
     made = from_layout(layout)
@@ -38,19 +37,6 @@ def class_of(what: str, target: str) -> type[CompiledOptimizer]:
     own = type(made.__name__, (CompiledOptimizer,), body)
     registered: type[CompiledOptimizer] = keras.saving.register_keras_serializable("optdsl")(own)
     return registered
-
-
-def _refuse_backend() -> None:
-    backend = keras.backend.backend()
-    if backend != "torch":
-        raise DiagnosticError(
-            Diagnostic(
-                "keras-backend",
-                f"Keras runs on {backend} here, and this door is for its PyTorch backend",
-                hint="set KERAS_BACKEND=torch before Keras is imported; "
-                "for JAX, optdsl.optax has transformations",
-            )
-        )
 
 
 def _refuse_rule(layout: Layout, what: str) -> None:

@@ -14,6 +14,20 @@ def test_importing_the_door_imports_no_keras():
     assert run(script).stdout.split() == ["False", "False"]
 
 
+def test_a_backend_that_is_not_installed_is_refused_too():
+    """Keras runs on TensorFlow where nobody says otherwise."""
+    script = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"
+sys.modules["tensorflow"] = None
+import optdsl.keras
+optdsl.keras.optimizer("SGD")
+"""
+    ran = run(script)
+    assert "Keras is set to run on tensorflow here, which is not installed" in ran.stderr
+    assert ran.stderr.splitlines()[-1].lstrip().startswith("help: set KERAS_BACKEND=torch")
+
+
 def test_the_error_names_the_extra():
     ran = run(
         "import sys; sys.modules['keras'] = None; import optdsl.keras as k; k.optimizer('SGD')"
