@@ -13,9 +13,11 @@ import torch
 from optdsl.runtime import HyperparameterTypeError, StepError, StepResult
 from optdsl.torch import checkpoints, states
 from optdsl.torch.groups import parted, settings_of, spelled
+from optdsl.torch.memory import HOST
 from optdsl.torch.moving import to_torch
 from optdsl.torch.rules import Rules
 from optdsl.torch.running import Running
+from optdsl.torch.scaling import unscale
 from optdsl.torch.shards import check_owner
 
 Closure = Callable[[], Any]
@@ -65,6 +67,8 @@ class CompiledOptimizer(torch.optim.Optimizer):
     __signature__: ClassVar[inspect.Signature]
     _running: Running | None = None
     assigned: dict[torch.Tensor, Any] | None = None
+    grad_scale: torch.Tensor | None
+    found_inf: torch.Tensor
 
     def __init__(self, params: Any, *unnamed: Any, **hyperparameters: Any) -> None:
         if unnamed:
@@ -127,6 +131,16 @@ class CompiledOptimizer(torch.optim.Optimizer):
         self._seed, self._running, self.assigned = seed, running, None
 
     @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """What `torch.amp.GradScaler` asks: whether a step skips itself, without being waited for.
+
+        Then it hands over `grad_scale` and `found_inf`, on the card, for the time of a step.
+        """
+        return self.rules.skips_nonfinite and all(
+            portion.memory is not HOST for portion in self.running.portions.values()
+        )
+
+    @property
     def result(self) -> StepResult | None:
         """What the last step did: whether a rule such as `SkipNonfinite` skipped it, and so on."""
         return self.running.result
@@ -157,6 +171,9 @@ class CompiledOptimizer(torch.optim.Optimizer):
         When it raises, no parameter and no state has changed.
         """
         running = self.running
+        if self._step_supports_amp_scaling and hasattr(self, "found_inf"):
+            held = [parameter.grad for group in self.param_groups for parameter in group["params"]]
+            unscale(held, self.grad_scale, self.found_inf)
         if closure is None:
             running.step(loss, inputs)
             return None

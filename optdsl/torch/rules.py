@@ -14,6 +14,7 @@ from optdsl.runtime import Optimizer, ParameterError, from_layout
 from optdsl.runtime.hyperparameters import Names
 from optdsl.torch.memory import Memory
 from optdsl.torch.needs import needs_of, needs_of_storage
+from optdsl.torch.scaling import skips_nonfinite
 from optdsl.torch.sparse import Question
 
 #: The targets whose kernels reach tensors of PyTorch.
@@ -42,6 +43,7 @@ class Rules:
         self.name = layout.name
         self.needs = needs_of(rule) | needs_of_storage(layout)
         self.laziness = Question(rule)
+        self.skips_nonfinite = skips_nonfinite(rule)
 
     def on(self, memory: Memory) -> type[Optimizer]:
         """Return the class that steps arrays of this memory.

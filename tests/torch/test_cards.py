@@ -164,8 +164,11 @@ def test_checkpoints_of_torch_optim_go_on_and_back(fake):
     assert apart(model, beside) < 1e-5
 
 
-def test_a_gradient_scaler_skips_what_is_infinite(fake):
-    pairs = both(fake, "AdamW", lr=0.02)
+@pytest.mark.parametrize(
+    "rule", ["AdamW", pytest.param("SkipNonfinite | AdamW", marks=pytest.mark.slow)]
+)
+def test_a_gradient_scaler_skips_what_is_infinite(fake, rule):
+    pairs = both(fake, rule, lr=0.02)
     given = batches(4, FLOAT)
     given[1] = (given[1][0] * torch.inf, given[1][1])
     for place, (model, opt) in enumerate(pairs):
@@ -174,10 +177,33 @@ def test_a_gradient_scaler_skips_what_is_infinite(fake):
             for batch in given:
                 opt.zero_grad()
                 scaler.scale(loss_of(model, batch)).backward()
-                scaler.step(opt)
+                assert scaler.step(opt) is None
                 scaler.update()
+            assert place or "cuMemcpyDtoH" not in fake.driver.called("cu")
             assert opt.state[model[0].weight]["step"] == 3
     assert apart(pairs[0][0], pairs[1][0]) < BOUND
+
+
+def test_a_scaler_does_not_ask_the_card_where_the_rule_skips_by_itself(fake, monkeypatch):
+    w = torch.nn.Parameter(torch.ones(3))
+    opt = made("SkipNonfinite | AdamW")([w])
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    monkeypatch.setattr(torch.amp.GradScaler, "_maybe_opt_step", None)  # which asks
+    seen = []
+    monkeypatch.setattr(opt.running, "step", lambda *_: seen.append(w.grad.clone()))
+    for value in (2.0, torch.inf):
+        w.grad = torch.full((3,), value)
+        scaler.scale(torch.ones(()))
+        scaler.step(opt)
+        scaler.update()
+    assert seen[0].tolist() == [0.25] * 3
+    assert seen[1].isnan().all()
+    w.grad = torch.full((3,), 2.0)
+    scaler.scale(torch.ones(()))
+    scaler.unscale_(opt)
+    scaler.step(opt)
+    assert seen[2].tolist() == [0.5] * 3, "it was unscaled already, by the new scale"
+    assert not hasattr(opt, "found_inf")
 
 
 def test_steps_are_recorded_and_replayed(fake):
@@ -201,6 +227,25 @@ def test_steps_are_recorded_and_replayed(fake):
     train(model, opt, given[:1])
     train(again, restored, given[:1])
     assert apart(model, again) == 0
+
+
+@pytest.mark.slow
+def test_a_closure_is_asked_at_points_of_the_rule(fake):
+    pairs = both(fake, "SAM(AdamW)", lr=0.02, rho=0.1)
+    losses = []
+    for batch in batches(4, FLOAT):
+        for place, (model, opt) in enumerate(pairs):
+
+            def closure(model=model, opt=opt, batch=batch):
+                opt.zero_grad()
+                loss = loss_of(model, batch)
+                loss.backward()
+                return loss
+
+            with on_host(fake.cuda, place == 1):
+                losses.append(opt.step(closure).item())
+    assert losses[::2] == pytest.approx(losses[1::2], rel=1e-5)
+    assert apart(pairs[0][0], pairs[1][0]) < BOUND
 
 
 # ------------------------------------------------------------------- several memories
