@@ -33,8 +33,18 @@ WORDS: dict[Need, str] = {
 
 def is_sharded(tensor: torch.Tensor) -> bool:
     """Does this process hold a part of the tensor only?"""
+    return bool(_cuts(tensor))
+
+
+def _cuts(tensor: torch.Tensor) -> list[int]:
+    """Return the dimensions of its mesh of processes along which a tensor is cut into parts."""
+    mesh: Any = getattr(tensor, "device_mesh", None)
     placements = getattr(tensor, "placements", ())
-    return any(not placement.is_replicate() for placement in placements)
+    return [
+        number
+        for number, placement in enumerate(placements)
+        if not placement.is_replicate() and mesh.size(number) > 1
+    ]
 
 
 def check_shards(name: str, needs: frozenset[Need], place: Place) -> None:
@@ -108,15 +118,8 @@ class Shards:
 
 def _groups_of(tensor: torch.Tensor) -> tuple[Any, ...]:
     """Return the groups of processes over which a tensor is cut."""
-    if not is_sharded(tensor):
-        return ()
-    mesh: Any = tensor.device_mesh  # type: ignore[attr-defined]
-    placements: Any = tensor.placements  # type: ignore[attr-defined]
-    return tuple(
-        mesh.get_group(number)
-        for number, placement in enumerate(placements)
-        if not placement.is_replicate()
-    )
+    mesh: Any = getattr(tensor, "device_mesh", None)
+    return tuple(mesh.get_group(number) for number in _cuts(tensor))
 
 
 def across(rule: type[Optimizer], shards: Shards) -> type[Optimizer]:

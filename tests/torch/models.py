@@ -55,6 +55,21 @@ def train(model, optimizer, given, after=None):
     return losses
 
 
+def train_with_closure(model, optimizer, given):
+    """Take one step a batch with a closure; return the losses."""
+    losses = []
+    for batch in given:
+
+        def closure(batch=batch):
+            optimizer.zero_grad()
+            loss = loss_of(model, batch)
+            loss.backward()
+            return loss
+
+        losses.append(optimizer.step(closure).item())
+    return losses
+
+
 def apart(first, second):
     """Return the largest difference between the parameters, over the largest entry."""
     pairs = list(zip(first.parameters(), second.parameters(), strict=True))

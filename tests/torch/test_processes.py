@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.torch.models import batches, made, scaled_net, train
-from tests.torch.worker import CLIPPED
+from tests.torch.models import batches, made, scaled_net, train, train_with_closure
+from tests.torch.worker import AT_POINTS, CLIPPED
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def found(tmp_path_factory):
     return lambda name: [torch.load(folder / f"{name} {rank}.pt") for rank in range(2)]
 
 
-def alone(rule):
+def alone(rule, train=train):
     model = scaled_net()
     train(model, made(rule)(model.parameters(), lr=0.02), batches(20))
     return model
@@ -65,3 +65,15 @@ def test_each_process_holds_a_part_of_every_tensor(found):
 
 def test_reductions_are_folded_across_processes(found):
     same(found("sharded reductions"), alone(CLIPPED))
+
+
+def test_gradients_at_points_of_the_rule_are_those_of_all_parts(found):
+    same(found("sharded points"), alone(AT_POINTS, train_with_closure))
+
+
+@pytest.mark.parametrize("mesh", ["replicated shards", "shards in a mesh"])
+def test_parts_may_be_held_several_times(found, mesh):
+    """Of a mesh of two dimensions, one is of copies and one of parts."""
+    same(found(mesh), alone(CLIPPED))
+    whole = mesh == "replicated shards"  # its second dimension is of one process
+    assert all((each["why"] == "nothing was refused") == whole for each in found(mesh))

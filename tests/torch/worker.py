@@ -20,9 +20,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from optdsl.runtime import ParameterError
-from tests.torch.models import batches, made, scaled_net, train
+from tests.torch.models import batches, made, scaled_net, train, train_with_closure
 
 CLIPPED = "ClipByGlobalNorm(c=0.1) | LAMB"
+AT_POINTS = "SAM(AdamW)"
 WHOLE = StateDictOptions(full_state_dict=True)
 
 
@@ -61,17 +62,22 @@ def zero(rank, given):
     return {**model.module.state_dict(), "held": held, "why": why}
 
 
-def sharded(rule):
+def sharded(rule, shape=(2,), train=train):
     def task(rank, given):
         model = scaled_net()
-        fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+        names = ("replicate", "shard")[-len(shape) :]
+        fully_shard(model, mesh=init_device_mesh("cpu", shape, mesh_dim_names=names))
         opt = made(rule)(model.parameters(), lr=0.02)
         train(model, opt, halves(rank, given[:10]))
         stored = get_optimizer_state_dict(model, opt, options=WHOLE)
         box = [stored if rank == 0 else None]
         dist.broadcast_object_list(box)
         again = made(rule)(model.parameters(), lr=0.02)
-        again.zero_grad()  # PyTorch makes room for states only where there are no gradients
+        if rule == AT_POINTS:  # PyTorch makes room for states by a step without a closure
+            kept = {name: p.clone() for name, p in model.state_dict().items()}
+            train(model, again, halves(rank, given[:1]))
+            model.load_state_dict(kept)
+        again.zero_grad()  # and it does so only where there are no gradients
         set_optimizer_state_dict(model, again, box[0], options=WHOLE)
         train(model, again, halves(rank, given[10:]))
         why = refused(lambda: made("Muon")(model.parameters()))
@@ -86,6 +92,9 @@ TASKS = {
     "zero": zero,
     "sharded": sharded("AdamW"),
     "sharded reductions": sharded(CLIPPED),
+    "sharded points": sharded(AT_POINTS, train=train_with_closure),
+    "replicated shards": sharded(CLIPPED, (2, 1)),
+    "shards in a mesh": sharded(CLIPPED, (1, 2)),
 }
 
 if __name__ == "__main__":
