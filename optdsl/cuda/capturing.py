@@ -51,7 +51,7 @@ def require_skippable(layout: Layout) -> None:
     Raises:
         StepError: it does, with the reason.
     """
-    known = known_parts(layout)
+    known = min(known_parts(layout))
     if known == layout.parts:
         return
     reasons = {
@@ -71,18 +71,21 @@ def require_skippable(layout: Layout) -> None:
             )
 
 
-def known_parts(layout: Layout, capturable: bool = False) -> int:
-    """Return how many parts of a rule, from the first on, have steps that the host can count."""
-    if capturable:
-        return 0
-    decided = [guard.part for guard in _guards(layout) if guard.kind != "step"]
-    return min(decided, default=layout.parts - 1) + 1
+def known_parts(layout: Layout, capturable: bool = False) -> tuple[int, ...]:
+    """Return for each case how many parts, from the first on, have steps that the host counts."""
+    cases = range(max(1, len(layout.cases)))
+    decided = [
+        [guard.part for guard in _guards(layout) if guard.kind != "step" and guard.case == case]
+        for case in cases
+    ]
+    return tuple(0 if capturable else min(parts, default=layout.parts - 1) + 1 for parts in decided)
 
 
 def skips_on_card(layout: Layout, capturable: bool = False) -> bool:
     """Does the card decide whether a step is skipped?"""
     known = known_parts(layout, capturable)
-    return any(guard.part >= known or guard.kind != "step" for guard in _guards(layout))
+    guards = _guards(layout)
+    return any(guard.part >= known[guard.case] or guard.kind != "step" for guard in guards)
 
 
 def _guards(layout: Layout) -> list[Guard]:
@@ -189,24 +192,23 @@ def _require_on_card(schedule: Schedule, name: str) -> None:
 class Clocks:
     """Clocks, hyperparameters and states of schedules of all cohorts, on the card.
 
-    The host counts the steps of the first `known` parts by itself. Where steps may be recorded,
-    none are, and the same tensors take part in all of them.
+    The host counts the steps of some parts by itself. Where steps may be recorded it counts none,
+    and the same tensors take part in all of them.
     """
 
     def __init__(
-        self, layout: Layout, queue: Queue, programs: Programs, real: str, known: int
+        self, layout: Layout, queue: Queue, programs: Programs, real: str, capturable: bool
     ) -> None:
         self._layout = layout
         self._queue = queue
         self._programs = programs
         self._real = real
-        self._known = known
-        counted = [(s.case, s.part) for s in _stages(layout) if isinstance(s, Scalars)]
-        self._first = {
-            case: min(part for other, part in counted if other == case and part >= known)
-            for case, last in counted
-            if last >= known
-        }
+        self._capturable = capturable
+        self._known = known_parts(layout, capturable)
+        counted = sorted(
+            ((s.case, s.part) for s in _stages(layout) if isinstance(s, Scalars)), reverse=True
+        )
+        self._first = {case: part for case, part in counted if part >= self._known[case]}
         self._skips = min((guard.part for guard in _guards(layout)), default=layout.parts)
         self._version = -1
         self._rows: dict[int, _Row] = {}
@@ -222,7 +224,7 @@ class Clocks:
         """
         if self._version == cohorts.version:
             return
-        if self._version >= 0 and self._known == 0:
+        if self._version >= 0 and self._capturable:
             raise StepError(
                 "other parameters have gradients than in the step before: with capturable=True "
                 "the same take part in every step"
@@ -249,9 +251,9 @@ class Clocks:
         for index, source in enumerate(cohort.reading.settings.sources):
             slot = self._layout.hyperparameters[index]
             plain = isinstance(source, float) or (source is None and slot.default is None)
-            if plain or slot.part < self._known:
+            if plain or slot.part < self._known[cohort.case]:
                 continue
-            why = "with capturable=True" if self._known == 0 else _WHERE_SKIPPED
+            why = "with capturable=True" if self._capturable else _WHERE_SKIPPED
             if not isinstance(source, Schedule):
                 what = "given by the spec" if source is None else "a function of the step"
                 raise StepError(
@@ -295,7 +297,7 @@ class Clocks:
         values = cohort.reading.hyper.copy()
         for index, source in enumerate(cohort.reading.settings.sources):
             slot = self._layout.hyperparameters[index]
-            if isinstance(source, Schedule) and slot.part >= self._known:
+            if isinstance(source, Schedule) and slot.part >= self._known[cohort.case]:
                 values[index] = 0.0
         return values.tobytes()
 
@@ -309,12 +311,12 @@ class Clocks:
         for cohort in cohorts.items:
             row = self._rows.get(cohort.row)
             if row is not None:
-                clocks = (int(clock) for clock in row.clocks.copy_to_host())
-                cohort.clocks[self._known :] = list(clocks)[self._known :]
+                known = self._known[cohort.case]
+                cohort.clocks[known:] = [int(n) for n in row.clocks.copy_to_host()[known:]]
                 self._pull_states(cohort, row)
 
     def _pull_states(self, cohort: Cohort, row: _Row) -> None:
         kept = [slot for slot in self._layout.states if slot.kind == "step"]
         for column, (slot, value) in enumerate(zip(kept, row.states.copy_to_host(), strict=True)):
-            if slot.part >= self._known:
+            if slot.part >= self._known[cohort.case]:
                 cohort.step_state[column] = value

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from optdsl.codegen.support.cuda.gathering import gathered
 from optdsl.codegen.support.cuda.launching import Finish, InTurn, Launch, Timed
 from optdsl.codegen.support.cuda.tables import Cut, Entries
 from optdsl.codegen.support.cuda.words import THREADS, TURNS
@@ -19,7 +20,7 @@ from optdsl.cuda.capturing import Clocks, known_parts
 from optdsl.cuda.device import Arguments, Memory
 from optdsl.cuda.programs import Programs
 from optdsl.cuda.queue import Queue
-from optdsl.cuda.tables import BlockTable
+from optdsl.cuda.tables import BlockTable, JointTable
 from optdsl.cuda.tensors import DeviceTensors
 from optdsl.runtime.cohorts import Cohort, Cohorts
 from optdsl.runtime.engine import Engine, Selection
@@ -126,7 +127,7 @@ class DeviceEngine(Engine):
 
     def _count(self, step: Scalars, live: Selection) -> None:
         """Compute the numbers of a step for each cohort: on the card, if only that can count it."""
-        if step.part < self._known or self._looking:
+        if step.part < self._known[step.case] or self._looking:
             super()._count(step, live)
             return
         function: Any = step.function
@@ -138,7 +139,7 @@ class DeviceEngine(Engine):
             assert self.programs is not None
             real = self._real.__name__
             clocks = self._clocks = Clocks(
-                self.layout, self.tensors.on, self.programs, real, self._known
+                self.layout, self.tensors.on, self.programs, real, self.capturable
             )
         clocks.begin(self.cohorts)
         width = self.cohorts.scalars.shape[1]
@@ -179,7 +180,7 @@ class DeviceEngine(Engine):
             function = self._function(stage.kernel, self._formats(work))
             self.tensors.on.launch(function, table.chunks, THREADS, given)
 
-    def _finish(self, stage: Finish, table: BlockTable, extent: str) -> None:
+    def _finish(self, stage: Finish, table: BlockTable | JointTable, extent: str) -> None:
         given = self._given(table, "finish", extent)
         for kernel, blocks in ((stage.of_all, 1), (stage.of_tensor, table.tensors)):
             if kernel is not None and blocks:
@@ -189,7 +190,7 @@ class DeviceEngine(Engine):
         assert self.programs is not None
         return self.programs.function(kernel, formats)
 
-    def _given(self, table: BlockTable, kind: str, extent: str) -> Arguments:
+    def _given(self, table: BlockTable | JointTable, kind: str, extent: str) -> Arguments:
         """Return the arguments of a launch over a table, laid out anew only where they changed.
 
         Kernels are told how much of a tensor there is: its size, or its rows and columns.
@@ -197,8 +198,10 @@ class DeviceEngine(Engine):
         generation, given = table.given.get((kind, extent), (-1, None))
         if given is None or generation != self._generation:
             place = table.sizes if extent == "sizes" else table.shapes
-            laid = self._for_pass if kind == "pass" else self._for_finish
-            given = Arguments(laid(table, place))
+            if kind == "pass" and isinstance(table, BlockTable):
+                given = Arguments(self._for_pass(table, place))
+            else:
+                given = Arguments(self._for_finish(table, place))
             table.given[kind, extent] = (self._generation, given)
         return given
 
@@ -210,7 +213,7 @@ class DeviceEngine(Engine):
             self.tensors.numbers.address, table.partials,
         ]  # fmt: skip
 
-    def _for_finish(self, table: BlockTable, extent: int) -> list[int]:
+    def _for_finish(self, table: BlockTable | JointTable, extent: int) -> list[int]:
         assert self._cohort is not None
         return [
             table.firsts, extent, table.tensors, table.entries, table.rows,
@@ -219,13 +222,36 @@ class DeviceEngine(Engine):
         ]  # fmt: skip
 
     def _common(self, common: CommonWork, plan: Plan, lives: list[Selection]) -> None:
-        raise StepError(
-            f"{self.layout.name} makes one number of the tensors of several rules, "
-            'which the target "numba-cuda" cannot do yet: load it for "numba-cpu"'
-        )
+        """Compute numbers for the tensors of several cases from the partial sums of each."""
+        present = [
+            (work, columns, lives[work.case])
+            for work, columns in zip(common.works, common.columns, strict=True)
+            if lives[work.case].identities
+        ]
+        if not present:
+            return
+        parts = [
+            (self._table(work, plan, live)[0], work.reductions, columns)
+            for work, columns, live in present
+        ]
+        joint = self._joint(parts, present[0][2].identities[0])
+        self._push_numbers()
+        for blocks, given in joint.gathers:
+            self.tensors.on.launch(self._function(gathered, ()), blocks, THREADS, given)
+        stage: Any = present[0][0].function
+        self._finish(stage, joint, "sizes")
+
+    def _joint(
+        self, parts: list[tuple[BlockTable, int, tuple[int, ...]]], first: int
+    ) -> JointTable:
+        known = parts[0][0].joint
+        key = tuple((id(table), columns) for table, _, columns in parts)
+        if key not in known:
+            known[key] = parts, JointTable(self.tensors.on, parts, first)
+        return known[key][1]
 
     def _guarded(self, guard: Guard, live: Selection) -> Selection:
-        if guard.part < self._known and guard.kind == "step":
+        if guard.part < self._known[guard.case] and guard.kind == "step":
             return super()._guarded(guard, live)
         if guard.kind == "step" and len(live.cohorts) > 1 and self._sums_all_behind(guard.part):
             raise StepError(

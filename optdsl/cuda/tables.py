@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from optdsl.codegen.support.cuda.tables import Cut, blocks, matrix_shapes
+from optdsl.codegen.support.cuda.words import THREADS
 from optdsl.cuda.arrays import DeviceArray
 from optdsl.cuda.device import Arguments
 from optdsl.cuda.queue import Queue
@@ -20,7 +22,8 @@ class BlockTable:
 
     Addresses of tables are those of `owners`, `pieces`, `firsts`, `sizes`, `shapes`, `rows` and
     `addresses`; `chunks` says how many blocks there are. `given` are the arguments of launches over
-    these tables, each with the generation of memory that they point into.
+    these tables, each with the generation of memory that they point into; `joint` are tables of
+    this one and others.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class BlockTable:
         ) = (int(place) for place in places[:-1])  # fmt: skip
         queue.reserve(self.addresses, self._addresses.nbytes)
         self._partials = queue.allocate(8 * self.chunks * reductions)
+        self.joint: dict[Any, tuple[Any, JointTable]] = {}
         self.given: dict[tuple[str, str], tuple[int, Arguments]] = {}
 
     @property
@@ -72,6 +76,39 @@ class BlockTable:
         """Give the card the addresses as they are now."""
         self._queue.upload(self.addresses, self._addresses)
         self._queue.reserve(self.addresses, self._addresses.nbytes)
+
+
+class JointTable:
+    """What a kernel is told that folds partial sums of several tables, one behind the other.
+
+    It finishes numbers for all tensors, and looks at none by itself; `first` is one of them. Each
+    table comes with the columns of its sums that are wanted. `gathers` are the launches that
+    put them there: blocks, and arguments.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        parts: Sequence[tuple[BlockTable, int, tuple[int, ...]]],
+        first: int,
+    ) -> None:
+        self.tensors = 0
+        self.entries = sum(table.entries for table, _, _ in parts)
+        chunks, wide = sum(table.chunks for table, _, _ in parts), len(parts[0][2])
+        self._memory = queue.uploaded(np.array([chunks, first], np.int64))
+        self.firsts, self.rows = self._memory.address, self._memory.address + 8
+        self.sizes = self.shapes = self._memory.address  # nobody reads them
+        self._sums = queue.allocate(8 * chunks * wide)
+        self.partials = self._sums.address
+        self.given: dict[tuple[str, str], tuple[int, Arguments]] = {}
+        self.gathers: list[tuple[int, Arguments]] = []
+        place = self.partials
+        for table, width, columns in parts:
+            blocks = -(-table.chunks // THREADS)
+            for to, column in enumerate(columns if blocks else ()):
+                given = [table.partials, width, column, table.chunks, place, wide, to]
+                self.gathers.append((blocks, Arguments(given)))
+            place += 8 * table.chunks * wide
 
 
 def _addresses(streams: Sequence[Sequence[DeviceArray]], tensors: int) -> Whole:

@@ -74,7 +74,9 @@ class FakeDriver:
         entry, run = function
         assert (gy, gz, by, bz, shared, extra) == (1, 1, 1, 1, 0, 0)
         assert gx > 0, "a grid of no blocks is refused by the driver"
-        count = {"kernel": 11, "lines": 11, "finish": 10, "clock": 6}[entry.split("_")[0]]
+        count = {"kernel": 11, "lines": 11, "finish": 10, "clock": 6, "gathered": 7}[
+            entry.split("_")[0]
+        ]
         places = (ctypes.c_void_p * count).from_address(parameters)
         values = [ctypes.c_int64.from_address(place).value for place in places]
         self._note("cuLaunchKernel", entry, gx, bx, stream)

@@ -46,6 +46,8 @@ POISONED = {2: np.nan, 3: np.inf, 5: np.nan}
         "SkipNonfinite | EMA(Momentum)", "SkipNonfinite | Accumulate(k=2) | AdamW",
         "Accumulate(k=2) | SkipNonfinite | AdamW", "SkipNonfinite | Prodigy",
         "SkipNonfinite | AdaptiveClip | SGD", "SkipNonfinite | SGLD",
+        "(SkipNonfinite | Adam) if ndim == 2 else Momentum",
+        "SkipNonfinite | (Adam if ndim == 1 else Lion)",
     )),
 ])  # fmt: skip
 def test_a_poisoned_step_leaves_everything_as_it_is(card, rule):
@@ -54,7 +56,7 @@ def test_a_poisoned_step_leaves_everything_as_it_is(card, rule):
         before = [array.values.copy() for array in theirs]
         take(on_card, on_cpu, seed, POISONED.get(seed))
         assert_close(theirs, ours, 1e-5)
-        if seed in POISONED and "Accumulate" not in rule:
+        if seed in POISONED and "Accumulate" not in rule and "(Skip" not in rule:
             for array, values in zip(theirs, before, strict=True):
                 np.testing.assert_array_equal(array.values, values)
     assert clocks(on_card) == clocks(on_cpu)

@@ -15,6 +15,7 @@ from optdsl.codegen.support.cuda.words import OVER_STREAMS, THREADS, Kernel, rea
 #: How many numbers of 64 bits a kernel of each kind is given.
 PARAMETERS = {
     "pass": 11, "reduction": 11, "tiles": 11, "lines": 11, "all": 10, "tensor": 10, "step": 6,
+    "gather": 7,
 }  # fmt: skip
 #: Blocks a multiprocessor must hold at once, so that a thread has 64 registers at most. Where it
 #: computes with entries of float64, which take two each, it has 80, and 128 in reductions; 128

@@ -23,7 +23,7 @@ TURNS = 8
 WARP = 32
 WARPS = THREADS // WARP
 
-Kind = Literal["pass", "reduction", "tiles", "lines", "all", "tensor", "step"]
+Kind = Literal["pass", "reduction", "tiles", "lines", "all", "tensor", "step", "gather"]
 #: Kinds of kernels that are made for streams of given formats.
 OVER_STREAMS = ("pass", "reduction", "tiles", "lines")
 Entry = Callable[..., None]
@@ -95,8 +95,9 @@ class Kernel:
     through those of matrices, piece by piece, one of kind "lines" through what there is one of a
     row or a column. It is a function that makes the kernel for streams of given formats:
     `make(real, lanes, *formats)`. One of kind "all" or "tensor" finishes reductions, over all
-    tensors or over each. One of kind "step" computes the numbers of a step: `make(real)` makes it
-    for numbers that are rounded to `real`. `kept` says how many sums a column a thread keeps.
+    tensors or over each, one of kind "gather" moves partial sums. One of kind "step" computes the
+    numbers of a step: `make(real)` makes it for numbers that are rounded to `real`. `kept` says how
+    many sums a column a thread keeps.
     """
 
     kind: Kind
