@@ -1,5 +1,6 @@
 """The machine code of kernels on disk: run without Numba, never stale, never damaged."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,24 +44,36 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    made = tmp_path_factory.mktemp("once")
+    (made / "mine.py").write_text(emit(system("momentum")))
+    assert "numba" in used(made)
+    return made
+
+
+@pytest.fixture
+def used_folder(once, tmp_path):
+    """A folder whose module has taken a step of float64 before."""
+    return Path(shutil.copytree(once, tmp_path / "used"))
+
+
 def kept(folder):
     return sorted((folder / "__pycache__").glob("*.machine"))
 
 
-def test_a_second_process_needs_no_numba(folder):
-    assert "numba" in used(folder)
-    assert used(folder) == ["0.98"]
+def test_a_second_process_needs_no_numba(used_folder):
+    assert used(used_folder) == ["0.98"]
 
 
-def test_each_set_of_formats_has_a_file(folder):
-    used(folder)
-    used(folder, dtype="float32")
-    assert len(kept(folder)) == 2
-    assert used(folder, dtype="float32") == ["0.98"]
+def test_each_set_of_formats_has_a_file(used_folder):
+    used(used_folder, dtype="float32")
+    assert len(kept(used_folder)) == 2
+    assert used(used_folder, dtype="float32") == ["0.98"]
 
 
-def test_another_text_is_compiled_anew(folder):
-    used(folder)
+def test_another_text_is_compiled_anew(used_folder):
+    folder = used_folder
     text = (folder / "mine.py").read_text()
     (folder / "mine.py").write_text(text.replace("theta_prev - v_t", "theta_prev - 2.0 * v_t"))
     found, *loaded = used(folder)
@@ -76,8 +89,8 @@ def test_another_text_is_compiled_anew(folder):
         pytest.param(lambda data: b"", marks=pytest.mark.slow),
     ],
 )
-def test_a_damaged_file_is_written_anew(folder, damage):
-    used(folder)
+def test_a_damaged_file_is_written_anew(used_folder, damage):
+    folder = used_folder
     (file,) = kept(folder)
     whole = file.read_bytes()
     file.write_bytes(damage(whole))

@@ -21,7 +21,9 @@ def test_a_rule_without_a_source_is_told_so(optdsl):
 
 
 def test_json_follows_its_schema(optdsl):
-    told = optdsl("verify", "SGD", "SGLD", "Halving", "Muon", "--runs", "1", "--json")
+    told = optdsl(
+        "verify", "SGD", "SGLD", "Halving", "Muon", "--runs", "1", "--steps", "5", "--json"
+    )
     document = json.loads(told.out)
     jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
     assert document["good"]

@@ -15,7 +15,7 @@ SLOW = "0.1*WarmRestarts(T_0=4)"
 
 def walked(rule: str, **hyperparameters: object) -> list[float]:
     w = np.ones(3)
-    optimizer = optdsl.load(rule)([w], **hyperparameters)
+    optimizer = optdsl.load(rule, "reference")([w], **hyperparameters)
     for _ in range(9):
         optimizer.step([np.sin(w)])
     return w.tolist()
@@ -37,7 +37,7 @@ def test_one_that_is_read_a_step_ahead(text: str, asked: bool) -> None:
     for rule, given in ((f"Nesterov(gamma=0.9*{text})", {}),
                         ("Nesterov", {"gamma": lambda t: values[t - 1]})):  # fmt: skip
         w = np.ones(3)
-        optimizer = optdsl.load(rule)([w], **given)
+        optimizer = optdsl.load(rule, "reference")([w], **given)
         for _ in range(9):
             optimizer.step((lambda at: [np.sin(at[0])]) if asked else [np.sin(w)])
         ends.append(w.tolist())
