@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from optdsl.codegen.blocks import indent
+from optdsl.codegen.naming import comment
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Ask, Guard, Matrices, Pass, Stage
@@ -63,5 +64,6 @@ def _lines(unit: Unit, part: int, place: Callable[[int], str], read: str) -> lis
             where = f"everything, {slots.everything[condition.name]}"
         else:  # the runtime refuses to decide this on a device
             continue
+        lines.append(f"# skip this where {comment(condition.name)}")
         lines += [f"if {read}(float64, {where}) != 0.0:", *indent(["return"])]
     return lines

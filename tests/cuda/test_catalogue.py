@@ -23,4 +23,4 @@ def test_steps_are_those_of_the_reference(card, rule):
         reason = str(refused)
     else:
         reason = "" if error < 1e-4 else f"the difference is {error}"
-    assert not reason or "not-on-cuda" in reason or "gradients in a step" in reason
+    assert not reason or "not-on-cuda" in reason
