@@ -67,16 +67,15 @@ def build_library(rule: Rule, name: str) -> Library:
 
     machine, triple, version = this_machine(), host_triple(), compiler_version()
     whole = lowered(rule, c_name(name))
-    problem = whole.refusal
     interfaces = whole.interfaces
-    text, fingerprint = library_code(interfaces, machine, triple, for_c=problem is None)
+    text, fingerprint = library_code(interfaces, machine, triple, whole.seen)
     code = object_code(text, triple, machine)
     compiler = c_compiler()
     prefix = interfaces[0].prefix
     return Library(
         prefix=prefix,
-        header=header_text(interfaces[0], version) if problem is None else None,
-        refused=problem,
+        header=None if whole.seen is None else header_text(whole.seen, version),
+        refused=whole.refusal,
         module=text_of(whole.unit, LibraryTarget(interfaces, fingerprint), version),
         code=code,
         shared=None if compiler is None else linked(prefix, code, compiler),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.interface import feed_key
+from optdsl.codegen.library.interface import Interface, feed_key
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.tasks import Whole, count_function, tell
 from optdsl.codegen.library.words import (
@@ -53,7 +54,6 @@ class Call:
         verdict = builder.call(settings.function, arguments)
         with builder.if_then(builder.icmp_signed("!=", verdict, OK)):
             builder.ret(verdict)
-        self.shared = self._shared()
         if slots.seed is not None:
             self._sow(load(builder, run, interface.run.offset("seed")), slots.seed)
 
@@ -62,6 +62,18 @@ class Call:
         words = builder.and_(seed, word(0xFFFFFFFF)), builder.lshr(seed, word(32))
         for place_in_row, half in enumerate(words, slot):
             store(builder, builder.uitofp(half, DOUBLE), self.everything, place_in_row)
+
+    def of_case(self, interface: Interface) -> Call:
+        """Return the same call for the tensors of one case, with numbers of its own."""
+        case = copy(self)
+        case.interface, case.unit = interface, interface.unit
+        case.scalars = room(self.builder, DOUBLE, len(case.unit.slots.scalars))
+        count = len(case.unit.slots.step_state)
+        case.step_state = room(self.builder, DOUBLE, count)
+        for slot in range(count):
+            known = load(self.builder, self.step_state, slot)
+            store(self.builder, known, case.step_state, slot)
+        return case
 
     def scalars_of(self, function: Any, part: int) -> None:
         """Compute the numbers of this step for one part."""
@@ -77,10 +89,10 @@ class Call:
 
     def run_pass(self, whole: Whole) -> None:
         """Run a pass over all tensors: alone, or in tasks."""
-        if self.shared is None:
+        if "for_each" not in self.given:
             self.run(whole.alone)
             return
-        builder, shared = self.builder, dict(self.shared)
+        builder, shared = self.builder, self._shared()
         if whole.by_rows:
             shared |= {"pieces": self.given["count"], "some": word(1)}
         data = tell(builder, shared)
@@ -96,10 +108,8 @@ class Call:
         if whole.fold is not None:
             builder.call(whole.fold, [data])
 
-    def _shared(self) -> dict[str, Any] | None:
-        """Return what the tasks of a pass over chunks are told, or None where there are none."""
-        if "for_each" not in self.given:
-            return None
+    def _shared(self) -> dict[str, Any]:
+        """Return what the tasks of a pass over chunks are told."""
         builder = self.builder
         tensors, count = self.given["tensors"], self.given["count"]
         firsts = builder.bitcast(self.given["room"], WORDS)

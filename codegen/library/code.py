@@ -9,6 +9,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.library.choice_steps import ChoiceSteps
+from optdsl.codegen.library.choices import Whole as Rules
 from optdsl.codegen.library.dispatch import add_choice, dispatched, levels
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.passes import PassWriter
@@ -24,12 +26,12 @@ _VARIANT = re.compile(r'^(define [^\n]*@"[^"\n]*\.level_([\w-]+)"\([^\n]*\))', r
 
 
 def library_code(
-    interfaces: Sequence[Interface], machine: str, triple: str, for_c: bool = True
+    interfaces: Sequence[Interface], machine: str, triple: str, seen: Interface | None
 ) -> tuple[str, str]:
     """Return the LLVM code of a library for a kind of machine, and what tells it from others.
 
-    There is an interface for each rule that a rule chooses from. Without `for_c`, there are
-    only the passes that the runtime runs.
+    There is an interface for each rule that a rule chooses from. C sees `seen`; where that is
+    None, there are only the passes that the runtime runs.
     """
     first = interfaces[0]
     module = ir.Module(first.prefix)
@@ -38,29 +40,34 @@ def library_code(
     if any(interface.passes for interface in interfaces):
         level = add_choice(module, first.prefix, machine)
         add_helpers(module, f"{first.prefix}_kernel_", machine)
-    for interface in interfaces:
-        _add_rule(module, interface, level, machine, for_c)
+    settings = None if seen is None else Settings(module, seen)
+    schedule = first.unit.system.family == "schedule"
+    if schedule and settings is not None:
+        _add_steps(Steps(module, first, settings, WIDE[1], "", {}))
+    for precision in () if schedule else first.precisions:
+        passes = [_add_passes(module, interface, precision, level, machine, seen is not None)
+                  for interface in interfaces]  # fmt: skip
+        ending = f"_{precision.ending}"
+        if isinstance(seen, Rules) and settings is not None:
+            _add_steps(ChoiceSteps(module, seen, settings, precision, ending, passes))
+        elif settings is not None:
+            _add_steps(Steps(module, first, settings, precision, ending, passes[0]))
     digest = hashlib.sha256(str(module).encode()).hexdigest()[:16]
     _add_text(module, f"{first.prefix}_fingerprint", digest)
     return _with_processors(str(module), machine), digest
 
 
-def _add_rule(module: Any, interface: Interface, level: Any, machine: str, for_c: bool) -> None:
-    """Add the functions of a rule: its passes, and what C calls."""
-    schedule = interface.unit.system.family == "schedule"
-    settings = Settings(module, interface) if for_c else None
-    if schedule and settings is not None:
-        _add_steps(Steps(module, interface, settings, WIDE[1], "", {}))
-    for precision in () if schedule else interface.precisions:
-        passes = {}
-        for stage, number in interface.passes.items():
-            of_c = for_c and any(stage in program.passes for program in interface.programs)
-            made = _add_pass(module, interface, stage, precision, number, level, machine, of_c)
-            if made is not None:
-                passes[stage] = made
-        if settings is not None:
-            ending = f"_{precision.ending}"
-            _add_steps(Steps(module, interface, settings, precision, ending, passes))
+def _add_passes(
+    module: Any, interface: Interface, precision: Precision, level: Any, machine: str, for_c: bool
+) -> dict[Pass, Whole]:
+    """Add the passes of a rule for one format; return those that C runs."""
+    passes = {}
+    for stage, number in interface.passes.items():
+        of_c = for_c and any(stage in program.passes for program in interface.programs)
+        made = _add_pass(module, interface, stage, precision, number, level, machine, of_c)
+        if made is not None:
+            passes[stage] = made
+    return passes
 
 
 def _add_steps(steps: Steps) -> None:

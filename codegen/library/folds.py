@@ -7,7 +7,8 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.entries import STARTS
-from optdsl.codegen.library.words import DOUBLE, room, store
+from optdsl.codegen.library.interface import Choice
+from optdsl.codegen.library.words import DOUBLE, load, room, store
 from optdsl.codegen.support import arithmetic
 from optdsl.model.expressions import Kind
 from optdsl.program.program import Accumulate
@@ -16,15 +17,22 @@ from optdsl.program.program import Accumulate
 class Fold:
     """A reduction, folded chunk after chunk."""
 
-    def __init__(self, builder: Any, reduction: Accumulate) -> None:
+    def __init__(self, builder: Any, reduction: Accumulate, choice: Choice | None = None) -> None:
         self.builder, self.reduction = builder, reduction
         self.total = room(builder, DOUBLE)
+        self.choice = None if choice is None or reduction.name not in choice.carry else choice
 
-    def begin(self, kind: Kind) -> None:
-        """Begin anew, if it is over a tensor or over all, as `kind` says."""
-        if self.reduction.kind is kind:
-            start = STARTS.get(self.reduction.operator, 0.0)
-            self.builder.store(ir.Constant(DOUBLE, start), self.total)
+    def begin(self, kind: Kind, row: Any) -> None:
+        """Begin anew, if it is over a tensor or over all, as `kind` says.
+
+        One that goes on from another case begins with what that has left in a row of numbers.
+        """
+        if self.reduction.kind is not kind:
+            return
+        start = ir.Constant(DOUBLE, STARTS.get(self.reduction.operator, 0.0))
+        if self.choice is not None and self.reduction.name not in self.choice.fresh:
+            start = load(self.builder, row, self.choice.carry[self.reduction.name])
+        self.builder.store(start, self.total)
 
     def add(self, partial: Any) -> None:
         """Take in what a chunk gave."""
@@ -43,9 +51,18 @@ class Fold:
         """Write what so many entries gave to its place in a row of numbers."""
         if self.reduction.kind is not kind:
             return
-        builder, total = self.builder, self.builder.load(self.total)
-        if self.reduction.operator in ("mean", "rms"):
-            total = builder.fdiv(total, builder.sitofp(size, DOUBLE))
-        if self.reduction.operator in ("norm", "rms"):
-            total = arithmetic.intrinsic_call(builder, "sqrt", total)
-        store(builder, total, row, slots[self.reduction.name])
+        total = self.builder.load(self.total)
+        if self.choice is not None:
+            store(self.builder, total, row, self.choice.carry[self.reduction.name])
+            return
+        found = finished(self.builder, self.reduction.operator, total, size)
+        store(self.builder, found, row, slots[self.reduction.name])
+
+
+def finished(builder: Any, operator: str, total: Any, count: Any) -> Any:
+    """Return what a reduction of so many numbers gives, of their total."""
+    if operator in ("mean", "rms"):
+        total = builder.fdiv(total, builder.sitofp(count, DOUBLE))
+    if operator in ("norm", "rms"):
+        total = arithmetic.intrinsic_call(builder, "sqrt", total)
+    return total

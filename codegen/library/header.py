@@ -8,7 +8,6 @@ from optdsl.codegen.library.comments import WIDTH, block, remark
 from optdsl.codegen.library.interface import Interface, Record
 from optdsl.codegen.library.records import hyper_text, run_text, spoken, tensors_text
 from optdsl.codegen.support.shared_library import library_name
-from optdsl.program.describing import equations_text
 
 
 def header_text(interface: Interface, version: str) -> str:
@@ -52,7 +51,7 @@ def _is_schedule(interface: Interface) -> bool:
 def _title(interface: Interface, version: str) -> list[str]:
     system, prefix = interface.unit.system, interface.prefix
     lines = [f"{system.name}: {system.doc}" if system.doc else system.name, ""]
-    lines += [f"    {line}" for line in equations_text(system)]
+    lines += [f"    {line}" for line in interface.equations]
     lines += ["", f"Written by optdsl {version} for the target library. Do not edit."]
     lines += [f"Link with {library_name(prefix)}, or with {prefix}.o and -lm.", ""]
     return [*block([*lines, *_usage(interface)]), ""]
@@ -89,8 +88,11 @@ def _example(interface: Interface) -> list[str]:
     fields = interface.tensor.fields
     arrays = [field.name for key, field in fields.items() if key.startswith("stream ")]
     facts = [fields[f"tensor {name}"].name for name in interface.facts]
+    which = [".which = which"] * ("which" in fields)
     shape = [".rows = rows", ".columns = columns"] * interface.has_shapes
-    named = ", ".join([".size = n", *shape, *(f".{name} = {name}" for name in (*arrays, *facts))])
+    named = ", ".join(
+        [*which, ".size = n", *shape, *(f".{name} = {name}" for name in (*arrays, *facts))]
+    )
     ending = interface.precisions[0].ending
     begin = f"    {interface.prefix}_tensor_{ending} tensors[1] = {{{{"
     if len(begin) + len(named) < WIDTH - 8:
@@ -113,6 +115,8 @@ def _functions(interface: Interface) -> list[str]:
     prefix = interface.prefix
     common = f"const {prefix}_hyper *hyper, {prefix}_run *run"
     wrong = "Where number k of hyper, from 1, is outside its domain, returns -k and does nothing."
+    if "which" in interface.tensor.fields:
+        wrong += f" Where a tensor has a wrong `which`, k is {1 + max(interface.hyper.words, 1)}."
     if _is_schedule(interface):
         values = "".join(f", double *{name}" for name in _outputs(interface))
         return [

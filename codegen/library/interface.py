@@ -19,6 +19,7 @@ from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Fact, Kind, Value
 from optdsl.model.overriding import Feed
 from optdsl.model.storing import REST
+from optdsl.program.describing import equations_text
 from optdsl.program.program import Ask, Matrices, Pass, Program
 from optdsl.program.streams import output_buffer
 from optdsl.runtime.layout import EVALUATED
@@ -85,12 +86,45 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A case of a rule that chooses: its number, and the interface that all cases share.
+
+    `carry` says where in the numbers for all tensors a reduction over several cases goes on
+    from one to the next; this case begins those that are `fresh`.
+    """
+
+    case: int
+    whole: Interface
+    carry: dict[str, int]
+    fresh: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Interface:
-    """A rule as C sees it. `prefix` begins every name; `first_pass` numbers its passes."""
+    """A rule as C sees it. `prefix` begins every name; `first_pass` numbers its passes.
+
+    `choice` says of which case it is, and `carried` how many reductions go on from case to case.
+    """
 
     unit: Unit
     prefix: str
     first_pass: int = 1
+    choice: Choice | None = None
+    carried: int = 0
+
+    @property
+    def tag(self) -> str:
+        """What tells the functions of one case from those of others."""
+        return "" if self.choice is None else f"_case{self.choice.case}"
+
+    @property
+    def equations(self) -> list[str]:
+        """The equations, a line each."""
+        return equations_text(self.unit.system)
+
+    def holders(self, state: str) -> str:
+        """Return in words which tensors alone have a state; nothing where all have."""
+        return ""
 
     @cached_property
     def step(self) -> Program:
@@ -201,6 +235,8 @@ class Interface:
     @cached_property
     def hyper(self) -> Record:
         """The hyperparameters, in the order of their slots; then those ahead, then inputs."""
+        if self.choice is not None:
+            return self.choice.whole.hyper
         record = Record()
         docs = {each.name: each for each in self.unit.system.hyperparameters}
         inputs = {name: each for each in self.unit.system.handed_in
@@ -219,13 +255,16 @@ class Interface:
     @cached_property
     def run(self) -> Record:
         """What outlives a step besides the arrays: clocks, and the numbers for all tensors."""
+        if self.choice is not None:
+            return self.choice.whole.run
         record, unit = Record(), self.unit
         record.add("t", "t", "int64_t", count=unit.system.parts)
         if unit.slots.seed is not None:
             record.add("seed", "seed", "uint64_t")
         for name in unit.slots.step_state:
             record.add(f"step {name}", name, "double")
-        self._numbers(record, "all", unit.slots.everything, 2 * (unit.slots.seed is not None))
+        more = 2 * (unit.slots.seed is not None) + self.carried
+        self._numbers(record, "all", unit.slots.everything, more)
         for feed in unit.feeds:
             for state in feed.states:
                 record.add(feed_key(feed, state.name), state.name, "double")
@@ -234,7 +273,12 @@ class Interface:
     @cached_property
     def tensor(self) -> Record:
         """One tensor: its arrays and its own numbers."""
-        record, unit = Record(), self.unit
+        if self.choice is not None:
+            return self.choice.whole.tensor
+        return self._tensor_fields(Record())
+
+    def _tensor_fields(self, record: Record) -> Record:
+        unit = self.unit
         record.add("size", "size", "int64_t")
         if self.has_shapes:
             record.add("rows", "rows", "int64_t")

@@ -8,6 +8,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.words import (
@@ -81,7 +82,9 @@ def scalars_function(module: Any, interface: Interface, program: Program, part: 
     if not assignments and not exports:
         return None
     arguments = {**FORMULA, "step_state": NUMBERS, "scalars": NUMBERS}
-    made, builder = function(module, f"scalars_{program.mode}_{part}", VOID, arguments)
+    made, builder = function(
+        module, f"scalars_{program.mode}_{part}{interface.tag}", VOID, arguments
+    )
     t, hyper, step_state, scalars = made.args
     slots = unit.slots
 
@@ -145,12 +148,13 @@ def combine_function(module: Any, interface: Interface, stage: Combine, name: st
               if value.kind is not Kind.TENSOR}  # fmt: skip
     if own:
         with counted(builder, word(0), count) as index:
-            numbers.known = dict(shared)
             tensor = place(builder, tensors, builder.mul(index, word(record.words)))
-            row["tensor"] = numbers_at(builder, tensor, interface.first(record, "tensor"))
-            for each, value in [(each, numbers.compute(each)) for each in own]:
-                place_in_row = slots.tensor[each.name]
-                store(builder, as_number(builder, value), row["tensor"], place_in_row)
+            with in_case(builder, interface, tensor):
+                numbers.known = dict(shared)
+                row["tensor"] = numbers_at(builder, tensor, interface.first(record, "tensor"))
+                for each, value in [(each, numbers.compute(each)) for each in own]:
+                    place_in_row = slots.tensor[each.name]
+                    store(builder, as_number(builder, value), row["tensor"], place_in_row)
     builder.ret_void()
     return made
 

@@ -122,7 +122,7 @@ def tensors_text(interface: Interface) -> list[str]:
             kind = field.type
             if row == "stream":
                 kind = kind.replace("*", f"{interface.c_type(name, precision)} *")
-            meaning = _meaning(interface, key)
+            meaning = field.doc or _meaning(interface, key)
             if row == "stream":
                 what, comma, rest = meaning.partition(";")
                 meaning = what + _kept(interface.storage(name, precision)) + comma + rest
@@ -182,7 +182,7 @@ def _meaning(interface: Interface, key: str) -> str:
     counts = {"row": "one number a row: ", "column": "one number a column: "}
     count = counts.get({"blocks": "column"}.get(form := interface.form(name), form), "")
     if name in states:
-        return f"{count}state {name}; init writes its start"
+        return f"{count}state {name}{interface.holders(name)}; init writes its start"
     if system.family == "transform" and name == output_buffer(system):
         return "what the transform gives, written by a step"
     if name in looked:

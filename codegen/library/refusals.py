@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from optdsl.codegen.cases import CasesUnit
 from optdsl.codegen.library.vectors import is_of_vectors
 from optdsl.codegen.unit import Unit
 from optdsl.diagnostics import Diagnostic
-from optdsl.model.alternatives import Alternatives
 from optdsl.model.expressions import Kind
 from optdsl.model.system import State
 from optdsl.program.program import Guard, Matrices
@@ -13,14 +13,28 @@ from optdsl.program.program import Guard, Matrices
 _CODE = "not-in-a-library"
 
 
-def refusal_of_choice(rule: Alternatives) -> Diagnostic:
-    """Return why C cannot step a rule that chooses between others."""
-    return Diagnostic(
-        _CODE,
-        f"{rule.name} chooses between rules, tensor by tensor or step by step, and a step of C "
-        "is that of one",
-        hint="compile each of its rules, and call the one that a tensor is to take",
-    )
+def refusal_of_choice(cases: CasesUnit) -> Diagnostic | None:
+    """Return why C cannot step a rule that chooses between others, or None where it can."""
+    rule = cases.rule
+    ready, looks = cases.programs["ready"], ("iterate", "evaluate")
+    stages = [
+        stage for unit in cases.units for program in unit.programs for stage in program.stages
+    ]
+    why = None
+    if rule.timed:
+        why = "lets one rule follow another"
+    elif rule.family != "optimizer":
+        why = "chooses between transforms"
+    elif ready is None or any(cases.programs[name] is not None for name in looks):
+        why = "chooses between rules of which one looks at a point of its own"
+    elif any(isinstance(stage, Guard) for stage in stages):
+        why = "chooses between rules of which one lets steps rest"
+    elif any(unit.feeds for unit in cases.units):
+        why = "chooses between rules with schedules"
+    if why is not None:
+        hint = "compile each of its rules, and call the one that a tensor is to take"
+        return Diagnostic(_CODE, f"{rule.name} {why}", hint=hint)
+    return next(filter(None, (refusal_of_unit(unit) for unit in cases.units)), None)
 
 
 def starts_plainly(state: State) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.ir as ir
@@ -37,7 +39,7 @@ from optdsl.codegen.library.words import (
 )
 from optdsl.model.expressions import Expression, Fact, Kind, Value
 from optdsl.model.system import State
-from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program
+from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars
 from optdsl.storage import Storage
 
 RESTED = ir.Constant(HALF, 1)
@@ -64,6 +66,7 @@ class Steps:
         self.unit, self.precision, self.ending = interface.unit, precision, ending
         self.passes = passes
         self.scalars: dict[tuple[str, int], Any] = {}
+        self.combined: dict[Combine, str] = {}
 
     # ------------------------------------------------------------------- step
 
@@ -139,23 +142,28 @@ class Steps:
 
     def _stages(self, program: Program, call: Call) -> None:
         for part, stage in in_order(program):
-            match stage:
-                case None:
-                    self._scalars(program, part, call)
-                case Pass():
-                    call.run_pass(self.passes[stage])
-                case Combine() if stage.assignments:
-                    call.run(self._combine(program, stage))
-                case Matrices():
-                    call.run(self._vectors(program, stage))
-                case Ask():
-                    call.ask(self.interface.asked.index(stage))
-                case Guard():
-                    self._guard(stage, call)
+            if not isinstance(stage, Scalars):  # all of a part come first, as None
+                self.stage(program, Scalars(part, ()) if stage is None else stage, call)
+
+    def stage(self, program: Program, stage: object, call: Call) -> None:
+        """Write what one stage of a step does; that of `Scalars` is all of its part."""
+        match stage:
+            case Scalars(part):
+                self._scalars(program, part, call)
+            case Pass():
+                call.run_pass(self.passes[stage])
+            case Combine() if stage.assignments:
+                call.run(self.combine(program, stage))
+            case Matrices():
+                call.run(self._vectors(program, stage))
+            case Ask():
+                call.ask(self.interface.asked.index(stage))
+            case Guard():
+                self._guard(stage, call)
 
     def _scalars(self, program: Program, part: int, call: Call) -> None:
         key = (program.mode, part)
-        name = f"scalars_{program.mode}_{part}"
+        name = f"scalars_{program.mode}_{part}{self.interface.tag}"
         if key not in self.scalars:
             known = self.module.globals.get(name)
             made = known or scalars_function(self.module, self.interface, program, part)
@@ -163,13 +171,16 @@ class Steps:
         if self.scalars[key] is not None:
             call.scalars_of(self.scalars[key], part)
 
-    def _combine(self, program: Program, stage: Combine) -> Any:
-        name = f"combine_{program.mode}_{program.stages.index(stage)}"
+    def combine(self, program: Program, stage: Combine) -> Any:
+        """Return the function of what follows from a pass."""
+        name = f"combine_{program.mode}_{len(self.combined)}{self.interface.tag}"
+        name = self.combined.setdefault(stage, name)
         known = self.module.globals.get(name)
         return known or combine_function(self.module, self.interface, stage, name)
 
     def _vectors(self, program: Program, stage: Matrices) -> Any:
-        name = f"vectors_{program.mode}_{program.stages.index(stage)}{self.ending}"
+        number = program.stages.index(stage)
+        name = f"vectors_{program.mode}_{number}{self.interface.tag}{self.ending}"
         known = self.module.globals.get(name)
         return known or vectors_function(self.module, self.interface, stage, self.precision, name)
 
@@ -199,6 +210,7 @@ class Steps:
             for state in feed.states:
                 self._start(builder, hyper, run, feed_key(feed, state.name), state)
         call = Call(self.settings, builder, {argument.name: argument for argument in made.args})
+        self._check(call)
         for state in self.unit.system.states:
             if state.kind in (Kind.STEP, Kind.ALL):
                 row = "step" if state.kind is Kind.STEP else "all"
@@ -210,6 +222,9 @@ class Steps:
             self._start_tensors(builder, call, *made.args[2:])
         builder.ret(OK)
         return made
+
+    def _check(self, call: Call) -> None:
+        """Refuse tensors that cannot be stepped: of one rule all can."""
 
     def _number(self, builder: Any, run: Any, key: str) -> Any:
         return numbers_at(builder, run, self.interface.run.offset(key))
@@ -251,7 +266,13 @@ class Steps:
                 store(builder, number, tensor, record.offset("identity"))
             for state in states:
                 if state.kind in FORMS:
-                    self._start_entries(builder, call.hyper, tensor, state)
+                    with self._having(builder, tensor, state):
+                        self._start_entries(builder, call.hyper, tensor, state)
+
+    @contextmanager
+    def _having(self, builder: Any, tensor: Any, state: State) -> Iterator[None]:
+        """Do what stands within for a tensor that has a state: all have those of one rule."""
+        yield
 
     def _known(self, builder: Any, tensor: Any, start: Expression | None) -> Any:
         """Return a fact that the record of a tensor tells, or None for another start."""

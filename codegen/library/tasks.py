@@ -13,6 +13,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.folds import Fold
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.passes import PassWriter
@@ -116,7 +117,8 @@ class TaskWriter:
                 begin = builder.mul(passed, word(CHUNK))
             partials = place(builder, given["partials"], builder.mul(piece, width))
             tensor = self._tensor(builder, given, owner)
-            self._piece(builder, update, given, tensor, begin, partials)
+            with in_case(builder, self.interface, tensor):
+                self._piece(builder, update, given, tensor, begin, partials)
         registers.restore(builder, self.machine, before)
         builder.ret_void()
         return made
@@ -149,20 +151,21 @@ class TaskWriter:
     ) -> None:
         """Write the loop over tensors: `work` adds what each has left to the folds."""
         before = registers.flush_tiny(builder, self.machine)
-        folds = [Fold(builder, each) for each in self.reductions]
+        folds = [Fold(builder, each, self.interface.choice) for each in self.reductions]
         entries = room(builder, WORD)
         builder.store(word(0), entries)
         for fold in folds:
-            fold.begin(Kind.ALL)
+            fold.begin(Kind.ALL, given["everything"])
         with counted(builder, word(0), given["count"]) as number:
             tensor = self._tensor(builder, given, number)
-            size = self._field(builder, tensor, "size")
-            builder.store(builder.add(builder.load(entries), size), entries)
-            for fold in folds:
-                fold.begin(Kind.TENSOR)
-            work(number, folds)
-            for fold in folds:
-                fold.end(Kind.TENSOR, size, self._own(builder, tensor), self.slots.tensor)
+            with in_case(builder, self.interface, tensor):
+                size, own = self._field(builder, tensor, "size"), self._own(builder, tensor)
+                builder.store(builder.add(builder.load(entries), size), entries)
+                for fold in folds:
+                    fold.begin(Kind.TENSOR, own)
+                work(number, folds)
+                for fold in folds:
+                    fold.end(Kind.TENSOR, size, own, self.slots.tensor)
         for fold in folds:
             found = builder.load(entries)
             fold.end(Kind.ALL, found, given["everything"], self.slots.everything)
@@ -252,11 +255,12 @@ def count_function(module: Any, interface: Interface) -> Any:
 
     It returns how many there are, and writes no numbers where `firsts` is nowhere.
     """
-    known = module.globals.get("count_chunks")
+    name = f"count_chunks{interface.tag}"
+    known = module.globals.get(name)
     if known is not None:
         return known
     arguments = {"tensors": WORDS, "count": WORD, "firsts": WORDS}
-    made, builder = function(module, "count_chunks", WORD, arguments)
+    made, builder = function(module, name, WORD, arguments)
     tensors, count, firsts = made.args
     total = room(builder, WORD)
     builder.store(word(0), total)
@@ -266,9 +270,10 @@ def count_function(module: Any, interface: Interface) -> Any:
             store(builder, builder.load(total), firsts, number)
         record = interface.tensor
         tensor = place(builder, tensors, builder.mul(number, word(record.words)))
-        size = load(builder, tensor, record.offset("size"))
-        chunks = builder.sdiv(builder.add(size, word(CHUNK - 1)), word(CHUNK))
-        builder.store(builder.add(builder.load(total), chunks), total)
+        with in_case(builder, interface, tensor):
+            size = load(builder, tensor, record.offset("size"))
+            chunks = builder.sdiv(builder.add(size, word(CHUNK - 1)), word(CHUNK))
+            builder.store(builder.add(builder.load(total), chunks), total)
     with builder.if_then(written):
         store(builder, builder.load(total), firsts, count)
     builder.ret(builder.load(total))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optdsl.codegen.cases import CasesUnit, prepare_cases
+from optdsl.codegen.library.choices import whole_interface
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.refusals import refusal_of_choice, refusal_of_unit
 from optdsl.codegen.unit import Unit, prepare
@@ -14,10 +15,11 @@ from optdsl.model.alternatives import Alternatives, Rule
 
 @dataclass(frozen=True)
 class Lowered:
-    """A lowered rule, an interface for each of its units, and why C cannot step it, if so."""
+    """A lowered rule, an interface for each of its units, and what C sees, or why it cannot."""
 
     unit: Unit | CasesUnit
     interfaces: tuple[Interface, ...]
+    seen: Interface | None
     refusal: Diagnostic | None
 
 
@@ -29,10 +31,15 @@ def lowered(rule: Rule, prefix: str) -> Lowered:
     """
     if not isinstance(rule, Alternatives):
         unit = prepare(rule)
-        return Lowered(unit, (Interface(unit, prefix),), refusal_of_unit(unit))
+        interface, problem = Interface(unit, prefix), refusal_of_unit(unit)
+        return Lowered(unit, (interface,), None if problem else interface, problem)
     cases = prepare_cases(rule)
+    problem = refusal_of_choice(cases)
+    if problem is None:
+        whole = whole_interface(cases, prefix)
+        return Lowered(cases, whole.cases, whole, None)
     interfaces: list[Interface] = []
     for each in cases.units:
         before = sum(len(known.passes) for known in interfaces)
         interfaces.append(Interface(each, prefix, before + 1))
-    return Lowered(cases, tuple(interfaces), refusal_of_choice(rule))
+    return Lowered(cases, tuple(interfaces), None, problem)

@@ -12,6 +12,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.numbers import COMBINED, as_number
 from optdsl.codegen.library.storing import TYPES, Precision
@@ -56,7 +57,8 @@ def vectors_function(
     tensors, count, scalars, everything = made.args
     with counted(builder, word(0), count) as index:
         tensor = place(builder, tensors, builder.mul(index, word(interface.tensor.words)))
-        _Tensor(builder, interface, stage, precision, tensor, (scalars, everything)).write()
+        with in_case(builder, interface, tensor):
+            _Tensor(builder, interface, stage, precision, tensor, (scalars, everything)).write()
     builder.ret_void()
     return made
 

@@ -32,7 +32,8 @@ class Built:
         if self.library.header is not None:
             (folder / f"{self.name}.h").write_text(self.library.header)
         (folder / f"{self.name}.py").write_text(self.library.module)
-        self.interface = lowered(self.rule, self.name).interfaces[0]
+        known = lowered(self.rule, self.name)
+        self.interface = known.seen or known.interfaces[0]
         self.functions = ctypes.CDLL(str(self.path))
 
     def module(self):
@@ -51,7 +52,7 @@ class Built:
 class Caller:
     """The records that a C program would keep, and calls with them."""
 
-    def __init__(self, built, thetas, dtype=np.float64, seed=0, **hyper):
+    def __init__(self, built, thetas, dtype=np.float64, seed=0, which=None, **hyper):
         self.built, self.interface, self.dtype = built, built.interface, dtype
         precisions = {each.ending: each for each in self.interface.precisions}
         schedule = built.interface.unit.system.family == "schedule"
@@ -64,6 +65,8 @@ class Caller:
         self.arrays = [{} for _ in thetas]
         for index, theta in enumerate(thetas):
             self.table[index, record.offset("size")] = theta.size
+            if which is not None:
+                self.table[index, record.offset("which")] = which[index]
             if self.interface.has_shapes:
                 shape = slice(record.offset("rows"), record.offset("columns") + 1)
                 self.table[index, shape] = matrix_shape(theta.shape)

@@ -244,6 +244,32 @@ def test_every_shipped_rule_is_compiled_or_refused(name, tmp_path):
         compare(Built(rule, tmp_path))
 
 
+# -------------------------------------------------------------------- choices
+
+CHOICES = {
+    "a sum over all": "ClipByGlobalNorm(c=1) | (SGD if ndim == 1 else AdamW)",
+    "rows, and a number a step": "NAdam if ndim == 1 else Adafactor",
+}
+
+
+@pytest.mark.parametrize("text", CHOICES.values(), ids=CHOICES)
+def test_every_tensor_takes_the_rule_that_it_says(text, tmp_path):
+    built = Built(text, tmp_path, "chosen")
+    compiles(built.library.header, "c")
+    thetas, theirs = start(), start()
+    which = [int(theta.ndim != 1) for theta in thetas]
+    caller = Caller(built, thetas, which=which)
+    opt = from_layout(compile_system(built.rule, "reference"))(theirs)
+    for step in range(4):
+        caller.step(wavy(thetas), threads=2 * (step % 2))
+        opt.step(wavy(theirs))
+    same(thetas, theirs)
+    caller.table[0, built.interface.tensor.offset("which")] = 2
+    before = thetas[0].copy()
+    assert caller.call("step") == -1 - built.interface.hyper.words
+    np.testing.assert_array_equal(thetas[0], before)
+
+
 # ------------------------------------------------------------------- numbers
 
 

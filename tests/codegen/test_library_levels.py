@@ -64,7 +64,7 @@ def test_what_runs_everywhere_uses_nothing_that_is_not_everywhere(instructions):
 def test_another_machine_gets_its_baseline():
     interface = Interface(prepare(load_rule("SGD")), "sgd")
     triple = "aarch64-unknown-linux-gnu"
-    text, _ = library_code([interface], "aarch64", triple)
+    text, _ = library_code([interface], "aarch64", triple, interface)
     assert "llvm.aarch64.set.fpcr" in text
     assert "avx" not in text
     try:

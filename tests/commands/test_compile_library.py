@@ -50,7 +50,7 @@ def test_a_compiler_that_cannot_link_is_told(optdsl, tmp_path, monkeypatch):
     ("rule", "stem", "why"),
     [
         ("Shampoo", "shampoo", "Shampoo computes with whole matrices"),
-        ("SGD if ndim == 1 else AdamW", "sgdadamw", "chooses between rules"),
+        ("Momentum for 3 then SGD", "momentumsgd", "lets one rule follow another"),
     ],
 )
 def test_what_c_cannot_step_has_no_header(optdsl, tmp_path, rule, stem, why):
