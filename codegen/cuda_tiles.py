@@ -14,8 +14,9 @@ from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Accumulate, Pass
 
-#: Rows of a tile where no sum a column is wanted: a value a column is read once for all of them.
-LOW = 16
+#: Rows of a tile where no sum a column is wanted: a value a column is read once for all of them,
+#: and few enough that a tensor of moderate size keeps a card busy.
+LOW = 4
 
 #: What such a kernel is given: `shapes` has the rows and columns of each tensor, and of its tiles.
 TILE_PARAMETERS = tuple("shapes" if name == "sizes" else name for name in PARAMETERS)
