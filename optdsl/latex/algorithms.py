@@ -48,6 +48,7 @@ _WHOLE = re.compile(r"\s*\$\s*(?P<letter>[a-z])\s*\\in\s*\[\s*[A-Z]\s*\]\s*\$\s*
 _GLOSS = re.compile(r"^[\sa-zA-Z-]+,?\s*i\.\s*e\.,?|\\(?:textbf|bf|bfseries)(?![A-Za-z])|[{}]")
 _STOPS = re.compile(r"converge|stopp|terminat|criteri|\bdone\b|finished|budget", re.IGNORECASE)
 _LOOPS = "a loop runs over the steps, `$t = 1$ to $T$`, over layers, or has a fixed length"
+_SAYS = "a line of an algorithm holds formulas; write remarks as `\\Comment{}`"
 _BRANCHES = ("elsif", "elseif", "else")
 
 
@@ -216,7 +217,7 @@ class _Reader:
         self._check_words(line)
         formulas = self._formulas(line.text)
         if not formulas:
-            raise refuse("latex-text", "these words are not understood", line.text)
+            raise refuse("latex-text", "these words are not understood", _trimmed(line.text), _SAYS)
         said = [one for _, statements in formulas for one in paired(statements)]
         made = {shapes.key_of(one.sides[0]) for one in said if one.relations}
         for one in said:
@@ -235,8 +236,7 @@ class _Reader:
         place = Span(line.text.source, line.text.start + low, line.text.start + high)
         if command:
             raise refuse("latex-algorithm", f"`{place.text}` is not understood here", place)
-        hint = "a line of an algorithm holds formulas; write remarks as `\\Comment{}`"
-        raise refuse("latex-text", "these words are not understood", place, hint)
+        raise refuse("latex-text", "these words are not understood", place, _SAYS)
 
     def _declarations(self, line: Line) -> Iterator[Sides]:
         """What is given may start states, or set what has a time; the rest describes symbols."""
@@ -267,6 +267,13 @@ def _is_timed(raw: Raw | None) -> bool:
     items = [item for script in scripts for item in script.items]
     times = any(shapes.time_of(item) is not None for item in items)
     return times or any(shapes.says(script, "0") for script in scripts if not script.raised)
+
+
+def _trimmed(span: Span) -> Span:
+    """Return a span without the space around it."""
+    text = span.text
+    low = span.start + len(text) - len(text.lstrip())
+    return Span(span.source, low, low + len(text.strip()))
 
 
 def _letter(raw: Raw | None) -> str:

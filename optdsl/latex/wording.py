@@ -26,6 +26,7 @@ _BLANK = (
     re.compile(rf"\bfor (?:each|every|all) (?:layers?|tensors?|parameters?)(?:\s*{FORMULA})?"),
     re.compile(rf"^\W*(?:sample|draw)\b[^.{FORMULA}]*{FORMULA}(?=\s*(?:and|,|;))", re.IGNORECASE),
 )
+_DRAWN = frozenset(("sample", "draw", "noise", "gaussian", "uniform"))
 _REMARK = re.compile(r"\([^()]*\)")
 _LIMITS = re.compile(
     r"\b(?:if|when|unless|only|except|every|until|while|not|for(?! (?:the|each|all|an?)\b))\b",
@@ -43,6 +44,15 @@ _DATA = re.compile(
     r"\W*(?:sample|draw|receive|select|observe|get|choose|pick)\b.*"
     r"\b(?:batch|mini-?batch|data|samples?|examples?|loss function)\b",
     re.IGNORECASE | re.DOTALL,
+)
+#: Words that change what they speak of: where no formula says how, they say more than all do.
+_ACTS = re.compile(
+    r"\b(?:appl(?:y|ied)|decay|decoupled|(?:re)?scal(?:e|ed|ing)|mask|norm|normali[sz]\w*|clip\w*"
+    r"|project\w*|skip\w*|add|subtract|multiply|average|trust|perturb\w*)\b",
+    re.IGNORECASE,
+)
+_GRADIENT = re.compile(
+    r"\s*(?:\\(?:bm|mathbf|boldsymbol|vec)\s*\{?\s*)?g\s*\}?\s*(?:_\{?\s*[tk]\s*\}?|\^\{\([tk]\)\})?\s*"
 )
 _ORACLE = re.compile(
     r"\W*(?:compute|evaluate|receive|get|observe)\b[\sa-z-]*\b(?:gradients?|loss)\b", re.IGNORECASE
@@ -78,7 +88,8 @@ def is_heading(text: str) -> bool:
     plain = _BLANK[1].sub(" ", _BLANK[0].sub("", without_formulas(text)))
     if not plain.strip(" {}\t\n\\"):
         return FORMULA not in plain
-    return _HEADING.fullmatch(plain) is not None and strange(text) is None and not _names(text)
+    heads = _HEADING.fullmatch(plain) is not None and not _ACTS.search(plain)
+    return heads and strange(text) is None and not _names(text)
 
 
 def is_data(text: str) -> bool:
@@ -87,7 +98,15 @@ def is_data(text: str) -> bool:
     found = list(MATH.finditer(text))
     if len(found) == 1 and _SELECTS.match(found[0]["math"] or ""):
         return True
-    return not _names(text) and (_DATA.match(plain) or _ORACLE.match(plain)) is not None
+    if _names(text) or _ACTS.search(plain) or _LIMITS.search(plain):
+        return False
+    if _DATA.match(plain):
+        return True
+    plainly = all(
+        _GRADIENT.fullmatch(one[1:-1]) or ("loss" in plain and "nabla" not in one)
+        for one in (match[0] for match in found)
+    )
+    return _ORACLE.match(plain) is not None and plainly and strange(text) is None
 
 
 def _names(text: str) -> bool:
@@ -127,7 +146,8 @@ def strange(text: str) -> tuple[int, int, bool] | None:
             return match.start(), match.end(), True
     said = re.sub(r"\\[A-Za-z]+|\\.", _spaces, plain)
     for match in re.finditer(r"\b[A-Za-z][A-Za-z-]*", said):
-        if match[0].lower() not in words.ALGORITHM:
+        drawn = match[0].lower() in _DRAWN and "\\sim" in text
+        if match[0].lower() not in words.ALGORITHM and not drawn:
             return match.start(), match.end(), False
     return None
 

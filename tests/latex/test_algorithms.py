@@ -234,7 +234,98 @@ def test_a_document_may_hold_an_algorithm() -> None:
     assert len(to_definition(found).definition.statements) == 12
 
 
+def test_the_words_of_papers() -> None:
+    latex = block(
+        r"\STATE {\bfseries Input:} $x_1 \in \mathbb{R}^d$, $\{\eta_t\}_{t=1}^T$, $0 < \beta < 1$",
+        r"\STATE \textbf{initialize} first moment $m_{t=0} \gets \mathbf{0}$, $t \gets 0$",
+        r"\REPEAT",
+        r"\STATE $t \gets t + 1$",
+        r"\STATE Draw a batch $\mathcal{B}_t$ of $b$ examples from $\mathcal{D}$.",
+        r"\STATE Compute gradient: $g_t \in \partial f(x_{t-1}, \xi_t)$ (at step $t$)",
+        r"\STATE \textbf{Update the moment $m_t$}",
+        r"\STATE \textcolor{blue}{$m_t \gets \beta m_{t-1} {+} (1 {-} \beta) g_t$} // the average",
+        r"\STATE {\it Bias correction:}",
+        r"\STATE Apply bias correction $\hat m_t$: $\hat m_t \gets m_t / (1 - \beta^t)$",
+        r"\STATE $x_t \gets x_{t-1} - \eta_t\,\hat m_t$",
+        r"\UNTIL{the stopping criterion is met}",
+        r"\RETURN{parameters $\{x_t\}_{t=1}^T$}",
+    )
+    assert rule(latex) == [
+        "m[0] = 0",
+        "g[t] = grad(theta[t-1])",
+        "m[t] = beta*m[t-1] + (1 - beta)*g[t]",
+        "mhat[t] = m[t]/(1 - beta^t)",
+        "theta[t] = theta[t-1] - eta[t]*mhat[t]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "head", "foot", "clock"),
+    [
+        ("t = 0", "", "t = t + 1", "t + 1"),
+        ("t = 1", "", "t = t + 1", "t + 2"),
+        ("t = 0", "t = t + 1", "", "t + 2"),
+        ("k = 0", "", "k = k + 1", "t + 1"),
+    ],
+)
+def test_a_clock_counts_where_it_stands(start: str, head: str, foot: str, clock: str) -> None:
+    letter = start[0]
+    latex = block(
+        rf"\State ${start}$",
+        rf"\While{{${letter} < T$}}",
+        *([rf"\State ${head}$"] if head else []),
+        rf"\State $x_{{{letter}+1}} = x_{letter} - \frac{{\eta}}{{{letter} + 2}} g_{letter}$,"
+        rf"$g_{letter} = \nabla f(x_{letter})$",
+        *([rf"\State ${foot}$"] if foot else []),
+        r"\EndWhile",
+    )
+    assert rule(latex)[0] == f"theta[t] = theta[t-1] - eta/({clock})*g[t]"
+
+
+def test_what_one_branch_alone_sets_and_reads() -> None:
+    lines = [
+        r"\For{$t = 1$ to $T$}",
+        r"\If{$t \% k == 0$}",
+        r"\State $h_t = g_t^2$",
+        r"\State $s_t = \beta s_{t-1} + h_t$",
+        r"\Else",
+        r"\State $s_t = s_{t-1}$",
+        r"\EndIf",
+        r"\State $\theta_t = \theta_{t-1} - \eta g_t / s_t$",
+        r"\EndFor",
+    ]
+    assert rule(block(*lines))[1:3] == [
+        "h[t] = g[t]^2",
+        "s[t] = beta*s[t-1] + h[t] if mod(t, k) == 0 else s[t-1]",
+    ]
+    lines[5] = r"\State $s_t = s_{t-1} + h_t$"
+    with pytest.raises(DiagnosticError, match="where the condition does not hold"):
+        read(block(*lines))
+
+
+def test_several_names_set_at_once() -> None:
+    latex = block(
+        r"\State $m_0, v_0 \gets 0, 1$, $\quad a_0, b_0 = 2$",
+        r"\For{$t = 1$ to $T$}",
+        r"\State $m_t = m_{t-1} + g_t$, $v_t = v_{t-1} + a_{t-1}$, $a_t = b_{t-1}$, $b_t = v_t$",
+        r"\State $\theta_t = \theta_{t-1} - m_t$",
+        r"\EndFor",
+    )
+    assert rule(latex)[:4] == ["m[0] = 0", "v[0] = 1", "a[0] = 2", "b[0] = 2"]
+
+
 REFUSED = [
+    (
+        [r"\State \textbf{Apply weight decay}", r"\State $b = 1$"],
+        r"\textbf{Apply weight decay}",
+        "",
+    ),
+    ([r"\State Clip gradient:", r"\State $b = 1$"], "Clip", "words"),
+    ([r"\State Compute gradient $g_t$ and normalize it"], "normalize", "words"),
+    ([r"\State Compute gradient $\nabla f(y_t)$"], r"\nabla f(y_t)", "expected `=`"),
+    ([r"\State Get $g_t$ at the lookahead point $y_t$"], "lookahead", "words"),
+    ([r"\State $b = c$ every 10 steps"], "every", "words"),
+    ([r"\For{$t = 1$ to $T$}", r"\Repeat", r"\State $b = 1$", r"\Until{done}"], r"\Repeat", ""),
     ([r"\State frobnicate $x$"], "frobnicate", "words"),
     ([r"\State Set $m_0$ to zero"], "to", "words"),
     ([r"\State $x$"], "x", "expected `=`"),

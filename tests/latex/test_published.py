@@ -57,7 +57,7 @@ def test_no_expectation_without_a_paper() -> None:
 
 
 CLAIMS = [
-    pytest.param(path, marks=() if path.stem in ("chen2023", "su2023") else pytest.mark.slow)
+    pytest.param(path, marks=() if path.stem == "chen2023" else pytest.mark.slow)
     for path in PAPERS
     if said(path, "rule")
 ]
@@ -77,6 +77,8 @@ def test_what_is_read_is_printed_and_read_again() -> None:
         try:
             definition = to_definition(equations_of(path)).definition
         except DiagnosticError:
+            continue
+        if "@" in " ".join(shown(equations_of(path))):  # long, and tested with the shipped rules
             continue
         again = read(write_equations(definition), declared=names_of(definition))
         kept = [one for one in definition.statements if isinstance(one, syntax.Equation)]
