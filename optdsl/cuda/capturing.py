@@ -208,6 +208,7 @@ class Clocks:
         counted = sorted(
             ((s.case, s.part) for s in _stages(layout) if isinstance(s, Scalars)), reverse=True
         )
+        self._counted = set(counted)
         self._first = {case: part for case, part in counted if part >= self._known[case]}
         self._skips = min((guard.part for guard in _guards(layout)), default=layout.parts)
         self._version = -1
@@ -311,8 +312,10 @@ class Clocks:
         for cohort in cohorts.items:
             row = self._rows.get(cohort.row)
             if row is not None:
-                known = self._known[cohort.case]
-                cohort.clocks[known:] = [int(n) for n in row.clocks.copy_to_host()[known:]]
+                for part, clock in enumerate(row.clocks.copy_to_host()):
+                    here = part < self._known[cohort.case]
+                    if not here and (cohort.case, part) in self._counted:
+                        cohort.clocks[part] = int(clock)
                 self._pull_states(cohort, row)
 
     def _pull_states(self, cohort: Cohort, row: _Row) -> None:
