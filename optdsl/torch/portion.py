@@ -128,12 +128,9 @@ class Portion:
                 f"the gradient of {place.label} is sparse, and {name} asks for it elsewhere than "
                 "at the parameters: let it be dense, as with `sparse=False`"
             )
-        if self.memory.target == "numba-cuda":
-            raise GradientError(
-                f"the gradient of {place.label} is sparse, and on a card all entries are stepped: "
-                "let it be dense, as with `sparse=False`"
-            )
         self.rules.laziness.answer.check(self.optimizer.groups, name, place.label)
+        if self.memory is not HOST:  # rows of zeros are left as they are, so it comes to the same
+            return copied(self.memory, gradient.to_dense())
         rows[index], values = rows_of(gradient, place.label)
         return copied(self.memory, values)
 

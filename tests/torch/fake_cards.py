@@ -10,6 +10,12 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from tests.torch.models import made, train, twins
+
+FLOAT = torch.float32
+#: Host and card may round a product and a sum once or twice.
+BOUND = 2e-6
+
 
 class FakeCuda:
     """Answers what `TorchCuda` does. `where` tells the card of a tensor, None for the host."""
@@ -41,3 +47,20 @@ def on_host(cuda, really=True):
         yield
     finally:
         cuda.where = where
+
+
+def both(fake, rule, groups=lambda model: model.parameters(), **settings):
+    """Return a model on a card and one on the host, each with an optimizer of the same rule."""
+    model, beside = twins(torch.float32)
+    opt = made(rule)(groups(model), **settings)
+    with on_host(fake.cuda):
+        other = made(rule)(groups(beside), **settings)
+    return (model, opt), (beside, other)
+
+
+def train_both(pairs, given, fake, each=lambda model, opt: None):
+    for batch in given:
+        for place, (model, opt) in enumerate(pairs):
+            with on_host(fake.cuda, place == 1):
+                each(model, opt)
+                train(model, opt, [batch])
