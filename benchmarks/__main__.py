@@ -32,6 +32,10 @@ def main() -> None:
     parser.add_argument("--out", default="build/benchmarks", help="where to write, no suffix")
     parser.add_argument("--rounds", type=int, default=15, help="turns of each contender")
     parser.add_argument("--only", nargs="*", choices=[*TABLES, "sizes"], help="some tables only")
+    parser.add_argument(
+        "--sizes", nargs="*", type=lambda text: int(float(text)), metavar="ENTRIES",
+        help="sizes of the picture, as in 1e8 1e9; else those for which half of the memory is free",
+    )  # fmt: skip
     arguments = parser.parse_args()
     about = machine()
     print(f"{about['date']}, {about['processor']}, {about['threads']} threads")
@@ -40,7 +44,7 @@ def main() -> None:
     rows = [_shown(row) for row in _rows(arguments.only, arguments.rounds)]
     sizes = []
     if not arguments.only or "sizes" in arguments.only:
-        sizes = cases.sweep(arguments.rounds)
+        sizes = [_told(each) for each in cases.sweep(arguments.rounds, arguments.sizes)]
     _write(Path(arguments.out), about, rows, sizes)
 
 
@@ -59,6 +63,13 @@ def _shown(row: Row) -> Row:
         flush=True,
     )
     return row
+
+
+def _told(found: dict[str, float]) -> dict[str, float]:
+    size = found["size"]
+    print(f"Adam, {size:,} entries: {1e9 * found['step'] / size:.3f} ns an entry, "
+          f"{1e9 * found['moved'] / size:.3f} where they are merely moved", flush=True)  # fmt: skip
+    return found
 
 
 def _write(

@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numba
 import numpy as np
 
 import optdsl
 from benchmarks.machine import available_memory
-from benchmarks.peers import Step, missing, optax_step, ours, torch_step
+from benchmarks.peers import Step, deepspeed_step, missing, optax_step, ours, torch_step
 from benchmarks.race import Times, race
 from benchmarks.roofline import mover
 from optdsl.library import shipped
 
 LARGE = 16_000_000
-#: Entries that stay in the caches of two cores, to see what arithmetic alone takes: what the larger
-#: takes more, as a call takes its time for no entry at all.
-CACHED = 60_000, 240_000
+#: Entries that one thread does alone and that stay in its caches, to see what arithmetic takes:
+#: what the larger takes more, as a call takes its time for no entry at all.
+CACHED = 8_192, 32_768
 OURS, PLAIN, WIDE = "optdsl", "the same arrays merely moved", "states of float32"
+DEEP = "DeepSpeed's CPU Adam"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ def _row(
 
 def adam(rounds: int, size: int = LARGE) -> Iterator[Row]:
     """Adam beside a plain kernel and its peers: one large tensor, then a thousand small ones."""
-    bars = {"PyTorch fused": 2.2, "PyTorch foreach": 2.2, "Optax under jit": 1.6}
+    bars = {"PyTorch fused": 2.2, "PyTorch foreach": 2.2, "Optax under jit": 1.6, DEEP: 1.1}
     yield from _adam(f"one tensor of {size:,}", [size], {PLAIN: 0.92, **bars}, rounds)
-    bars = {"PyTorch fused": 15, "PyTorch foreach": 15, "Optax under jit": 12}
+    bars = {"PyTorch fused": 15, "PyTorch foreach": 15, "Optax under jit": 12, DEEP: 1.1}
     yield from _adam("1,000 tensors of 1,000", [1000] * 1000, bars, rounds)
 
 
@@ -82,6 +84,8 @@ def _adam(what: str, sizes: list[int], bars: dict[str, float], rounds: int) -> I
         contenders["PyTorch foreach"] = torch_step("Adam", sizes, foreach=True)
     if "Optax" not in absent:
         contenders["Optax under jit"] = optax_step("adam", sizes)
+    if "DeepSpeed" not in absent:
+        contenders[DEEP] = deepspeed_step(sizes)
     times = race(contenders, rounds)
     for other, bar in bars.items():
         if other in times:
@@ -170,13 +174,23 @@ def _beside_plain(table: str, rule: str, bar: float, rounds: int, size: int) -> 
     if row.met:
         yield row
         return
-    less, more = (
-        race({OURS: ours(rule, [entries], **_needed(rule))[0]}, 5)[OURS].least for entries in CACHED
+    alone = _arithmetic(rule) * size
+    note = (
+        f"arithmetic alone takes {1e3 * alone:.1f} ms, {1e3 * alone / row.milliseconds:.0%} of it"
     )
-    alone = (more - less) * size / (CACHED[1] - CACHED[0]) * 1e3
-    share = alone / row.milliseconds
-    note = f"arithmetic alone takes {alone:.1f} ms, {share:.0%} of it"
     yield Row(**{**asdict(row), "note": note})
+
+
+def _arithmetic(rule: str) -> float:
+    """Return the seconds an entry that a rule takes where nothing comes from memory.
+
+    One thread is timed on data in its own caches, and as many as there are share the work.
+    """
+    less, more = (
+        race({OURS: ours(rule, [entries], **_needed(rule))[0]}, 25, 0.003)[OURS].least
+        for entries in CACHED
+    )
+    return (more - less) / (CACHED[1] - CACHED[0]) / numba.get_num_threads()
 
 
 def _needed(rule: str) -> dict[str, float]:
@@ -200,21 +214,19 @@ def mixed(rounds: int) -> Iterator[Row]:
     yield _row("many sizes", f"Adam, 10,000 tensors, {sum(sizes):,}", "one flat tensor", times, 0.9)
 
 
-def sweep(rounds: int) -> list[dict[str, float]]:
-    """Return the seconds of Adam and of its plain kernel, from a thousand entries to what fits.
+def sweep(rounds: int, chosen: list[int] | None = None) -> Iterator[dict[str, float]]:
+    """Give the seconds of Adam and of its plain kernel, from a thousand entries to what fits.
 
     They are those of the fastest turns: a loop of Numba's waits for its slowest thread, for as
     long as other work keeps that from running.
     """
-    found = []
-    for size in sizes(16):
+    for size in chosen or sizes(16):
         step, optimizer = ours("Adam", [size])
-        turns = 10 * rounds if size < 1e6 else rounds
-        times = race({OURS: step, PLAIN: mover(optimizer)}, turns, 0.001)
-        found.append({"size": size, "step": times[OURS].least, "moved": times[PLAIN].least})
+        turns = 2 * rounds if size < 1e6 else rounds
+        times = race({OURS: step, PLAIN: mover(optimizer)}, turns, 0.003)
+        yield {"size": size, "step": times[OURS].least, "moved": times[PLAIN].least}
         del step, optimizer
         gc.collect()
-    return found
 
 
 def sizes(width: int) -> list[int]:

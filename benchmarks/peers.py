@@ -22,21 +22,27 @@ def missing() -> list[str]:
 
 
 def arrays(sizes: Sequence[int], seed: int) -> list[Any]:
-    """Return float32 arrays of ordinary numbers."""
+    """Return float32 arrays of ordinary numbers; those of large arrays come again and again."""
     random = np.random.default_rng(seed)
-    return [random.standard_normal(size, np.float32) * np.float32(0.1) for size in sizes]
+    drawn = (random.standard_normal(min(size, 2**24), np.float32) for size in sizes)
+    return [
+        np.resize(block * np.float32(0.1), size) if size > block.size else block * np.float32(0.1)
+        for block, size in zip(drawn, sizes, strict=True)
+    ]
 
 
 def ours(
     rule: str, sizes: Sequence[int], storage: Mapping[str, str] | None = None, **hypers: Any
 ) -> tuple[Step, Any]:
-    """Return a step of a compiled rule, and its optimizer, which has taken one."""
+    """Return a step of a compiled rule, and its optimizer, which has taken two and holds on to
+    its gradients."""
     gradients = arrays(sizes, 1)
     optimizer = optdsl.load(rule, storage=storage)(arrays(sizes, 0), **hypers)
 
     def step() -> object:
         return optimizer.step(gradients, loss=1.0)
 
+    step()
     step()
     return step, optimizer
 
@@ -51,6 +57,22 @@ def torch_step(name: str, sizes: Sequence[int], **settings: Any) -> Step:
     for parameter, gradient in zip(parameters, arrays(sizes, 1), strict=True):
         parameter.grad = torch.from_numpy(gradient)
     optimizer = getattr(torch.optim, name)(parameters, lr=1e-3, **settings)
+    optimizer.step()
+    step: Step = optimizer.step
+    return step
+
+
+def deepspeed_step(sizes: Sequence[int]) -> Step:
+    """Return a step of DeepSpeed's Adam on the CPU, which it compiles when it is first wanted."""
+    import numba
+    import torch
+    from deepspeed.ops.adam import DeepSpeedCPUAdam  # type: ignore[import-not-found]
+
+    torch.set_num_threads(numba.get_num_threads())
+    parameters = [torch.from_numpy(array).requires_grad_() for array in arrays(sizes, 0)]
+    for parameter, gradient in zip(parameters, arrays(sizes, 1), strict=True):
+        parameter.grad = torch.from_numpy(gradient)
+    optimizer = DeepSpeedCPUAdam(parameters, lr=1e-3, adamw_mode=False)
     optimizer.step()
     step: Step = optimizer.step
     return step

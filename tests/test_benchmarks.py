@@ -49,7 +49,7 @@ def test_what_was_found_is_written(tmp_path, monkeypatch, capsys):
     row = cases.Row("t", "Adam", "peer", 1.0, 2.0, 2.0, 2.0, 1.5)
     monkeypatch.setattr(__main__, "TABLES", {"adam": lambda rounds: iter([row])})
     monkeypatch.setattr(
-        cases, "sweep", lambda rounds: [{"size": 10, "step": 2.0, "moved": 1.0}] * 2
+        cases, "sweep", lambda rounds, chosen: [{"size": 10, "step": 2.0, "moved": 1.0}] * 2
     )
     monkeypatch.setattr(__main__, "missing", lambda: ["DeepSpeed"])
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--out", str(tmp_path / "found")])

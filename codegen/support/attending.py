@@ -1,8 +1,8 @@
 """How a thread waits for work and how work is handed to it, in LLVM code.
 
-A helper looks at its box for a while after each piece of work: what comes meanwhile is begun in
-well under a microsecond, where waking a thread takes a hundred. Then it goes to sleep, and whoever
-posts work learns that it must be woken. None of this needs the GIL.
+A helper looks at its box for a while after each piece of work: what comes meanwhile need not
+wait for a thread to be woken, which takes twenty to a hundred microseconds. Then it goes to
+sleep, and whoever posts work learns that it must be woken. None of this needs the GIL.
 
 A box is a row of BOX words of 64 bits; its `STATE` says who may do what:
 

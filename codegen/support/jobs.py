@@ -52,7 +52,7 @@ class Job:
     `mask` are the bits of what it returns that say it failed.
     """
 
-    __slots__ = ("_box", "_words", "address", "helpers")
+    __slots__ = ("_box", "_place", "_words", "address", "helpers")
 
     def __init__(
         self, helpers: Helpers, function: int, arguments: tuple[int, int, int], mask: int
@@ -60,11 +60,12 @@ class Job:
         self.helpers = helpers
         self._words = np.array([function, *arguments, mask], np.int64)
         self._box = np.zeros(BOX, np.int64)
+        self._place = address(self._box)
         self.address = address(self._words)
 
     def __call__(self) -> None:
         """Do the job in this thread alone."""
-        self.helpers.work(address(self._box), 0, self.address, 0)
+        self.helpers.work(self._place, 0, self.address, 0)
         if self._box[OWN_CODE]:
             raise failure()
 

@@ -5,7 +5,7 @@ is slow or wakes up late keeps nobody waiting. The threads are Python's own: ker
 from several threads at once, within a parallel region of another library, and in a process that
 was forked. Who comes while the others are busy works alone; results are the same bits.
 
-A helper that has finished looks out for more work for half a millisecond or less, in machine
+A helper that has finished looks out for more work for some tenth of a millisecond, in machine
 code (`attending.py`), and sleeps then, so that passes and steps close behind each other find it
 awake.
 """
@@ -41,7 +41,7 @@ _TAKES = 16
 #: The most chunks in one take.
 _LARGEST = 16
 #: How often a helper looks for work before it sleeps, and its owner for the end of the work
-#: before he naps; a processor takes some ten nanoseconds for each.
+#: before he naps; 8,000 looks take 0.13 ms on a Xeon.
 _LOOKS = 8000
 #: The seconds of a nap, while a helper is still at work.
 _NAP = 5e-5
