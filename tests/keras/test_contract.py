@@ -8,7 +8,9 @@ import torch
 import optdsl
 import optdsl.keras
 from optdsl.diagnostics import DiagnosticError
-from optdsl.runtime import HyperparameterError, StepError
+from optdsl.runtime import HyperparameterError, ParameterError, StepError
+from optdsl.torch import cards
+from tests.torch.fake_cards import FakeCuda
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
 Y = X.sum(1, keepdims=True)
@@ -234,6 +236,13 @@ def test_what_keras_cannot_run_is_refused(rule, message):
 def test_wrong_arguments_are_refused_at_once(given, message):
     with pytest.raises(HyperparameterError, match=message):
         optdsl.keras.optimizer("Adam", "reference")(**given)
+
+
+def test_variables_on_a_card_are_refused(monkeypatch):
+    opt = optdsl.keras.optimizer("SGD", "reference")(learning_rate=0.1)
+    monkeypatch.setattr(cards, "CUDA", FakeCuda())
+    with pytest.raises(ParameterError, match="is on cuda:0: this door steps those on the CPU"):
+        opt.build([keras.Variable(np.ones(2))])
 
 
 def test_another_backend_is_refused(monkeypatch):

@@ -67,6 +67,24 @@ def test_a_group_may_be_added_on_another_card(fake):
     assert pairs[0][1].running.result.taken == (4,)
 
 
+def test_a_memory_without_gradients_sits_the_step_out(fake):
+    fake.cuda.where = lambda tensor: None if tensor.ndim == 1 else 0
+    pairs = both(fake, "AdamW", lr=0.02)
+    given = batches(4, FLOAT)
+    for place, batch in enumerate(given):
+
+        def freeze(model, opt, away=place % 2):
+            opt.zero_grad()
+            for p in model.parameters():
+                p.requires_grad_(p.ndim != away + 1)
+
+        train_both(pairs, [batch], fake, freeze)
+    assert apart(pairs[0][0], pairs[1][0]) < BOUND
+    opt = pairs[0][1]
+    assert [each["step"] for each in opt.state.values()] == [2] * 4
+    assert opt.running.result.taken == (2,)
+
+
 def test_all_memories_take_a_step_or_none(fake):
     fake.cuda.where = lambda tensor: tensor.ndim - 1
     weight, bias = (torch.nn.Parameter(torch.ones(shape)) for shape in ((2, 2), (2,)))
