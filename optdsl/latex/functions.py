@@ -46,6 +46,10 @@ def call(head: Operator, rest: list[Raw], reader: Reads) -> syntax.Expression:
     base = argument
     if isinstance(argument, Scripted) and isinstance(argument.base, Group):
         base, scripts = argument.base, argument.scripts
+    if isinstance(argument, Scripted) and isinstance(argument.base, Braces):
+        hint = "put the argument in brackets"
+        message = f"is this a script on `{head.name}`, or on what it is taken of?"
+        raise refuse("latex-ambiguous", message, argument.scripts[0].span, hint)
     bracketed = isinstance(base, Group) and base.bracket in ("(", "[", "\\{")
     if bracketed:
         group = cast(Group, base)

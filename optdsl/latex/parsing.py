@@ -308,6 +308,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return Group(kind, items, separators, self._span(*parts))
 
     def bars(self, parts: list[Any]) -> Bars:
+        """`||x||` is a norm: nobody takes an absolute value of one."""
+        inner = parts[1]
+        if parts[0].type == "LBAR" and isinstance(inner, Bars) and not inner.double:
+            return Bars(True, inner.value, self._span(*parts))
         return Bars(parts[0].type == "LNORM", parts[1], self._span(*parts))
 
     def braces(self, parts: list[Any]) -> Braces:

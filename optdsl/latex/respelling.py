@@ -9,6 +9,7 @@ from optdsl.latex import texts
 from optdsl.latex import vocabulary as words
 from optdsl.latex.cutting import LOOSE, Cutter
 from optdsl.latex.problems import refuse
+from optdsl.latex.scanning import take_argument
 
 _LONE_SIGN = re.compile(r"\{\s*([-+*/<>])\s*\}")
 _SUMMAND = re.compile(r"\{\s*[-+]")
@@ -22,6 +23,15 @@ _UPRIGHT = re.compile(
     r"\s*\}?\s*\}"
 )
 _ZERO = re.compile(r"\\vec\s*(?:\{\s*(?:\\math(?:bf|rm)\s*\{?)?\s*0\s*\}?\s*\}|0)")
+_TAKES = re.compile(
+    rf"\\(?P<name>{'|'.join(sorted(words.FUNCTION_COMMANDS))})\*?\s*(?P<option>\[[^\[\]]*\])?\s*(?=\{{)"
+)
+_CLOSES = {"RNORM}": "RNORM", "RBAR}": "RBAR", "RPAR}": "RPAR"}
+_BRACKETED = re.compile(
+    r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?(?:\(|\[|\\\{)(?:[^()\[\]]|\([^()]*\))*"
+    r"(?:\\right\s*|\\[bB]igg?r?\s*)?(?:\)|\]|\\\})\s*",
+    re.DOTALL,
+)
 _BETWEEN = re.compile(r"\\(?:short)?intertext\s*(?=\{)")
 _ORACLE = re.compile(r"\\in\s*(?P<nabla>\\partial)(?![A-Za-z])(?=\s*\\?[A-Za-z])")
 
@@ -44,6 +54,8 @@ def respelled(cutter: Cutter) -> bool:
         case "}" if cutter.opened and cutter.opened[-1][0] == LOOSE:
             cutter.opened.pop()
             cutter.at += 1
+        case "}" if cutter.opened and cutter.opened[-1][0] in _CLOSES:
+            cutter.add(_CLOSES[cutter.opened.pop()[0]], "}", 1)
         case "{" if old := _OLD_FONT.match(text, at, end):
             cutter.at = old.end()
             if old["font"] == "rm" and not old["text"].startswith("\\"):
@@ -67,6 +79,8 @@ def _command(cutter: Cutter) -> bool:
     elif oracle := _ORACLE.match(text, at, end):  # any subgradient: what the oracle gives
         cutter.add("RELATION", "=", oracle.start("nabla") - at)
         cutter.add("NABLA", "nabla", len(oracle["nabla"]))
+    elif taken := _TAKES.match(text, at, end):
+        _argument(cutter, taken)
     elif between := _BETWEEN.match(text, at, end):
         cutter.at = between.end()
         if "$" in cutter.argument(between[0]):
@@ -76,3 +90,25 @@ def _command(cutter: Cutter) -> bool:
     else:
         return False
     return True
+
+
+def _argument(cutter: Cutter, taken: re.Match[str]) -> None:
+    """`\\norm{x}_2`: what is in the braces, and no more, is what the function is taken of."""
+    name = taken["name"]
+    if taken["option"] and not re.fullmatch(r"\[\s*\\[bB]igg?\s*\]", taken["option"]):
+        place = Span(cutter.source, *taken.span("option"))
+        message = "what this says of the norm is not understood"
+        raise refuse("latex-command", message, place, "write `\\|x\\|_1`")
+    inner, _ = take_argument(cutter.source, taken.end(), cutter.end, taken[0])
+    bracketed = _BRACKETED.fullmatch(inner) is not None
+    if name in ("norm", "abs"):
+        kind = {"norm": "NORM", "abs": "BAR"}[name]
+        cutter.opened.append((f"R{kind}}}", cutter.span(taken.end() - cutter.at)))
+        cutter.add(f"L{kind}", taken[0], taken.end() + 1 - cutter.at)
+        return
+    cutter.add("FUNCTION", words.FUNCTIONS[name], taken.end() - cutter.at)
+    cutter.opened.append((LOOSE if bracketed else "RPAR}", cutter.span(1)))
+    if bracketed:
+        cutter.at += 1
+    else:
+        cutter.add("LPAR", "{", 1)

@@ -158,6 +158,8 @@ def norm_kind(script: Script) -> str | None:
     match script.items:
         case (Digits("0" | "1" | "2" as text),):
             return text
+        case (Scripted(Symbol("ell" | "L"), (Script(False, (Digits("1" | "2" as text),)),)),):
+            return text
         case (Symbol("F"),):
             return "F"
         case (Sign("inf"),):

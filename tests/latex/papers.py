@@ -315,6 +315,18 @@ EQUATIONS: dict[str, list[str] | None] = {
     r"x = (a + b)|_{t = 1}": None,
     r"A = B^\top C, \quad D = E / A": None,
     r"x = \|y\|_*": None,
+    r"n_t = ||g_t||^2_2 + \left|\left| m_t \right|\right| + |a||b| + | a + |b||": [
+        "n[t] = norm(g[t], all)^2 + norm(m[t], all) + abs(a)*abs(b) + abs(a + abs(b))"
+    ],
+    r"n_t = \|g_t\|_{\ell_1} + \|g_t\|_{L_2}": ["n[t] = sum(abs(g[t]), all) + norm(g[t], all)"],
+    r"n_t = \norm{g_t}_2^2 + \norm*{m_t} + \abs{a}^2 + \norm{g_t}_1 b": [
+        "n[t] = norm(g[t], all)^2 + norm(m[t], all) + abs(a)^2 + sum(abs(g[t]), all)*b"
+    ],
+    r"n_t = \norm[1]{g_t}": None,
+    r"u_t = \mathrm{sign}{m_t}^2": None,
+    r"u_t = \sign{m_t}^2 g_t + \max{(a, b)} + \exp{-t} c + \min{\{a, b\}}": [
+        "u[t] = sign(m[t])^2*g[t] + max(a, b) + exp(-t)*c + min(a, b)"
+    ],
     # what looks like a product, a power or a condition and is none
     r"w_t = w_{t-1} - \eta \frac{dL}{dw_{t-1}}": ["w[t] = w[t-1] - eta*grad(w[t-1])"],
     r"w_t = \frac{\mathrm{d}}{\mathrm{d} w} L(w)": ["w[t] = grad(w)"],
