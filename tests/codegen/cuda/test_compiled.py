@@ -97,7 +97,9 @@ def test_kernels_of_every_rule_are_lean(name, architecture):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["float64", "bfloat16"])
-@pytest.mark.parametrize("name", ["AdEMAMix", "Adan", "LAMB", "MADGRAD", "Prodigy", "SGLD"])
+@pytest.mark.parametrize(
+    "name", ["AdEMAMix", "Adafactor", "Adan", "LAMB", "MADGRAD", "Prodigy", "SGLD"]
+)
 def test_kernels_of_any_format_are_lean(name, form):
     check(name, form)
 
