@@ -6,14 +6,16 @@ values are bounded by each other, polynomials do.
 
 from __future__ import annotations
 
-from optdsl.checks.ranges.throughout import defined_throughout
+from optdsl.checks.ranges.throughout import defined_throughout, first_unproved
 from optdsl.checks.sparsity_proof import (
     assuming_least,
     could_hold,
     defined_case_by_case,
+    supposing_most,
     written_out,
 )
 from optdsl.model.system import System
+from optdsl.program.formulas import formula, indexed_names
 
 
 def proved_defined(system: System) -> tuple[str, ...] | None:
@@ -31,3 +33,14 @@ def proved_defined(system: System) -> tuple[str, ...] | None:
     if plain is not None:
         found = assuming_least(plain, lambda variant: defined_case_by_case(variant) or None)
     return None if found is None else found[0]
+
+
+def first_open(system: System) -> str | None:
+    """Return a value that ranges do not show to be defined, even if no hyperparameter is 0.
+
+    >>> from optdsl.library import load_system
+    >>> first_open(load_system("AdaMax"))
+    'eta/(1 - beta1^t)*m[t]/u[t]'
+    """
+    found = first_unproved(supposing_most(system))
+    return None if found is None else formula(found, indexed_names(system))

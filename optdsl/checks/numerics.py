@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
-from optdsl.checks.defined import proved_defined
+from optdsl.checks.defined import first_open, proved_defined
 from optdsl.checks.formats import BFLOAT16, FLOAT16, FLOAT32, Format
 from optdsl.checks.runs import plain_trials, with_hypers
 from optdsl.checks.stored import Bench, Moment
@@ -61,11 +61,13 @@ class Numerics:
             asked" of a rule that is not run.
         provided: what the proof needs of hyperparameters.
         troubles: what was seen.
+        unproved: where it is not decided, a value that is not shown to be defined.
     """
 
     defined: Literal["proved", "refuted", "not decided", "not asked"]
     provided: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = field(default=())
+    unproved: str | None = None
 
 
 def find_troubles(system: System) -> Numerics:
@@ -83,7 +85,9 @@ def find_troubles(system: System) -> Numerics:
     if provided is not None:
         return Numerics("proved", provided, troubles)
     refuted = any(trouble.what == "undefined" and trouble.at_default for trouble in troubles)
-    return Numerics("refuted" if refuted else "not decided", (), troubles)
+    if refuted:
+        return Numerics("refuted", (), troubles)
+    return Numerics("not decided", (), troubles, first_open(system))
 
 
 def _troubles(bench: Bench, proved: bool) -> Iterator[Trouble]:

@@ -17,6 +17,7 @@ from optdsl.checks.equivalence.reading import condition_holds
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
 from optdsl.checks.equivalence.signs import NULL, Context
+from optdsl.checks.ranges.world import may_be_infinite
 from optdsl.model.expressions import (
     Clock,
     Expression,
@@ -67,8 +68,8 @@ def written_out(system: System) -> System | None:
 def could_hold(system: System) -> bool:
     """Can the prover speak of the system?
 
-    It knows one clock. It tells requests apart by the point of one entry, so no reduction may take
-    in another gradient than the first.
+    It knows one clock, and no infinity. It tells requests apart by the point of one entry, so no
+    reduction may take in another gradient than the first.
     """
     nodes = [node for equation in system.equations for node in walk(equation.value)]
     later = {asked.name for asked in system.gradients[1:]}
@@ -80,7 +81,8 @@ def could_hold(system: System) -> bool:
         if isinstance(node, Value)
     }
     clocks = {node.part for node in nodes if isinstance(node, Clock)}
-    return len(clocks) < 2 and not reduced & later
+    finite = not any(map(may_be_infinite, system.hyperparameters))
+    return finite and len(clocks) < 2 and not reduced & later
 
 
 def proof(system: System, fixed: Mapping[str, Number] | None = None) -> tuple[str, ...] | None:
@@ -134,13 +136,8 @@ def assuming_least(
     system: System, attempt: Callable[[System], Found | None]
 ) -> tuple[tuple[str, ...], Found] | None:
     """Return what an attempt finds, and the fewest hyperparameters that must not be 0 for it."""
-    ends = [
-        hyper.name
-        for hyper in system.hyperparameters
-        if hyper.domain is not None and hyper.domain.low == 0 and 0 in hyper.domain
-    ]
-    names = tuple(ends)
-    best = attempt(_without_zeros(system, names))
+    names = ends = _ends_at_zero(system)
+    best = attempt(supposing_most(system))
     if best is None:
         return None
     found = attempt(system)
@@ -152,6 +149,19 @@ def assuming_least(
         if found is not None:
             names, best = fewer, found
     return names, best
+
+
+def supposing_most(system: System) -> System:
+    """Return the system with no hyperparameter at an end of its domain that is 0."""
+    return _without_zeros(system, _ends_at_zero(system))
+
+
+def _ends_at_zero(system: System) -> tuple[str, ...]:
+    return tuple(
+        hyper.name
+        for hyper in system.hyperparameters
+        if hyper.domain is not None and hyper.domain.low == 0 and 0 in hyper.domain
+    )
 
 
 def _without_zeros(system: System, names: tuple[str, ...]) -> System:

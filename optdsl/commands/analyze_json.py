@@ -61,6 +61,7 @@ def _numerics(found: Numerics) -> dict[str, Any]:
     return {
         "defined": found.defined,
         "provided": list(found.provided),
+        "unproved": found.unproved,
         "troubles": [
             {
                 "what": trouble.what,

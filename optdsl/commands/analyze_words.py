@@ -239,7 +239,8 @@ def _numerics(analysis: Analysis) -> Iterator[Line]:
     elif found.defined == "refuted":
         yield Line("values may be undefined", "bad")
     else:
-        yield Line("it is not proved that every value is defined")
+        where = "" if found.unproved is None else f": {found.unproved} may not be"
+        yield Line(f"it is not proved that every value is defined{where}", "note")
     for trouble in found.troubles:
         if trouble.what == "undefined":
             hypers = {name: value for name, value in trouble.inputs.items() if name != "g"}

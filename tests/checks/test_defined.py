@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from optdsl.checks.defined import proved_defined
 from optdsl.checks.ranges import intervals as of
 from optdsl.checks.ranges.throughout import defined_throughout, worlds
-from optdsl.library import load_system
+from optdsl.checks.runs import defined, many_trials, run, scaled
+from optdsl.checks.sparsity_proof import assuming_least
+from optdsl.library import load_system, shipped, single_rules
 from optdsl.model.expressions import Kind, Reduce, transform
+from tests.checks.soundness import sampled_mutants
 from tests.checks.systems import system
 
 # ------------------------------------------------------------------- shipped rules
@@ -92,6 +95,7 @@ TRAPS = {
         "hyper rho = 0.1 in [-1, inf)\n  s = 1/rho[t+1] if rho > 0 else 1\n", "s"),
     "a product that may be 0": (
         "d = dot(g[t], theta[t-1], all)\n  s = 1/d if d >= 0 else 1\n", "s"),
+    "an infinite factor": ("hyper rho = 1 in [-inf, 5]\n  s = rho\n", "s"),
     "an odd power": ("s = sqrt(g[t]^3)\n", "s"),
     "a power of a negative number": ("s = g[t]^0.5\n", "s"),
     "zero to what may be zero": ("s = abs(g[t])^(abs(g[t]) - 1)\n", "s"),
@@ -168,6 +172,69 @@ def test_ranges_of_states_are_found():
     assert of.within(later.before["M"], of.interval(Fraction(0), Fraction(1), high_open=True))
     assert of.within(later.before["v"], of.NOT_NEGATIVE)
     assert later.before["m"] == of.REALS
+
+
+# ------------------------------------------------------------------- proofs against runs
+
+
+def undefined_in(rule, provided):
+    """Return a step and a name that is undefined there, in exact runs on inputs of all kinds."""
+    trials = list(many_trials(rule, 4, 12))
+    silent = [scaled(trial, Fraction(0)) for trial in trials[:4]]
+    trials += silent + [replace(each, theta=(Fraction(0),) * len(each.theta)) for each in silent]
+    names = dict.fromkeys([*(state.name for state in rule.memory), *rule.outputs])
+    for trial in trials:
+        hypers = tuple(
+            (name, tuple(x or Fraction(1, 1000) for x in series) if name in provided else series)
+            for name, series in trial.hypers
+        )
+        for step in run(rule, replace(trial, hypers=hypers)) or ():
+            for name in names:
+                value = step.values.get(name, step.outputs.get(name))
+                if value is not None and not defined(value):
+                    return step.t, name
+    return None
+
+
+def by_ranges(rule):
+    """Return what a proof by ranges alone needs not to be 0, None without one."""
+    found = assuming_least(rule, lambda variant: defined_throughout(variant) or None)
+    return None if found is None else found[0]
+
+
+def count_of_proofs(rules, mutants_a_rule, prove):
+    """Return how many of some rules and their mutants are proved defined, and how many are not.
+
+    Whatever is proved is run; whatever is not is run, too, to see that runs do find what is not.
+    """
+    proved, undefined = 0, 0
+    for name in rules:
+        rule = load_system(name)
+        for words, each in [("itself", rule), *sampled_mutants(name, rule, mutants_a_rule)]:
+            provided = prove(each)
+            if provided is not None:
+                proved += 1
+                assert undefined_in(each, provided) is None, (name, words)
+            else:
+                ends = [hyper.name for hyper in each.hyperparameters]
+                undefined += undefined_in(each, ends) is not None
+    return proved, undefined
+
+
+def test_no_run_is_undefined_where_there_is_a_proof():
+    proved, undefined = count_of_proofs(
+        ["RMSprop", "Yogi", "LARSGuarded", "AdaMax"], 4, proved_defined
+    )
+    assert proved >= 10
+    assert undefined >= 2
+
+
+@pytest.mark.slow
+def test_no_run_of_what_is_shipped_is_undefined_where_there_is_a_proof():
+    optimizers = [name for name in single_rules() if shipped()[name].family == "optimizer"]
+    proved, undefined = count_of_proofs(optimizers, 2, by_ranges)
+    assert proved > 150
+    assert undefined > 10
 
 
 # ------------------------------------------------------------------- intervals

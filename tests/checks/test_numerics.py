@@ -128,3 +128,9 @@ def test_a_tensor_of_zeros_is_tried():
     optimizer = optdsl.load("LARS", "reference")([theta := np.zeros(3)])
     optimizer.step([np.zeros(3)])
     assert np.isnan(theta).all()
+
+
+def test_what_is_neither_proved_nor_seen_to_fail_is_named():
+    rule = system("optimizer Open\n  s = exp(g[t]) - g[t]\n  theta[t] = theta[t-1] - 0.1*sqrt(s)\n")
+    found = find_troubles(rule)
+    assert (found.defined, found.unproved) == ("not decided", "sqrt(s)")

@@ -44,19 +44,23 @@ def worlds(system: System) -> tuple[World, ...] | None:
 
 def defined_throughout(system: System) -> bool:
     """Is it proved that every state, output and point is defined in every step?"""
-    found = worlds(system)
-    if found is None:
-        return False
+    return first_unproved(system) is None
+
+
+def first_unproved(system: System) -> Expression | None:
+    """Return the first expression that is not shown to be defined, None where all are."""
     try:
-        for world in found:
+        for world in _Induction(system, [WORK]).worlds():
             reader = Reader(world, [WORK])
             for expression in _asked(system):
                 reader.interval(expression)
             for skip in system.skips:
                 reader.holds(skip.condition)
-    except (NotProved, Empty, RecursionError):
-        return False
-    return True
+    except NotProved as problem:
+        return problem.expression
+    except (Empty, RecursionError):
+        return Value(system.name, Kind.STEP)
+    return None
 
 
 def _asked(system: System) -> list[Expression]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
+from optdsl.checks.ranges import intervals as of
 from optdsl.checks.ranges.definite import Definite
 from optdsl.checks.ranges.intervals import REALS, SHARE, Interval, interval
 from optdsl.model.expressions import Clock, Constant, Expression, Fact, Kind, Value, children
@@ -42,8 +43,9 @@ class World:
 
     @cached_property
     def hypers(self) -> Mapping[str, Interval]:
-        """The ranges of hyperparameters, at any step."""
-        return {hyper.name: _of_hyper(hyper) for hyper in self.system.hyperparameters}
+        """The ranges of hyperparameters, at any step, of those that are never infinite."""
+        hypers = self.system.hyperparameters
+        return {hyper.name: _of_hyper(hyper) for hyper in hypers if not may_be_infinite(hyper)}
 
     @cached_property
     def whole(self) -> frozenset[str]:
@@ -77,6 +79,14 @@ class World:
         return self.others if kind is Kind.ALL and self.others is not None else self
 
 
+def may_be_infinite(hyper: Hyperparameter) -> bool:
+    """Is an infinity in its domain? Then 0 times it, and what it is less itself, are undefined."""
+    domain = hyper.domain
+    if domain is None or domain.whole:
+        return False
+    return any(end in domain for end in (of.INFINITY, -of.INFINITY))
+
+
 def _of_hyper(hyper: Hyperparameter) -> Interval:
     if isinstance(hyper.default, Constant) and hyper.default.name in ("true", "false"):
         return SHARE
@@ -89,7 +99,5 @@ def _of_hyper(hyper: Hyperparameter) -> Interval:
 
 
 def _end(value: Fraction | float) -> Fraction | float:
-    return value if isinstance(value, Fraction) or value in (_UP, -_UP) else Fraction(value)
-
-
-_UP = float("inf")
+    infinite = abs(value) == of.INFINITY
+    return value if isinstance(value, Fraction) or infinite else Fraction(value)
