@@ -26,15 +26,21 @@ def built(rule: Rule, name: str, arch: str | None, dtype: str, approximate: bool
     """Compile a rule for the architectures that `arch` names, the usual ones where it is None.
 
     Raises:
-        Misuse: it is a schedule, which has no kernels, or the dtype is none.
+        Misuse: it is a schedule, which has no kernels, or the dtype is none, or not its own.
         DiagnosticError: an unknown architecture, or a part of the toolkit is missing.
     """
     from optdsl.codegen.toolkit.architectures import USUAL, architectures
     from optdsl.codegen.toolkit.building import build
+    from optdsl.model.alternatives import systems_of
+    from optdsl.storage import known_storage
 
     check_dtype(dtype)
     if rule.family == "schedule":
         raise Misuse(f"{rule.name} is a schedule: it is computed on the host, not in a kernel")
+    for said in (system.parameters for system in systems_of(rule)):
+        if said is not None and known_storage(said).format != dtype:
+            wanted = known_storage(said).format
+            raise Misuse(f"{rule.name} keeps its parameters in {wanted}", f"add --dtype {wanted}")
     return build(rule, name, architectures(USUAL if arch is None else arch), dtype, approximate)
 
 

@@ -36,6 +36,9 @@ def test_what_cannot_be_is_refused(optdsl):
     assert "--target cuda" in optdsl("compile", "SGD", "--arch", "sm_90", "-o", "x").err
     told = optdsl("compile", "SGD", "--target", "cuda", "--dtype", "int8", "-o", "x")
     assert "parameters cannot be int8" in told.err
+    kept = ("--storage", "theta=bfloat16", "-o", "x")
+    told = optdsl("compile", "SGD", "--target", "cuda", *kept)
+    assert "SGD keeps its parameters in bfloat16" in told.err
     assert "is a schedule" in optdsl("show", "Cosine", "--as", "ptx").err
 
 
