@@ -102,7 +102,7 @@ def test_one_thread_and_two_give_the_same_bits(storage):
         numba.set_num_threads(threads)
         try:
             w = np.linspace(-1, 1, 100_003, dtype=np.float32)
-            optimizer = trained(small({"m": storage, "v": storage}), [w], steps=3)
+            optimizer = trained(small(adam(storage)), [w], steps=3)
         finally:
             numba.set_num_threads(before)
         entries = optimizer.state_dict()["entries"]
@@ -114,7 +114,7 @@ def test_one_thread_and_two_give_the_same_bits(storage):
 @pytest.mark.parametrize("storage", [*FORMATS, "theta"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_resumed_run_is_an_unbroken_one(tmp_path, storage, target):
-    said = {"theta": "bfloat16 compensated"} if storage == "theta" else dict.fromkeys("mv", storage)
+    said = {"theta": "bfloat16 compensated"} if storage == "theta" else adam(storage)
     dtype = BFLOAT16 if storage == "theta" else np.float32
     made = small(said, target)
     seed = {"seed": 11} if "stochastic" in storage else {}
