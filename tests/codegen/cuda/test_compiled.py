@@ -58,10 +58,12 @@ def check(name, form, architecture="sm_90"):
         assert taken.registers <= (wide if form == "float64" else 64), kernel.name
         assert (taken.stack, taken.spill_stores, taken.spill_loads) == (0, 0, 0), kernel.name
         if kernel.kind in ("pass", "tiles") and form != "bfloat16" and find_program("nvdisasm"):
-            expected = (inputs(kernel), len(stage.writes))
-            twice = tuple(2 * count for count in expected)  # where a loop asks the same each time
-            allowed = (expected, twice) if kernel.kind == "tiles" else (expected,)
-            assert whole_accesses(assembled.cubin) in allowed
+            loads, stores = inputs(kernel), len(stage.writes)
+            found = whole_accesses(assembled.cubin)
+            # Machine code may have the loop over rows several times, and each has its accesses.
+            copies = found[0] // loads if kernel.kind == "tiles" else 1
+            assert 1 <= copies <= 4
+            assert found == (copies * loads, copies * stores)
 
 
 def inputs(kernel):
