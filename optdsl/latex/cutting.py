@@ -10,7 +10,7 @@ from lark import Token
 
 from optdsl.diagnostics import SourceText, Span
 from optdsl.latex import vocabulary as words
-from optdsl.latex.operands import ENDS_OPERAND
+from optdsl.latex.operands import ENDS_OPERAND, LOOSE
 from optdsl.latex.problems import refuse
 from optdsl.latex.rows import Row, make_row
 from optdsl.latex.scanning import take_argument
@@ -18,7 +18,6 @@ from optdsl.latex.scanning import take_argument
 COMMAND = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
 _BELOW = re.compile(r"\s*_")
 #: What closes several equations behind one brace.
-LOOSE = "braces around a summand"
 SYSTEMS = frozenset({"system", LOOSE} | {f"system {name}" for name in words.CASES})
 #: What closes the invisible bracket of `\left. ... \right|`.
 NOTHING = "\\right"

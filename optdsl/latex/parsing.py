@@ -314,7 +314,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             return Bars(True, inner.value, self._span(*parts))
         return Bars(parts[0].type == "LNORM", parts[1], self._span(*parts))
 
-    def braces(self, parts: list[Any]) -> Braces:
+    def braces(self, parts: list[Any]) -> Raw:
+        """Braces around brackets say nothing: `f{(x)}`."""
+        if isinstance(parts[1], Group):
+            return parts[1]
         return Braces(parts[1], self._span(*parts))
 
     def fraction(self, parts: list[Any]) -> Fraction:

@@ -189,6 +189,9 @@ class Reader:
 
     def _exponential(self, raw: Raw) -> syntax.Expression:
         match raw:
+            case Scripted(_, (Script(True, (Symbol(kind="mark"),), _) as script,)):
+                hint = "write `e^{-t}`: without braces only the sign stands above the line"
+                raise refuse("latex-script", "this script is not understood", script.span, hint)
             case Scripted(_, (Script(True, (exponent,), _),), span):
                 return syntax.Call("exp", (self.expression(exponent),), span=span)
         hint = "write `e^{x}` for the exponential, or declare e"

@@ -7,7 +7,8 @@ import re
 from optdsl.diagnostics import Span
 from optdsl.latex import texts
 from optdsl.latex import vocabulary as words
-from optdsl.latex.cutting import LOOSE, Cutter
+from optdsl.latex.cutting import Cutter
+from optdsl.latex.operands import LOOSE
 from optdsl.latex.problems import refuse
 from optdsl.latex.scanning import take_argument
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optdsl.diagnostics import Span
 from optdsl.latex import vocabulary as words
-from optdsl.latex.operands import ENDS_OPERAND
+from optdsl.latex.operands import ENDS_OPERAND, LOOSE
 from optdsl.latex.problems import refuse
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ _RANGE = re.compile(
 )
 _INDICATES = re.compile(r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?(?:\[|\(|\\\{|_)")
 # `RMS(u_t)`, but not the state `RMS(u, t)`
-_ONE_ARGUMENT = re.compile(r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?\((?![^()]*,)")
+_ONE_ARGUMENT = re.compile(r"\s*\{?\s*(?:\\left\s*|\\[bB]igg?l?\s*)?\((?![^()]*,)")
+_LOWERED = re.compile(r"(?P<letter>[A-Za-z]|\\[A-Za-z]+)\s*[_^]")
 _SHAPE = re.compile(r"\s*_\s*(?:\{[^{}]*\}|\w)")
 SCOPES = frozenset(("all", "per row", "per column"))
 PHRASES = frozenset(("skip when", "evaluate at"))
@@ -35,6 +36,10 @@ PHRASES = frozenset(("skip when", "evaluate at"))
 
 def in_font(cutter: Cutter, font: str, text: str, start: int) -> None:
     """Add a letter or a word that is set in an alphabet of its own."""
+    if (lowered := _LOWERED.match(text)) is not None and _begins_scripts(
+        cutter, lowered, font, start
+    ):
+        return
     greek = words.GREEK.get(text.removeprefix("\\")) if text.startswith("\\") else None
     inside = re.fullmatch(r"\\(?:mathrm|text|rm|mathbf)\s*\{?\s*([A-Za-z])\s*\}?", text)
     if text == "T" and cutter.in_superscript():
@@ -56,6 +61,20 @@ def in_font(cutter: Cutter, font: str, text: str, start: int) -> None:
     else:
         place = Span(cutter.source, start, cutter.at)
         raise refuse("latex-text", f"expected a letter in `\\{font}`", place)
+
+
+def _begins_scripts(cutter: Cutter, match: re.Match[str], font: str, start: int) -> bool:
+    """`\\mathbf{m_t}` is a bold m with a time: its braces say nothing behind the letter."""
+    letter = match["letter"].removeprefix("\\")
+    inside = cutter.source.text.find(match[0], start, cutter.at)
+    if inside < 0 or (match["letter"] != letter and letter not in words.GREEK):
+        return False
+    brace = Span(cutter.source, start, inside)
+    cutter.at = inside + len(match["letter"])
+    kind, name = ("LETTER", letter) if len(letter) == 1 else ("GREEK", words.GREEK[letter][0])
+    cutter.put(kind, f"{font} {name}", start)
+    cutter.opened.append((LOOSE, brace))
+    return True
 
 
 def condition_within(text: str, at: int, end: int) -> tuple[str, int, int, int] | None:

@@ -169,7 +169,7 @@ class _Tokenizer(Cutter):
             message = f"the letters `{text}` are a product here"
             hint = f"write `\\operatorname{{{text}}}` for the function"
             self.refuse("latex-ambiguous", message, len(text), hint)
-        elif len(text) > 2:
+        elif len(text) > 2 or text in ("lr", "wd"):
             message = f"is `{text}` one name or a product of letters?"
             hint = f"write `\\mathrm{{{text}}}` for a name, or declare it"
             self.refuse("latex-ambiguous", message, len(text), hint)

@@ -272,7 +272,8 @@ class _Writer:
                 "abs": (r"\left|", r"\right|"),
                 "floor": (r"\left\lfloor ", r"\right\rfloor"),
             }.get(name)
-            if around is not None:
+            twice = isinstance(first, syntax.Call) and name == first.function == "abs"
+            if around is not None and not twice:  # `||x||` is a norm
                 return around[0] + inside + around[1]
             if name == "grad":
                 return self._gradient(first, inside)

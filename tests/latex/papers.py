@@ -323,6 +323,13 @@ EQUATIONS: dict[str, list[str] | None] = {
         "n[t] = norm(g[t], all)^2 + norm(m[t], all) + abs(a)^2 + sum(abs(g[t]), all)*b"
     ],
     r"n_t = \norm[1]{g_t}": None,
+    r"\bm{\theta_t} = \bm{\theta_{t-1}} - \mathbf{m_t}^2 / \hat{\mathbf{v_t}}": [
+        "theta[t] = theta[t-1] - m[t]^2/vhat[t]"
+    ],
+    r"u_t = e^-t": None,
+    r"u_t = lr \cdot g_t": None,
+    r"u_t = \mathrm{tr}{(A)}": None,
+    r"u_t = \mathrm{RMS}{(m_t)}": ["u[t] = rms(m[t])"],
     r"u_t = \mathrm{sign}{m_t}^2": None,
     r"u_t = \sign{m_t}^2 g_t + \max{(a, b)} + \exp{-t} c + \min{\{a, b\}}": [
         "u[t] = sign(m[t])^2*g[t] + max(a, b) + exp(-t)*c + min(a, b)"
