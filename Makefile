@@ -23,6 +23,7 @@ OUT ?= build/benchmarks
 demo: .venv/.demo
 	$(BIN)/python examples/digits.py
 
+# What tests compile and prove stays apart from what the user keeps.
 test test-slow test-cuda: export OPTDSL_CACHE_DIR ?= $(CURDIR)/build/cache
 
 test: lint types
