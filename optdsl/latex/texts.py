@@ -28,6 +28,8 @@ _RANGE = re.compile(
 _INDICATES = re.compile(r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?(?:\[|\(|\\\{|_)")
 # `RMS(u_t)`, but not the state `RMS(u, t)`
 _ONE_ARGUMENT = re.compile(r"\s*\{?\s*(?:\\left\s*|\\[bB]igg?l?\s*)?\((?![^()]*,)")
+#: Commands that set the same letters.
+_SAME = dict.fromkeys(("bm", "pmb"), "boldsymbol")
 _LOWERED = re.compile(r"(?P<letter>[A-Za-z]|\\[A-Za-z]+)\s*[_^]")
 _SHAPE = re.compile(r"\s*_\s*(?:\{[^{}]*\}|\w)")
 SCOPES = frozenset(("all", "per row", "per column"))
@@ -36,6 +38,7 @@ PHRASES = frozenset(("skip when", "evaluate at"))
 
 def in_font(cutter: Cutter, font: str, text: str, start: int) -> None:
     """Add a letter or a word that is set in an alphabet of its own."""
+    font = _SAME.get(font, font)
     if (lowered := _LOWERED.match(text)) is not None and _begins_scripts(
         cutter, lowered, font, start
     ):
