@@ -91,6 +91,10 @@ def condition_within(text: str, at: int, end: int) -> tuple[str, int, int, int] 
 
 def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
     """Add what the words in `\\text{...}` and its kin are: a name, a function, a connective."""
+    if re.fullmatch(r"[A-Za-z]_\{?[tkn]\b.*", text):
+        place = Span(cutter.source, start, cutter.at)
+        hint = f"write `\\mathrm{{{text[0]}}}{text[1:]}`"
+        raise refuse("latex-ambiguous", "a name, or a letter with a time?", place, hint)
     word = " ".join(text.split())
     in_cases = bool(cutter.opened) and cutter.opened[-1][0] == "END_CASES"
     connective = words.CONNECTIVES.get(word.rstrip(".,:;").lower())

@@ -327,6 +327,8 @@ EQUATIONS: dict[str, list[str] | None] = {
         "theta[t] = theta[t-1] - m[t]^2/vhat[t]"
     ],
     r"u_t = e^-t": None,
+    r"u_t = \mathrm{m_t} + \mathrm{v}_t": None,
+    r"u_t = \mathrm{v}_t + \mathrm{m\_t}": ["u[t] = v[t] + m_t"],
     r"\boldsymbol{u}_t = \bm u_{t-1} + \pmb{u}_{t-1}": ["u[t] = u[t-1] + u[t-1]"],
     r"u_t = lr \cdot g_t": None,
     r"u_t = \mathrm{tr}{(A)}": None,
