@@ -68,13 +68,17 @@ class _Crew:
         count = min(count, _MOST)
         self._hire(count, job.helpers)
         boxes, work = self._boxes, job.helpers.work
-        job.helpers.post(self._first, count, job.address)
-        for box, wakes in zip(boxes, self.wakes[:count], strict=False):
-            if box[WOKEN]:
-                wakes.put(None)
         seen = 0
         try:
+            job.helpers.post(self._first, count, job.address)
+            for box, wakes in zip(boxes, self.wakes[:count], strict=False):
+                if box[WOKEN]:
+                    wakes.put(None)
             seen = work(self._first, count, job.address, _LOOKS)
+        except BaseException:  # an interrupt, perhaps before all were woken: none may be forgotten
+            for wakes in self.wakes[:count]:
+                wakes.put(None)
+            raise
         finally:  # whatever happens, nobody may be at it any more
             while seen < count:
                 sleep(_NAP)
@@ -93,9 +97,14 @@ class _Crew:
             self.wakes.append(wakes)
 
     def rest(self) -> None:
-        """Wait until all helpers sleep: the machine code that they look from is about to go."""
+        """Wait until all helpers sleep, for a second at most.
+
+        The machine code that they look from is about to go.
+        """
         with self.busy:
-            while any(self._boxes[: len(self.wakes), STATE] != State.ASLEEP):
+            for _ in range(int(1 / _NAP)):
+                if all(self._boxes[: len(self.wakes), STATE] == State.ASLEEP):
+                    return
                 sleep(_NAP)
 
     def forget(self) -> None:

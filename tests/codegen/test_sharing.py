@@ -199,6 +199,37 @@ def test_a_helper_that_comes_late_keeps_nobody_waiting(two, job_of, pause):
     threads.share(job_of(lambda: both.wait(10) * 0), np.zeros(3), 100, False)  # it is back
 
 
+class _Interrupted:
+    """Wakes a helper, but for the first time."""
+
+    def __init__(self, wakes):
+        self.wakes, self.interrupted = wakes, False
+
+    def put(self, _):
+        if not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        self.wakes.put(None)
+
+
+@two_threads
+def test_a_helper_is_not_forgotten_after_an_interrupt(two, job_of):
+    crew = threads._CREW
+    threads.share(job_of(lambda: 0), np.zeros(3), 100, False)
+    time.sleep(0.05)  # until it sleeps
+    wakes = crew.wakes[0]
+    crew.wakes[0] = _Interrupted(wakes)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            threads.share(job_of(lambda: 0), np.zeros(3), 100, False)
+    finally:
+        crew.wakes[0] = wakes
+    both = threading.Barrier(2)
+    threads.share(job_of(lambda: both.wait(10) * 0), np.zeros(3), 100, False)
+    crew.rest()
+    assert crew._boxes[0, threads.STATE] == threads.State.ASLEEP
+
+
 def test_the_interpreter_is_free_during_a_step():
     counted, over = [0], threading.Event()
 
