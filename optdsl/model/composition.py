@@ -168,6 +168,7 @@ class _Composer:
         if first is None or second is None:
             return None
         remembers = any(system.states for system in systems_of(first))
+        skips = any(system.skips for system in systems_of(first))
         several = any(len(system.gradients) > 1 for system in systems_of(second))
         if first.family != "transform":
             self.problems.error(
@@ -187,6 +188,14 @@ class _Composer:
                 "the last one it saw",
                 left.span,
                 "a transform with states can stand before a rule with one gradient only",
+            )
+        elif skips and several:
+            self.problems.error(
+                "several-gradients",
+                f"`{second.name}` asks for several gradients a step, and `{first.name}` decides by "
+                "one of them whether there is a step",
+                left.span,
+                "a transform that skips steps can stand before a rule with one gradient only",
             )
         else:
             return pipe_rules(first, second, left.span, self.problems)
