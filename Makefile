@@ -50,9 +50,9 @@ types: .venv/.test
 	rm -rf build/types
 	mkdir -p build/types/optdsl
 	cd build/types/optdsl && ln -s ../../../optdsl/* ../../../codegen ../../../specs .
-	cd build/types && ln -s ../../cli.py $(patsubst %,../../%,$(wildcard examples/*.py)) .
+	cd build/types && ln -s ../../cli.py ../../benchmarks $(patsubst %,../../%,$(wildcard examples/*.py)) .
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml \
-		--cache-dir ../../.mypy_cache -p optdsl -m cli -m digits -m around_training
+		--cache-dir ../../.mypy_cache -p optdsl -p benchmarks -m cli -m digits -m around_training
 
 # Some systems ship Python without the part that puts pip into a new environment.
 $(BIN)/python:

@@ -193,7 +193,7 @@ def _arithmetic(rule: str) -> float:
     return (more - less) / (CACHED[1] - CACHED[0]) / numba.get_num_threads()
 
 
-def _needed(rule: str) -> dict[str, float]:
+def _needed(rule: str) -> dict[str, Any]:
     """Return a value for each hyperparameter that has no default."""
     slots = optdsl.load(rule).layout.hyperparameters
     return {s.alias if s.alias and s.alias_position is None else s.name: 0.5

@@ -213,7 +213,7 @@ def seconds(torch: Any, run: Step, rounds: int = 20) -> float:
     """Return the median seconds of a call, as the card's own clock has them."""
     for _ in range(3):
         run()
-    found = []
+    found: list[float] = []
     for _ in range(rounds):
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record()

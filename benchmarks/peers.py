@@ -81,7 +81,7 @@ def deepspeed_step(sizes: Sequence[int]) -> Step:
 def optax_step(name: str, sizes: Sequence[int]) -> Step:
     """Return a step of Optax under `jit`, which overwrites its parameters and states."""
     import jax
-    import optax  # type: ignore[import-untyped]
+    import optax
 
     transform = getattr(optax, name)(1e-3)
     parameters = [jax.numpy.asarray(array) for array in arrays(sizes, 0)]

@@ -37,10 +37,11 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the block makes of a batch of sequences."""
-        y = self.norms[0](x)
+        y: torch.Tensor = self.norms[0](x)
         later = torch.ones(CONTEXT, CONTEXT, dtype=torch.bool).triu(1)
         x = x + self.attention(y, y, y, attn_mask=later, need_weights=False)[0]
-        return x + self.layers(self.norms[1](x))
+        layered: torch.Tensor = self.layers(self.norms[1](x))
+        return x + layered
 
 
 class Transformer(nn.Module):
@@ -55,7 +56,8 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the scores of each character, at each place of a batch."""
-        return self.out(self.blocks(self.tokens(tokens) + self.places))
+        scores: torch.Tensor = self.out(self.blocks(self.tokens(tokens) + self.places))
+        return scores
 
 
 @dataclass
@@ -92,7 +94,7 @@ def train(make: Callable[..., Any], dtype: torch.dtype, steps: int) -> Run:
         scores = model(batch[:, :-1])
         loss = nn.functional.cross_entropy(scores.flatten(0, 1), batch[:, 1:].flatten())
         opt.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         middle = time.perf_counter()
         opt.step()
         end = time.perf_counter()
