@@ -15,12 +15,13 @@ from types import ModuleType
 from optdsl.library import shipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "doors.md"
-COLUMNS = ("torch", "optax", "keras")
+COLUMNS = ("torch", "cards", "optax", "keras")
 
 HEAD = """# Which rule goes through which door
 
 Every shipped definition, tried: built, and stepped three times beside the arrays of
-`optdsl.load`, to the same parameters. `python -m tests.doors.table` writes this page.
+`optdsl.load`, to the same parameters. On cards, kernels are run by a simulated driver, thread by thread
+on the CPU: no card has taken these steps. `python -m tests.doors.table` writes this page.
 
 """
 
@@ -61,7 +62,7 @@ def _numbered(name: str, text: str, reasons: dict[str, int]) -> str:
     assert word in ("works", "refused"), text
     if word == "works":
         return f"works, {reason}" if reason else "works"
-    reason = re.sub(rf"`?\b{name}\b`?", "it", reason)
+    reason = re.sub(rf"`?\b{name}\b`?", "it", re.sub(r"^error\[\S+\]: ", "", reason))
     return f"refused [{reasons.setdefault(reason, len(reasons) + 1)}]"
 
 

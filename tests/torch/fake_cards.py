@@ -6,10 +6,15 @@ runs kernels on the CPU. All that is asked of PyTorch about cards is answered he
 
 import ctypes
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
+from optdsl.cuda import driver, programs
+from optdsl.torch import cards
+from tests.cuda.fake_driver import FakeDriver
 from tests.torch.models import made, train, twins
 
 FLOAT = torch.float32
@@ -35,6 +40,18 @@ class FakeCuda:
         memory.owner = array.owner  # whoever holds the tensor holds the memory
         raw = np.frombuffer(memory, np.uint8) if array.nbytes else np.empty(0, np.uint8)
         return torch.from_numpy(raw).view(dtype).view(array.shape)
+
+
+@contextmanager
+def simulated():
+    """Let all tensors pass for tensors on cards; give what passes for PyTorch and driver."""
+    made = SimpleNamespace(driver=FakeDriver(), cuda=FakeCuda())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "driver_module", lambda: made.driver)
+        patch.setattr(driver, "_DEVICES", {})
+        patch.setattr(programs, "compiled", made.driver.compiled)
+        patch.setattr(cards, "CUDA", made.cuda)
+        yield made
 
 
 @contextmanager
