@@ -20,8 +20,8 @@ COLUMNS = ("torch", "cards", "optax", "keras")
 HEAD = """# Which rule goes through which door
 
 Every shipped definition, tried: built, and stepped three times beside the arrays of
-`optdsl.load`, to the same parameters. On cards, kernels are run by a simulated driver, thread by thread
-on the CPU: no card has taken these steps. `python -m tests.doors.table` writes this page.
+`optdsl.load`, to the same parameters. On cards, kernels are run by a simulated driver, thread by
+thread on the CPU: no card has taken these steps. `python -m tests.doors.table` writes this page.
 
 """
 
