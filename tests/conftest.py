@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 import tempfile
@@ -7,6 +8,9 @@ from hypothesis import HealthCheck, settings
 
 # What peers compute does not depend on how well it is compiled, which takes them long.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+# Trees and proofs are many small objects that live on: to look through them often frees little.
+gc.set_threshold(50_000, 20, 50)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile(
