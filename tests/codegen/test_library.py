@@ -252,7 +252,10 @@ CHOICES = {
 }
 
 
-@pytest.mark.parametrize("text", CHOICES.values(), ids=CHOICES)
+@pytest.mark.parametrize("text", [
+    pytest.param(text, id=name, marks=[pytest.mark.slow] if "rows" in name else [])
+    for name, text in CHOICES.items()
+])  # fmt: skip
 def test_every_tensor_takes_the_rule_that_it_says(text, tmp_path):
     built = Built(text, tmp_path, "chosen")
     compiles(built.library.header, "c")

@@ -65,7 +65,10 @@ def same_bits(ours, theirs):
         assert x.tobytes() == y.tobytes()
 
 
-@pytest.mark.parametrize("storage", STORED.values(), ids=STORED)
+@pytest.mark.parametrize("storage", [
+    pytest.param(storage, id=name, marks=[pytest.mark.slow] if "chance" in name else [])
+    for name, storage in STORED.items()
+])  # fmt: skip
 def test_bits_are_those_of_numba_cpu_from_python_and_from_c(storage, tmp_path):
     rule = with_storage(load_rule("Adam"), storage)
     built = Built(rule, tmp_path)

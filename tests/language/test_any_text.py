@@ -13,7 +13,7 @@ SPECS = [
     path.read_text(encoding="utf-8")
     for path in sorted((Path(__file__).parent / "examples").glob("*.opt"))
 ]
-quick = settings(max_examples=150)
+quick = settings(max_examples=100)
 FRAGMENTS = [
     "optimizer", "schedule", "transform", "hyper", "index", "input", "state", "skip when",
     "evaluate", "source", "equals", "differs", "unreadable", "in", "as", "for", "then", "if",

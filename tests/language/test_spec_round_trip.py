@@ -17,7 +17,7 @@ from optdsl.language import (
 from tests.language.strategies import OPERATORS, expressions, files
 
 quick = settings(
-    max_examples=150,
+    max_examples=100,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
