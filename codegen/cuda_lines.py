@@ -185,23 +185,23 @@ class _Lines:
         return [each for each in folds if Value(each.name, kind) in self.needed]
 
     def _row_total(self, fold: Accumulate) -> list[str]:
-        total, array = self._total(fold), self.arrays[fold.partial]
-        added = _added(fold.operator, total, f"read(float64, {array}, line * strips + strip)")
-        return [
-            f"# {comment(described(fold))}",
-            f"{total} = {STARTS.get(fold.operator, '0.0')}",
-            "for strip in range(thread_of_warp(), strips, WARP):",
-            *indent([f"{total} = {added}"]),
-            f"{total} = {WARP_FOLDS.get(fold.operator, 'sum_of_warp')}({total})",
-        ]
+        total = self._total(fold)
+        loop = "for strip in range(thread_of_warp(), strips, WARP):"
+        folded = f"{total} = {WARP_FOLDS.get(fold.operator, 'sum_of_warp')}({total})"
+        return [*self._added_up(fold, loop, "line * strips + strip"), folded]
 
     def _column_total(self, fold: Accumulate) -> list[str]:
+        loop = "for block in range((height - 1) // tall + 1):"
+        return self._added_up(fold, loop, "block * width + line")
+
+    def _added_up(self, fold: Accumulate, loop: str, place: str) -> list[str]:
+        """Return the lines that add up the partial sums at these places."""
         total, array = self._total(fold), self.arrays[fold.partial]
-        added = _added(fold.operator, total, f"read(float64, {array}, block * width + line)")
+        added = _added(fold.operator, total, f"read(float64, {array}, {place})")
         return [
             f"# {comment(described(fold))}",
             f"{total} = {STARTS.get(fold.operator, '0.0')}",
-            "for block in range((height - 1) // tall + 1):",
+            loop,
             *indent([f"{total} = {added}"]),
         ]
 

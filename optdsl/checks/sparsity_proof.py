@@ -17,7 +17,7 @@ from optdsl.checks.equivalence.reading import condition_holds
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
 from optdsl.checks.equivalence.signs import NULL, Context
-from optdsl.checks.ranges.world import may_be_infinite
+from optdsl.checks.ranges.world import may_be_infinite, reductions_in
 from optdsl.model.expressions import (
     Clock,
     Expression,
@@ -244,7 +244,7 @@ def _exceeds(polynomial: Polynomial, context: Context) -> bool:
 def _note_reads(system: System, side: Side, reads: dict[str, None]) -> bool:
     """Note the reductions whose argument is not zero where the gradient is."""
     found = []
-    for reduce in _reductions(system):
+    for reduce in reductions_in(system):
         try:
             zero = reduce.operator != "any" and any(
                 equal(side.value(factor), NOTHING, side.context) for factor in children(reduce)
@@ -262,13 +262,6 @@ def reductions_text(system: System, reductions: Iterable[Reduce]) -> tuple[str, 
     indexed = indexed_names(system)
     told = (each for each in reductions if not _only_of_gradients(each, system))
     return tuple(dict.fromkeys(formula(each, indexed) for each in told))
-
-
-def _reductions(system: System) -> Iterator[Reduce]:
-    for equation in system.equations:
-        for node in walk(equation.value):
-            if isinstance(node, Reduce):
-                yield node
 
 
 def _only_of_gradients(reduce: Reduce, system: System) -> bool:

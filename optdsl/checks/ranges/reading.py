@@ -8,8 +8,9 @@ are about the whole of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from typing import TypeVar
 
 from optdsl.checks.ranges import intervals as of
 from optdsl.checks.ranges.definite import definiteness
@@ -33,6 +34,7 @@ from optdsl.model.expressions import (
     is_predicate,
 )
 
+_Case = TypeVar("_Case")
 Truths = frozenset[bool]
 _BOTH: Truths = frozenset({True, False})
 _PI = of.interval(Fraction(314, 100), Fraction(315, 100))
@@ -180,18 +182,12 @@ class Reader:
         return whole
 
     def _in_every_case(self, inner: Expression, expression: Expression) -> Interval:
-        found: Interval | None = None
-        for case in (of.NEGATIVE, of.NULL, of.POSITIVE):
+        def where(sign: Interval) -> Interval:
             branch = self.branch()
-            try:
-                narrow(branch, inner, case)
-                range_ = branch.interval(expression)
-            except Empty:
-                continue
-            found = range_ if found is None else of.hull(found, range_)
-        if found is None:
-            raise Empty
-        return found
+            narrow(branch, inner, sign)
+            return branch.interval(expression)
+
+        return _hull(where, (of.NEGATIVE, of.NULL, of.POSITIVE))
 
     def _apply(self, expression: Apply) -> Interval:
         if is_predicate(expression):
@@ -203,16 +199,10 @@ class Reader:
         return found
 
     def _select(self, condition: Expression, value: Expression, otherwise: Expression) -> Interval:
-        found: Interval | None = None
-        for truth in self.holds(condition):
-            try:
-                range_ = self.assuming(condition, truth).interval(value if truth else otherwise)
-            except Empty:  # no number has this answer
-                continue
-            found = range_ if found is None else of.hull(found, range_)
-        if found is None:
-            raise Empty
-        return found
+        def where(truth: bool) -> Interval:
+            return self.assuming(condition, truth).interval(value if truth else otherwise)
+
+        return _hull(where, self.holds(condition))
 
     # -------------------------------------------------------------- conditions
 
@@ -331,6 +321,24 @@ class Reader:
                 if known == "positive" or (known == "not negative" and y.low > 0):
                     return of.REALS
         raise NotProved(matrix)
+
+
+def _hull(where: Callable[[_Case], Interval], cases: Iterable[_Case]) -> Interval:
+    """Return the range of a value that has this one in each case.
+
+    Raises:
+        Empty: no case is possible.
+    """
+    found: Interval | None = None
+    for case in cases:
+        try:
+            range_ = where(case)
+        except Empty:
+            continue
+        found = range_ if found is None else of.hull(found, range_)
+    if found is None:
+        raise Empty
+    return found
 
 
 def _signs_read(expression: Expression) -> Iterator[Expression]:

@@ -6,13 +6,14 @@ theta and each state must be what they were, and what a transform gives must be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from optdsl.checks.ranges import intervals as of
 from optdsl.checks.ranges.intervals import Empty
 from optdsl.checks.ranges.reading import NotProved, Reader
 from optdsl.checks.ranges.throughout import WORK, defined_throughout, worlds
-from optdsl.model.expressions import Apply, Expression, Kind, Reduce, Value, children, walk
+from optdsl.checks.ranges.world import reductions_in
+from optdsl.model.expressions import Apply, Expression, Kind, Reduce, Value, children
 from optdsl.model.system import System
 
 
@@ -39,7 +40,7 @@ def read_where_still(system: System, kept: Sequence[str]) -> list[Reduce] | None
                 return None
             if not all(_is_null(reader, _value(system, name)) for name in given):
                 return None
-            reads |= dict.fromkeys(r for r in _reductions(system) if not _spares(reader, r))
+            reads |= dict.fromkeys(r for r in reductions_in(system) if not _spares(reader, r))
     except (NotProved, Empty, RecursionError):
         return None
     return list(reads)
@@ -81,13 +82,6 @@ def _is_before_if(
         return _is_before(reader.assuming(condition, truth), value, name)
     except Empty:  # the condition never has this answer
         return True
-
-
-def _reductions(system: System) -> Iterator[Reduce]:
-    for equation in system.equations:
-        for node in walk(equation.value):
-            if isinstance(node, Reduce):
-                yield node
 
 
 def _spares(reader: Reader, reduce: Reduce) -> bool:

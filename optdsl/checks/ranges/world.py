@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -10,7 +10,17 @@ from functools import cached_property
 from optdsl.checks.ranges import intervals as of
 from optdsl.checks.ranges.definite import Definite
 from optdsl.checks.ranges.intervals import REALS, SHARE, Interval, interval
-from optdsl.model.expressions import Clock, Constant, Expression, Fact, Kind, Value, children
+from optdsl.model.expressions import (
+    Clock,
+    Constant,
+    Expression,
+    Fact,
+    Kind,
+    Reduce,
+    Value,
+    children,
+    walk,
+)
 from optdsl.model.system import Hyperparameter, System
 
 
@@ -101,3 +111,11 @@ def _of_hyper(hyper: Hyperparameter) -> Interval:
 def _end(value: Fraction | float) -> Fraction | float:
     infinite = abs(value) == of.INFINITY
     return value if isinstance(value, Fraction) or infinite else Fraction(value)
+
+
+def reductions_in(system: System) -> Iterator[Reduce]:
+    """Yield the reductions of the equations of a system, as often as they stand there."""
+    for equation in system.equations:
+        for node in walk(equation.value):
+            if isinstance(node, Reduce):
+                yield node
