@@ -223,7 +223,9 @@ class _Kernels:
         cut: Any = stage.bind
         width = np.dtype(real_of(formats)).itemsize
         if isinstance(stage, Matrices):
-            return replace(built, cut=cut, read=sum(bytes_left(each, width) for each in of.folds))
+            left = sum(bytes_left(each, width) for each in of.folds)
+            turns: Any = stage.function
+            return replace(built, cut=cut, read=left, reductions=turns.reductions)
         return replace(
             built,
             cut=cut or Entries(TURNS if stage.reductions else 1),

@@ -154,7 +154,7 @@ def test_blocks_are_those_of_the_runtime(compiled):
 
 @needs_compiler
 def test_passes_over_tiles_are_told_the_shapes_of_tensors(compiled):
-    made, _, library = compiled("Adafactor")
+    made, text, library = compiled("Adafactor")
     noted = (ctypes.c_longlong * 16 * 64).in_dll(library, "noted")
     assert library.step() == 0
     entries = {place + 1: each.entry for place, each in enumerate(made.kernels)}
@@ -168,6 +168,8 @@ def test_passes_over_tiles_are_told_the_shapes_of_tensors(compiled):
     told = [extent for *_, extent in found]
     assert [told[0], told[2], told[4], told[6]] == [8, 8, 8, 8]
     assert [note[5] for note in noted if entries.get(note[0], "")[5:11] == "finish"] == [7, 8, 7]
+    partial_sums = dict(re.findall(r"RULE_(\w+)_REDUCTIONS = (\d+)", text))
+    assert partial_sums == {"KERNEL_1": "1", "LINES_1": "1", "KERNEL_2": "1", "KERNEL_3": "0"}
 
 
 @needs_compiler
