@@ -13,7 +13,7 @@ from optdsl.codegen.cases import CasesUnit
 from optdsl.codegen.library.interface import Choice, Interface, Record
 from optdsl.codegen.slots import Slots
 from optdsl.codegen.unit import Unit
-from optdsl.model.alternatives import Alternatives
+from optdsl.model.alternatives import Alternatives, Case
 from optdsl.program.cases import CasesProgram, InCase
 from optdsl.program.describing import cases_equations_text
 from optdsl.program.program import Pass, Program
@@ -90,10 +90,15 @@ class Whole(Interface):
     @cached_property
     def tensor(self) -> Record:
         """One tensor: its size, its case, its arrays and its own numbers."""
-        told = "; ".join(f"{n}: {case.title}" for n, case in enumerate(self.rule.cases))
+        told = "; ".join(f"{n}: {_described(case)}" for n, case in enumerate(self.rule.cases))
         record = Record()
         record.add("which", "which", "int64_t", f"the rule that it takes, set before init. {told}")
         return self._tensor_fields(record)
+
+
+def _described(case: Case) -> str:
+    name, title = case.system.name, case.title
+    return name if title == name else f"{name}, {title}"
 
 
 def whole_interface(cases: CasesUnit, prefix: str) -> Whole:

@@ -20,6 +20,7 @@ from optdsl.codegen.library.storing import WIDE, Precision
 from optdsl.codegen.library.tasks import TaskWriter, Whole
 from optdsl.codegen.library.words import BYTE
 from optdsl.codegen.support.attending import add_helpers
+from optdsl.codegen.support.jobs import VERSION
 from optdsl.program.program import Pass
 
 _VARIANT = re.compile(r'^(define [^\n]*@"[^"\n]*\.level_([\w-]+)"\([^\n]*\))', re.MULTILINE)
@@ -39,7 +40,7 @@ def library_code(
     level = None
     if any(interface.passes for interface in interfaces):
         level = add_choice(module, first.prefix, machine)
-        add_helpers(module, f"{first.prefix}_kernel_", machine)
+        add_helpers(module, f"{first.prefix}_kernel_v{VERSION}_", machine)
     settings = None if seen is None else Settings(module, seen)
     schedule = first.unit.system.family == "schedule"
     if schedule and settings is not None:

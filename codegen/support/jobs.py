@@ -13,6 +13,9 @@ import numpy as np
 
 from optdsl.runtime.arrays import address
 
+#: Counts the changes of what follows, and of what `attending.py` makes of it. It is part
+#: of their names in libraries, which may be older than what calls them.
+VERSION = 1
 #: The words of a box: two cache lines, as processors like to fetch them in pairs.
 BOX = 16
 #: Which word of a box is what: its state, the address of a job, whether its helper must be woken,

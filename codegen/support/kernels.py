@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 from numba.np import arrayobj
@@ -39,7 +38,7 @@ _arrays: Any = arrayobj
 
 def entrywise(function: Callable[..., None]) -> Any:
     """Compile what is done to the entries of one chunk: no two of its arrays overlap."""
-    return njit(pipeline_class=PiecesWithoutAliases, **FLAGS)(function)
+    return piece(function, PiecesWithoutAliases, **FLAGS)
 
 
 @piece

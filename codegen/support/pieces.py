@@ -73,9 +73,17 @@ class Pieces(_Compiler):  # type: ignore[misc]
         return [manager]
 
 
-def piece(function: Callable[..., Any], **options: Any) -> Any:
-    """Compile what other compiled functions call. It cannot be called from Python."""
-    return _njit(pipeline_class=Pieces, **options)(function)
+def piece(function: Callable[..., Any], pipeline: type = Pieces, **options: Any) -> Any:
+    """Compile what other compiled functions call. From Python it raises TypeError."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TypeError(f"`{function.__name__}` is called from compiled code alone")
+
+    made = _njit(pipeline_class=pipeline, **options)(function)
+    # Python would find what was compiled, and call its address, which is nowhere.
+    made._insert = lambda *_, **__: None
+    made._compile_for_args = refuse
+    return made
 
 
 class PiecesWithoutAliases(Pieces):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optdsl.codegen.support.jobs import Helpers, Job
+from optdsl.codegen.support.jobs import VERSION, Helpers, Job
 
 if TYPE_CHECKING:
     from optdsl.codegen.support.words import Run
@@ -65,17 +65,21 @@ class SharedLibrary:
             raise ImportError(f"{path} is missing. In {folder}, run: {command}")
         self._prefix = prefix
         self._library = ctypes.CDLL(path)
+        other = ImportError(
+            f"{path} does not belong to {module}, or to this version of optdsl: compile both again "
+            "with `optdsl compile --target library`"
+        )
         try:
             found = ctypes.c_char_p(ctypes.addressof(self._symbol(ctypes.c_char, "fingerprint")))
         except ValueError:
             found = ctypes.c_char_p(b"")
         if found.value != fingerprint.encode():
-            raise ImportError(
-                f"{path} does not belong to {module}: compile both again with "
-                "`optdsl compile --target library`"
-            )
+            raise other
         self._use(os.environ.get(VARIABLE, ""))
-        self._helpers = Helpers(lambda name: self._address(f"kernel_{name}"))
+        try:
+            self._helpers = Helpers(lambda name: self._address(f"kernel_v{VERSION}_{name}"))
+        except AttributeError:
+            raise other from None
 
     def _address(self, name: str) -> int:
         function = self._library[f"{self._prefix}_{name}"]

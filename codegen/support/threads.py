@@ -68,21 +68,27 @@ class _Crew:
         count = min(count, _MOST)
         self._hire(count, job.helpers)
         boxes, work = self._boxes, job.helpers.work
-        seen = 0
+        seen, forgotten, interrupt = 0, [], None
         try:
             job.helpers.post(self._first, count, job.address)
             for box, wakes in zip(boxes, self.wakes[:count], strict=False):
                 if box[WOKEN]:
                     wakes.put(None)
             seen = work(self._first, count, job.address, _LOOKS)
-        except BaseException:  # an interrupt, perhaps before all were woken: none may be forgotten
-            for wakes in self.wakes[:count]:
-                wakes.put(None)
-            raise
-        finally:  # whatever happens, nobody may be at it any more
-            while seen < count:
+        except BaseException as error:
+            interrupt = error
+            forgotten = self.wakes[:count]  # perhaps it came before all were woken
+        while forgotten or seen < count:  # whatever happens, nobody may be at it any more
+            try:
+                while forgotten:
+                    forgotten[-1].put(None)
+                    forgotten.pop()
                 sleep(_NAP)
                 seen = work(self._first, count, 0, 0)
+            except BaseException as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
         if boxes[0, OWN_CODE] or boxes[:count, CODE].any():
             boxes[:count, (CODE, OWN_CODE)] = 0
             raise failure()

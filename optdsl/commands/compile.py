@@ -52,12 +52,13 @@ def compile_(
         ),
     ] = None,
     dtype: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--dtype",
-            help="For cuda: what parameters hold: float32, float64, bfloat16 or float16.",
+            help="For cuda: what parameters hold: float32 (if not said), float64, bfloat16 or "
+            "float16.",
         ),
-    ] = "float32",
+    ] = None,
     approximate: Annotated[
         bool,
         typer.Option(
@@ -77,15 +78,18 @@ def compile_(
     from optdsl.codegen import emit
 
     target = check_target(target, LIBRARY)
-    if target != "numba-cuda" and arch is not None:
-        raise Misuse(f"the target {target} has no architectures", "--arch is for --target cuda")
+    for_cuda = {"--arch": arch, "--dtype": dtype, "--approximate": approximate or None}
+    given = [option for option, value in for_cuda.items() if value is not None]
+    if target != "numba-cuda" and given:
+        hint = "parameters of 16 bits are --storage theta=bfloat16" if dtype else None
+        raise Misuse(f"{', '.join(given)}: only --target cuda takes this", hint)
     rules = stored_as(rules_by_module(rule), storage or [])
     if target == LIBRARY:
         write_libraries(rules, directory)
         return
     texts = {module: (each, emit(each, target)) for module, each in rules.items()}
     on_cards = {
-        module: built(each, module, arch, dtype, approximate)
+        module: built(each, module, arch, dtype or "float32", approximate)
         for module, each in rules.items()
         if target == "numba-cuda" and each.family != "schedule"
     }

@@ -14,6 +14,7 @@ import pytest
 
 from optdsl.codegen import compile_system
 from optdsl.codegen.library.objects import c_compiler
+from optdsl.codegen.support import shared_library
 from optdsl.codegen.support.shared_library import LEVELS, VARIABLE
 from optdsl.runtime import from_layout
 from tests.codegen.calling import Built, Caller
@@ -249,3 +250,11 @@ def test_a_library_that_is_missing_or_of_another_is_told(adam, lamb, tmp_path):
     shutil.copy(lamb.path, tmp_path / adam.library.shared_name)
     done = ran(tmp_path)
     assert "does not belong to" in done.stderr
+
+
+def test_a_library_whose_helpers_are_of_another_version_is_told(adam, monkeypatch):
+    monkeypatch.setattr(shared_library, "VERSION", 0)
+    text = (adam.folder / "adam.py").read_text()
+    fingerprint = re.search(r"'([0-9a-f]{16})'\)", text)[1]
+    with pytest.raises(ImportError, match="or to this version of optdsl: compile both again"):
+        shared_library.SharedLibrary(str(adam.folder / "adam.py"), "adam", fingerprint)

@@ -16,7 +16,7 @@ import pytest
 from llvmlite import binding
 
 import optdsl
-from optdsl.codegen.support import machine_code, registers, threads
+from optdsl.codegen.support import kernels, machine_code, registers, threads
 from optdsl.codegen.support.attending import helpers_code
 from optdsl.codegen.support.jobs import Helpers, Job
 from optdsl.codegen.support.processor import target_machine
@@ -228,6 +228,39 @@ def test_a_helper_is_not_forgotten_after_an_interrupt(two, job_of):
     threads.share(job_of(lambda: both.wait(10) * 0), np.zeros(3), 100, False)
     crew.rest()
     assert crew._boxes[0, threads.STATE] == threads.State.ASLEEP
+
+
+@two_threads
+def test_an_interrupt_while_a_helper_works_waits_for_its_end(two, job_of, monkeypatch):
+    begun, may_end, ended, naps = threading.Event(), threading.Event(), [], [0]
+
+    def kernel():
+        if threading.current_thread() is threading.main_thread():
+            assert begun.wait(10)
+        else:
+            begun.set()
+            assert may_end.wait(10)
+            ended.append(1)
+        return 0
+
+    def nap(seconds):
+        naps[0] += 1
+        if naps[0] == 1:
+            raise KeyboardInterrupt
+        may_end.set()
+        time.sleep(seconds)
+
+    monkeypatch.setattr(threads, "sleep", nap)
+    monkeypatch.setattr(threads, "_LOOKS", 0)
+    with pytest.raises(KeyboardInterrupt):
+        threads.share(job_of(kernel), np.zeros(3), 100, False)
+    assert ended
+    assert threads._CREW._boxes[0, threads.STATE] != threads.State.TAKEN
+
+
+def test_a_piece_of_compiled_code_refuses_python():
+    with pytest.raises(TypeError, match="`fill` is called from compiled code alone"):
+        kernels.fill(np.zeros(3), 1.0)
 
 
 def test_the_interpreter_is_free_during_a_step():

@@ -73,6 +73,17 @@ def test_storage_may_be_chosen(optdsl, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "given", [("--dtype", "bfloat16"), ("--approximate",), ("--arch", "sm_90")]
+)
+def test_what_only_cards_take_is_refused(optdsl, tmp_path, given):
+    refused = optdsl("compile", "Adam", "--target", "library", "-o", "build", *given)
+    assert refused.status == 2
+    assert f"{given[0]}: only --target cuda takes this" in refused.err
+    assert ("--storage theta=bfloat16" in refused.err) == (given[0] == "--dtype")
+    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize(
     ("rule", "storage", "why"),
     [
         ("Adam", "m", "`m` says no storage"),
