@@ -11,6 +11,7 @@ from optdsl.checks.member_symbols import of_members, whole_numbers
 from optdsl.checks.shapes import with_shapes
 from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
 from optdsl.language import format_expression, syntax
+from optdsl.language.trees import walk
 from optdsl.latex import Reading, read_symbol, to_definition
 from optdsl.latex.declared import Declared, Function
 from optdsl.latex.documents import SourceDocument, load_document
@@ -65,8 +66,9 @@ def named_rule(expression: syntax.Expression, ours: Rule, lookup: Lookup) -> Rul
     """Return the rule that a claim names.
 
     Raises:
-        DiagnosticError: there is none.
+        DiagnosticError: there is none, or it is the rule that claims.
     """
+    _require_another(expression, ours)
     match expression:
         case syntax.Name(name, ()):
             definition = lookup(name)
@@ -80,6 +82,16 @@ def named_rule(expression: syntax.Expression, ours: Rule, lookup: Lookup) -> Rul
                 ours.family, "Other", value=expression, span=expression.span
             )
     return build_rule(definition, lookup)
+
+
+def _require_another(expression: syntax.Expression, ours: Rule) -> None:
+    """Refuse a claim that names its own rule: that would be proved whatever the rule says."""
+    for node in walk(expression):
+        named = node.function if isinstance(node, syntax.Call) else getattr(node, "name", None)
+        if named == ours.name:
+            message = f"`{named}` is the rule that claims this, and is compared with itself"
+            hint = f"if a shipped `{named}` is meant, give this rule another name"
+            raise DiagnosticError(Diagnostic("claim-of-itself", message, node.span, hint))
 
 
 def rule_side(claim: syntax.Claim, system: System) -> Other:

@@ -57,8 +57,12 @@ def new(
     ] = "optimizer",
 ) -> None:
     """Write NAME.opt: a skeleton that compiles, with comments that teach."""
+    from optdsl.library import shipped
+
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise Misuse(f"`{name}` cannot name a rule", "use letters, digits and _, a letter first")
+    if name in shipped():
+        raise Misuse(f"`{name}` is a shipped rule", f"choose another name, such as My{name}")
     path = Path(f"{snake_case(name)}.opt")
     if path.exists():
         raise Misuse(f"{path} exists already", "choose another name, or remove the file")

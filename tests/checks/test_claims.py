@@ -170,6 +170,19 @@ def test_fails(mine, claim, kind):
     assert all(problem.severity == "error" for problem in finding.diagnostics)
 
 
+@pytest.mark.parametrize("claim", ["equals Adam", "equals Adam when eta = 0", "equals Sign | Adam"])
+def test_a_rule_that_is_compared_with_itself_is_told(claim):
+    text = (
+        "optimizer Adam\n  hyper eta = 0.1 in [0, inf)\n"
+        f"  theta[t] = theta[t-1] - eta*sign(g[t])\n  {claim}\n"
+    )
+    (finding,) = findings(text)
+    assert not finding.passed
+    (problem,) = finding.diagnostics
+    assert problem.code == "claim-of-itself"
+    assert problem.hint == "if a shipped `Adam` is meant, give this rule another name"
+
+
 def test_an_undeclared_symbol_is_named_with_a_hint():
     (finding,) = findings(with_claim(MINE["Adam"], "source raschka2021-l12 eq kingma-adam"))
     (problem,) = finding.diagnostics

@@ -23,6 +23,13 @@ def test_nothing_is_overwritten(optdsl, tmp_path):
     assert (tmp_path / "mine.opt").read_text() == "precious"
 
 
+def test_the_name_of_a_shipped_rule_is_refused(optdsl, tmp_path):
+    refused = optdsl("new", "SGD")
+    assert refused.status == 2
+    assert "`SGD` is a shipped rule" in refused.err
+    assert not list(tmp_path.glob("*.opt"))
+
+
 @pytest.mark.parametrize("name", ["", "1st", "a b", "../up", "Ä", "a-b", "-"])
 def test_a_name_is_a_name(optdsl, tmp_path, name):
     assert optdsl("new", "--", name).status == 2
