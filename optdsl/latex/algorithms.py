@@ -10,15 +10,15 @@ drawn; any others are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from optdsl.diagnostics import Span
 from optdsl.latex import shapes, wording
 from optdsl.latex.branches import Branch, check_inner, joined
-from optdsl.latex.clock import LETTERS
+from optdsl.latex.counting import clock_of, counted, counts_first, sets_clock
 from optdsl.latex.lines import Line, lines
-from optdsl.latex.notation import Digits, Group, Infix, Raw, Run, Scripted, Sides, Symbol
+from optdsl.latex.notation import Digits, Group, Raw, Run, Scripted, Sides, Symbol
 from optdsl.latex.parsing import parse_condition, parse_row
 from optdsl.latex.problems import refuse
 from optdsl.latex.tokens import tokenize
@@ -117,10 +117,12 @@ class _Reader:
             return [*before, index, *(_within(index, one) for one in inside)]
         if counting:
             return [*before, *inside]
-        if line.word not in ("for", "forall") and self.loop is not None:
+        if line.word in ("for", "forall") and self.loop is not None:
+            counts_first(inside, self.loop[0])
+        elif self.loop is not None:
             self.loop = clock_of(self.loop, before, inside)
-            before = [one for one in before if not _sets_clock(one, self.loop[0])]
-            inside = [one for one in inside if _counted(one) != self.loop[0]]
+            before = [one for one in before if not sets_clock(one, self.loop[0])]
+            inside = [one for one in inside if counted(one) != self.loop[0]]
         return [*(replace(one, initial=True) for one in before), *inside]
 
     def _require_first(self, line: Line) -> None:
@@ -283,48 +285,6 @@ def _letter(raw: Raw | None) -> str:
         raw = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
     base = None if raw is None else shapes.unscripted(raw)
     return base.name if isinstance(base, Symbol) else ""
-
-
-def clock_of(
-    loop: tuple[str, int], before: Sequence[Sides], inside: Sequence[Sides]
-) -> tuple[str, int]:
-    """Return the letter that a loop counts by, and its number where the first step reads it.
-
-    `t \\gets t + 1` says so: at the head of the loop it counts before it is read.
-    """
-    counts = [(place, name) for place, one in enumerate(inside) if (name := _counted(one))]
-    letter = next((name for _, name in counts if name == loop[0]), None)
-    letter = letter or next((name for _, name in counts if name in LETTERS), loop[0])
-    counts = [(place, name) for place, name in counts if name == letter]
-    starts = [
-        int(value.text)
-        for one in before
-        for side, value in [(one.sides[0], one.sides[-1])]
-        if _is_letter(side, letter)
-        if isinstance(value, Digits) and value.text.isdigit()
-    ]
-    at_head = bool(counts) and counts[0][0] == 0
-    begun = starts[-1] if starts else 0 if at_head else 1
-    return letter, begun + at_head
-
-
-def _sets_clock(one: Sides, letter: str) -> bool:
-    return _is_letter(one.sides[0], letter) and isinstance(one.sides[-1], Digits)
-
-
-def _is_letter(raw: Raw | None, letter: str) -> bool:
-    return isinstance(raw, Symbol) and (raw.name, raw.kind, raw.font) == (letter, "letter", "")
-
-
-def _counted(one: Sides) -> str:
-    """Return the letter of `t \\gets t + 1`."""
-    match one.sides:
-        case (
-            Symbol(name, "letter", ""),
-            Infix(Symbol(other, "letter", ""), (("+", Digits("1")),)),
-        ) if name == other:
-            return name
-    return ""
 
 
 def _range_of(place: Span, count: re.Match[str], fixed: re.Match[str]) -> Sides:

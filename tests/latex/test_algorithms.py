@@ -282,6 +282,56 @@ def test_a_clock_counts_where_it_stands(start: str, head: str, foot: str, clock:
     assert rule(latex)[0] == f"theta[t] = theta[t-1] - eta/({clock})*g[t]"
 
 
+def counting(*body: str) -> str:
+    return block(r"\State $t \gets 0$, $m \gets 0$", r"\While{not converged}", *body, r"\EndWhile")
+
+
+def test_a_clock_in_the_middle_counts_before_it_is_read() -> None:
+    latex = counting(
+        r"\State $g \gets \nabla f(\theta)$",
+        r"\State $t \gets t + 1$",
+        r"\State $m \gets \beta m + (1 - \beta) g$",
+        r"\State $\theta \gets \theta - \eta m/(1 - \beta^t)$",
+    )
+    assert rule(latex)[-1] == "theta[t] = theta[t-1] - eta*m[t]/(1 - beta^t)"
+
+
+def test_a_clock_in_the_middle_counts_after_it_was_read() -> None:
+    latex = counting(
+        r"\State $\eta \gets a/(t + 1)$",
+        r"\State $t \gets t + 1$",
+        r"\State $\theta \gets \theta - \eta \nabla f(\theta)$",
+    )
+    assert rule(latex)[-2] == "eta[t] = a/t"
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "message"),
+    [
+        (
+            [r"\State $b \gets t$", r"\State $t \gets t + 1$", r"\State $\theta \gets b t$"],
+            r"t \gets t + 1",
+            "read before and after it counts",
+        ),
+        ([r"\State $t \gets t + 1$"] * 2, r"t \gets t + 1", "counts twice"),
+        (
+            [r"\If{$a > 0$} \State $t \gets t + 1$ \EndIf", r"\State $\theta \gets t$"],
+            "t + 1",
+            "only some of them",
+        ),
+    ],
+)
+def test_a_clock_that_counts_at_no_one_place(body: list[str], place: str, message: str) -> None:
+    with pytest.raises(DiagnosticError, match=message) as caught:
+        read(counting(*body))
+    (found,) = caught.value.diagnostics
+    assert found.span is not None
+    assert found.span.text == place
+    if place == r"t \gets t + 1":
+        with pytest.raises(DiagnosticError, match=message):
+            read(block(r"\For{$t = 1$ to $T$}", *body, r"\EndFor"))
+
+
 def test_what_one_branch_alone_sets_and_reads() -> None:
     lines = [
         r"\For{$t = 1$ to $T$}",
