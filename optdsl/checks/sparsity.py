@@ -31,8 +31,8 @@ from optdsl.checks.sparsity_proof import (
     assuming_least,
     could_hold,
     kept,
+    mixing_text,
     proof,
-    reductions_text,
     written_out,
 )
 from optdsl.model.arithmetic import Scalar, real
@@ -117,7 +117,7 @@ def _proved(system: System) -> Sparsity | None:
 
 def _proof_by_ranges(system: System) -> tuple[str, ...] | None:
     reads = read_where_still(system, kept(system))
-    return None if reads is None else reductions_text(system, reads)
+    return None if reads is None else mixing_text(system, reads)
 
 
 def _where(system: System) -> str | None:

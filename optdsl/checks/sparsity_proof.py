@@ -17,7 +17,7 @@ from optdsl.checks.equivalence.reading import condition_holds
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
 from optdsl.checks.equivalence.signs import NULL, Context
-from optdsl.checks.ranges.world import may_be_infinite, reductions_in
+from optdsl.checks.ranges.world import Mixing, may_be_infinite, mixing_in
 from optdsl.model.expressions import (
     Clock,
     Expression,
@@ -242,30 +242,30 @@ def _exceeds(polynomial: Polynomial, context: Context) -> bool:
 
 
 def _note_reads(system: System, side: Side, reads: dict[str, None]) -> bool:
-    """Note the reductions whose argument is not zero where the gradient is."""
+    """Note what is made of several entries and reads those that are not zero with the gradient."""
     found = []
-    for reduce in reductions_in(system):
+    for mixing in mixing_in(system):
         try:
-            zero = reduce.operator != "any" and any(
-                equal(side.value(factor), NOTHING, side.context) for factor in children(reduce)
+            zero = mixing.operator not in ("any", "power") and any(
+                equal(side.value(factor), NOTHING, side.context) for factor in children(mixing)
             )
         except Unreadable:
             zero = False
         if not zero:
-            found.append(reduce)
-    reads |= dict.fromkeys(reductions_text(system, found))
+            found.append(mixing)
+    reads |= dict.fromkeys(mixing_text(system, found))
     return True
 
 
-def reductions_text(system: System, reductions: Iterable[Reduce]) -> tuple[str, ...]:
-    """Return reductions as text, but for those that are conditions on the gradients alone."""
+def mixing_text(system: System, mixing: Iterable[Mixing]) -> tuple[str, ...]:
+    """Return as text what is made of several entries, but conditions on the gradients alone."""
     indexed = indexed_names(system)
-    told = (each for each in reductions if not _only_of_gradients(each, system))
+    told = (each for each in mixing if not _only_of_gradients(each, system))
     return tuple(dict.fromkeys(formula(each, indexed) for each in told))
 
 
-def _only_of_gradients(reduce: Reduce, system: System) -> bool:
+def _only_of_gradients(mixing: Mixing, system: System) -> bool:
     """Is it a condition on the gradients alone, which a zero meets as any number does?"""
     names = {asked.name for asked in system.gradients}
-    read = {node.name for node in walk(reduce) if isinstance(node, Value)}
-    return reduce.operator == "any" and read <= names
+    read = {node.name for node in walk(mixing) if isinstance(node, Value)}
+    return mixing.operator == "any" and read <= names

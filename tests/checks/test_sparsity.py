@@ -122,3 +122,16 @@ def test_a_reduction_that_takes_in_every_entry_is_named():
     found = find_sparsity(trust)
     assert found.verdict == "proved"
     assert found.reads == ("norm(theta[t-1])",)
+
+
+def test_a_product_of_matrices_that_takes_in_every_entry_is_named():
+    turned = system(
+        "optimizer Turned\n"
+        "  hyper eta as lr = 1 in [0, inf)\n"
+        "  theta[t] = theta[t-1] - eta*g[t]*(theta[t-1] @ theta[t-1].T @ theta[t-1])\n"
+    )
+    found = find_sparsity(turned)
+    assert found.verdict == "proved"
+    assert found.reads == (
+        "theta[t-1] @ theta[t-1].T @ theta[t-1]", "theta[t-1] @ theta[t-1].T",
+    )  # fmt: skip

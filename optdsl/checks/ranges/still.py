@@ -12,13 +12,13 @@ from optdsl.checks.ranges import intervals as of
 from optdsl.checks.ranges.intervals import Empty
 from optdsl.checks.ranges.reading import NotProved, Reader
 from optdsl.checks.ranges.throughout import WORK, defined_throughout, worlds
-from optdsl.checks.ranges.world import reductions_in
-from optdsl.model.expressions import Apply, Expression, Kind, Reduce, Value, children
+from optdsl.checks.ranges.world import Mixing, mixing_in
+from optdsl.model.expressions import Apply, Expression, Kind, Value, children
 from optdsl.model.system import System
 
 
-def read_where_still(system: System, kept: Sequence[str]) -> list[Reduce] | None:
-    """Return the reductions that take in entries with a zero gradient.
+def read_where_still(system: System, kept: Sequence[str]) -> list[Mixing] | None:
+    """Return the reductions and operations on matrices that read entries with a zero gradient.
 
     None where it is not proved that every value is defined, and that such entries stay as they are.
 
@@ -30,7 +30,7 @@ def read_where_still(system: System, kept: Sequence[str]) -> list[Reduce] | None
     if found is None or not defined_throughout(system):
         return None
     given = [name for name in system.outputs if name != "theta"]
-    reads: dict[Reduce, None] = {}
+    reads: dict[Mixing, None] = {}
     try:
         for world in found:
             reader = Reader(world, [WORK])
@@ -40,7 +40,7 @@ def read_where_still(system: System, kept: Sequence[str]) -> list[Reduce] | None
                 return None
             if not all(_is_null(reader, _value(system, name)) for name in given):
                 return None
-            reads |= dict.fromkeys(r for r in reductions_in(system) if not _spares(reader, r))
+            reads |= dict.fromkeys(r for r in mixing_in(system) if not _spares(reader, r))
     except (NotProved, Empty, RecursionError):
         return None
     return list(reads)
@@ -84,11 +84,11 @@ def _is_before_if(
         return True
 
 
-def _spares(reader: Reader, reduce: Reduce) -> bool:
-    """Does an entry with a zero gradient add nothing to a reduction?"""
-    if reduce.operator in ("any", "max", "min"):
+def _spares(reader: Reader, mixing: Mixing) -> bool:
+    """Does an entry with a zero gradient add nothing to what is made of several?"""
+    if mixing.operator in ("any", "max", "min", "power"):
         return False
     try:
-        return any(_is_null(reader, factor) for factor in children(reduce))
+        return any(_is_null(reader, factor) for factor in children(mixing))
     except NotProved:  # it stands in a branch that makes it defined
         return False

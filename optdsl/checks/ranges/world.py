@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeAlias
 
 from optdsl.checks.ranges import intervals as of
 from optdsl.checks.ranges.definite import Definite
@@ -16,6 +17,7 @@ from optdsl.model.expressions import (
     Expression,
     Fact,
     Kind,
+    Matrix,
     Reduce,
     Value,
     children,
@@ -113,9 +115,14 @@ def _end(value: Fraction | float) -> Fraction | float:
     return value if isinstance(value, Fraction) or infinite else Fraction(value)
 
 
-def reductions_in(system: System) -> Iterator[Reduce]:
-    """Yield the reductions of the equations of a system, as often as they stand there."""
+#: What makes one value of several entries.
+Mixing: TypeAlias = Reduce | Matrix
+
+
+def mixing_in(system: System) -> Iterator[Mixing]:
+    """Yield the reductions, products and powers of matrices in the equations of a system."""
     for equation in system.equations:
         for node in walk(equation.value):
-            if isinstance(node, Reduce):
-                yield node
+            match node:
+                case Reduce() | Matrix("product" | "power"):
+                    yield node
