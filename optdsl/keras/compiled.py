@@ -36,8 +36,7 @@ class Held:
 
     def prepare(self) -> None:
         """Find the variables where they are now."""
-        if self.places.follow():
-            self.optimizer.rebind([place.array for place in self.places.items])
+        self.places.follow(self.optimizer)
         self.places.take()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from optdsl.runtime.errors import ParameterError
+from optdsl.runtime import Optimizer, ParameterError
 from optdsl.torch.cards import memory_of
 from optdsl.torch.gradients import Gradients
 from optdsl.torch.memory import Memory, stepped_dtype
@@ -71,19 +71,18 @@ class Places:
         self.items += places
         self.copied = [place for place in self.items if place.copied is not None]
 
-    def copy(self) -> Places:
-        """Return the same places in a list of their own."""
-        new = Places()
-        new.add(self.items)
-        return new
+    def follow(self, optimizer: Optimizer) -> None:
+        """Find parameters that are on other memory now, and let an optimizer step them there.
 
-    def follow(self) -> bool:
-        """Find parameters that are on other memory now; say whether there were any."""
+        Raises:
+            ParameterError: it cannot; then they are looked for again the next time.
+        """
         if not any(place.has_moved() for place in self.items):
-            return False
-        self.items = [place.moved() if place.has_moved() else place for place in self.items]
-        self.copied = [place for place in self.items if place.copied is not None]
-        return True
+            return
+        items = [place.moved() if place.has_moved() else place for place in self.items]
+        optimizer.rebind([place.array for place in items])
+        self.items, self.copied = [], []
+        self.add(items)
 
     def take(self) -> None:
         """Fill the copies."""

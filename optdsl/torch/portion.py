@@ -34,6 +34,15 @@ class Share:
         return list(items) if self.names is None else dict(zip(self.names, items, strict=True))
 
 
+@dataclass(frozen=True)
+class New:
+    """One more group: the share of a portion, and what the runtime is given of it."""
+
+    share: Share
+    link: Link
+    given: dict[str, Any]
+
+
 class Portion:
     """One optimizer of the runtime on the memory of tensors: arrays in, arrays out."""
 
@@ -55,32 +64,41 @@ class Portion:
                 "`capturable` is for tensors on a card, and some parameters are on the CPU"
             )
         rule = rules.on(memory)
-        given = [self._taken(share) for share in shares]
+        new = [self._new(share) for share in shares]
+        for each in new:
+            self._keep(each)
         reduces = bool(rules.needs & {"tensor", "all"})
         together = torch.distributed.is_available() and torch.distributed.is_initialized()
         stepping = across(rule, self._shards) if reduces and together else rule
-        self.optimizer: Optimizer = stepping(given, **options)
+        self.optimizer: Optimizer = stepping([each.given for each in new], **options)
 
-    def _taken(self, share: Share) -> dict[str, Any]:
-        """Take in what there is of a group; return it as the runtime's."""
+    def _new(self, share: Share) -> New:
+        """Return what there is of one more group, which is not taken in yet.
+
+        Raises:
+            ParameterError: a tensor is held in parts, and the rule needs to see it whole.
+        """
         for place in share.places:
             check_shards(self.rules.name, self.rules.needs, place)
         link = Link(share.group, self.rules.names)
-        self.shares.append(share)
-        self.places.add(share.places)
-        self._shards.add([place.tensor for place in share.places])
-        self.links.append(link)
-        return {"params": share.arranged([p.array for p in share.places]), **link.given()}
+        arrays = share.arranged([place.array for place in share.places])
+        return New(share, link, {"params": arrays, **link.given()})
+
+    def _keep(self, new: New) -> None:
+        self.shares.append(new.share)
+        self.places.add(new.share.places)
+        self._shards.add([place.tensor for place in new.share.places])
+        self.links.append(new.link)
 
     def add(self, share: Share) -> None:
-        """Take in what there is of one more group."""
-        kept = (list(self.shares), self.places, list(self.links))
-        self.places = self.places.copy()
-        try:
-            self.optimizer.add_group(self._taken(share))
-        except BaseException:
-            self.shares, self.places, self.links = kept
-            raise
+        """Take in what there is of one more group.
+
+        Raises:
+            ParameterError: it cannot be stepped with the others; nothing has changed then.
+        """
+        new = self._new(share)
+        self.optimizer.add_group(new.given)
+        self._keep(new)
 
     # ------------------------------------------------------------------- steps
 
@@ -89,12 +107,11 @@ class Portion:
 
         Raises:
             HyperparameterError: a value is outside its domain.
-            ParameterError: a parameter has another dtype or shape than before.
+            ParameterError: a parameter has another dtype or shape than before, or shares memory.
         """
         for link, group in zip(self.links, self.optimizer.groups, strict=True):
             link.carry(group)
-        if self.places.follow():
-            self.optimizer.rebind([place.array for place in self.places.items])
+        self.places.follow(self.optimizer)
         self.places.take()
 
     def gradients(self, rows: dict[int, Rows] | None = None) -> list[Any]:
