@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import optdsl.torch
 from optdsl.runtime import ParameterError
 from tests.torch.models import made
 
@@ -27,3 +28,21 @@ def test_parameters_that_moved_onto_each_other_are_refused_each_time():
     opt.step()
     assert first.tolist() == [0.5] * 4
     assert own.tolist() == [0.0] * 4
+
+
+def test_a_refused_group_does_not_count_in_means_across_processes(tmp_path):
+    spec = tmp_path / "mean.opt"
+    spec.write_text("optimizer Level\n  theta[t] = theta[t-1] - mean(g[t])\n")
+    distributed = torch.distributed
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        first, second = ones(4), ones(8)
+        opt = optdsl.torch.optimizer(spec)([first])
+        with pytest.raises(ParameterError, match="share memory"):
+            opt.add_param_group({"params": [first.detach()[:2].requires_grad_()]})
+        opt.add_param_group({"params": [second]})
+        opt.step()
+    finally:
+        distributed.destroy_process_group()
+    assert not first.any()
+    assert not second.any()
