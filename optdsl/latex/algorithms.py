@@ -220,7 +220,7 @@ class _Reader:
         formulas = self._formulas(line.text)
         if not formulas:
             raise refuse("latex-text", "these words are not understood", _trimmed(line.text), _SAYS)
-        said = [one for _, statements in formulas for one in paired(statements)]
+        said = [one for _, statements in formulas for one in paired([*map(_assigning, statements)])]
         made = {shapes.key_of(one.sides[0]) for one in said if one.relations}
         for one in said:
             if len(one.sides) == 1 and not one.relations:
@@ -248,7 +248,7 @@ class _Reader:
             if not SETS.search(wording.without_braces(place.text)):
                 continue
             for row in tokenize(place, self.declared):
-                for one in paired(parse_row(row)):
+                for one in paired([*map(_assigning, parse_row(row))]):
                     if one.relations and _is_timed(one.sides[0]):
                         yield _assigning(one)
 

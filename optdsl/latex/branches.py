@@ -46,12 +46,12 @@ def joined(
         ]
         complete = all(_sets(branch, text) for branch in branches)
         if not (complete and branches[-1].condition is None):
-            if earlier or not _has_time(first.sides[0]):
+            if earlier or not has_time(first.sides[0]):
                 _check_order(branches, text, first)
             if earlier:
                 found.remove(earlier[-1])
                 rows.append(Case(_side(earlier[-1]), None, earlier[-1].span))
-            elif _has_time(first.sides[0]):
+            elif has_time(first.sides[0]):
                 setting = [branch for branch in branches if _sets(branch, text)]
                 if len(setting) > 1:
                     raise _undefined(first)
@@ -130,7 +130,8 @@ def _check_conditions(branches: list[Branch], targets: dict[str, Sides]) -> None
                 raise refuse("latex-algorithm", "this is set in the branch itself", node.span)
 
 
-def _has_time(raw: Raw | None) -> bool:
+def has_time(raw: Raw | None) -> bool:
+    """Has it a letter that may count steps as a script?"""
     return raw is not None and any(
         isinstance(node, Symbol) and node.name in "tkns"
         for node in shapes.walk(raw.scripts if isinstance(raw, Scripted) else ())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from optdsl.latex.notation import Braces, Digits, Raw, Sides, Symbol
+from optdsl.latex import shapes
+from optdsl.latex.branches import has_time
+from optdsl.latex.notation import Accent, Braces, Change, Digits, Raw, Scripted, Sides, Symbol
+from optdsl.latex.problems import refuse
 
 
 def paired(statements: Sequence[Sides]) -> tuple[Sides, ...]:
     """Return the statements of a row, those that set several names as one each.
 
     There are as many values as names, or one number for all; anything else is left as it is.
+    Raises DiagnosticError where a value that is assigned reads a name that is set beside it.
     """
     found: list[Sides] = []
     names: list[Sides] = []
@@ -40,10 +44,38 @@ def paired(statements: Sequence[Sides]) -> tuple[Sides, ...]:
 
 
 def _set(names: Sequence[Sides], values: Sequence[Raw | None], one: Sides) -> list[Sides]:
+    if one.relations == (":=",):
+        _check_order([name.sides[0] for name in names], values)
     return [
         Sides((name.sides[0], value), one.relations, name.span, None, one.initial, one.loops)
         for name, value in zip(names, values, strict=True)
     ]
+
+
+def _check_order(names: Sequence[Raw | None], values: Sequence[Raw | None]) -> None:
+    """`m, v \\gets m + g, v + m`: the second m is the one before or behind the first value."""
+    for place, value in enumerate(values):
+        set_before = {_print(name) for name in names[:place] if name and not has_time(name)}
+        for node, name in _symbols(value):
+            if name in set_before:
+                message = f"is this `{node.span.text}` the value before this line, or the new one?"
+                raise refuse("latex-ambiguous", message, node.span, "set each on a line of its own")
+
+
+def _symbols(node: object) -> Iterator[tuple[Raw, tuple[object, ...]]]:
+    """Yield each symbol with what tells it from others."""
+    if isinstance(node, Symbol | Accent | Change | Scripted) and shapes.key_of(node):
+        yield node, _print(node)
+        node = node.scripts if isinstance(node, Scripted) else ()
+    for part in shapes.parts(node):
+        yield from _symbols(part)
+
+
+def _print(raw: Raw) -> tuple[object, ...]:
+    """A symbol's letter and marks, and what stands below it: `m_t` tells its time."""
+    scripts = raw.scripts if isinstance(raw, Scripted) else ()
+    below = tuple("".join(one.span.text.split()) for one in scripts if not one.raised)
+    return (shapes.key_of(raw), below)
 
 
 def _is_lone(one: Sides) -> bool:

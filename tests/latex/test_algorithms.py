@@ -364,7 +364,19 @@ def test_several_names_set_at_once() -> None:
     assert rule(latex)[:4] == ["m[0] = 0", "v[0] = 1", "a[0] = 2", "b[0] = 2"]
 
 
+def test_several_names_that_tell_their_times() -> None:
+    latex = block(
+        r"\For{$t = 1$ to $T$}",
+        r"\State $m_t, v_t \gets \beta m_{t-1} + g_t, m_{t-1} + m_t$",
+        r"\State $\theta_t = \theta_{t-1} - v_t$",
+        r"\EndFor",
+    )
+    assert "v[t] = m[t-1] + m[t]" in rule(latex)
+
+
 REFUSED = [
+    ([r"\State $m, v \gets \beta m + g, \gamma v + m$"], "m", "set each on a line of its own"),
+    ([r"\State $m, v = \beta m + g, m^2$"], "m^2", "before this line, or the new one"),
     (
         [r"\State \textbf{Apply weight decay}", r"\State $b = 1$"],
         r"\textbf{Apply weight decay}",
