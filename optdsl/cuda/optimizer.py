@@ -123,19 +123,26 @@ class DeviceOptimizer(Optimizer):
                 "a function of gradients cannot be recorded in a graph: hand gradients in, or "
                 "leave capturable=True out"
             )
-        queue = self._engine.tensors.queue
-        if queue is None:
-            return super().step(gradients, loss=loss, **inputs)
-        owners = (array.owner for array in self._arrays())
-        queue.stream = current_stream(owners) if stream is None else handle_of(stream)
-        self._require_recordable(queue)
-        return super().step(gradients, loss=loss, **inputs)
+        with self._turns:
+            self._aside.require_back()
+            self._begin_on(stream)
+            return self._step_with_inputs(gradients, loss, inputs)
 
     def work_on(self, stream: Any) -> None:
         """Put what comes before the next step on a stream too: copies, looks at theta."""
+        with self._turns:
+            queue = self._engine.tensors.queue
+            if queue is not None:
+                queue.stream = handle_of(stream)
+
+    def _begin_on(self, stream: Any) -> None:
+        """Let a step go to a stream: the caller's, where None is given."""
         queue = self._engine.tensors.queue
-        if queue is not None:
-            queue.stream = handle_of(stream)
+        if queue is None:
+            return
+        owners = (array.owner for array in self._arrays())
+        queue.stream = current_stream(owners) if stream is None else handle_of(stream)
+        self._require_recordable(queue)
 
     def _require_recordable(self, queue: Queue) -> None:
         """Refuse a step that is recorded in a graph, but could not be replayed."""

@@ -45,7 +45,6 @@ class DeviceTransform(Transform):
         self._turns = DeviceTurns(self._engine)
         self._approximate = approximate
         self._loaded: Engine | None = None  # a state that waits for the first gradients
-        self._stream: Any = None
 
     def _new_engine(self) -> tuple[DeviceEngine, DeviceIntake]:
         engine = DeviceEngine(self.layout)
@@ -70,9 +69,19 @@ class DeviceTransform(Transform):
         """
         if self._engine.tensors.queue is None:
             with self._turns:
-                self._begin_on_card(gradients)
-        self._stream = stream
-        return super().update(gradients, parameters, loss=loss, **inputs)
+                if self._engine.tensors.queue is None:  # no other thread has come first
+                    self._begin_on_card(gradients)
+        with self._turns:
+            self._begin_on(stream, gradients)
+            return self._update_with_inputs(gradients, parameters, loss, inputs)
+
+    def _begin_on(self, stream: Any, gradients: Any) -> None:
+        """Let an update go to a stream: the caller's, where None is given."""
+        queue, structure = self._engine.tensors.queue, self._structure
+        if queue is None or structure is None:
+            return
+        owners = (each for each in structure.flatten(gradients) if each is not None)
+        queue.stream = current_stream(owners) if stream is None else handle_of(stream)
 
     def _begin_on_card(self, gradients: Any) -> None:
         """Find the card that the first gradients lie on, and lay out what the engine needs."""
@@ -104,12 +113,8 @@ class DeviceTransform(Transform):
         self._structure = structure
 
     def _update(self, structure: Structure, gradients: Any, parameters: Any, loss: Any) -> Any:
-        queue = self._engine.tensors.queue
-        if queue is None:  # a state has been loaded, and there are no gradients yet
+        if self._engine.tensors.queue is None:  # a state was loaded, and no gradients came yet
             return structure.unflatten(structure.flatten(gradients))
-        owners = (each for each in structure.flatten(gradients) if each is not None)
-        given = self._stream
-        queue.stream = current_stream(owners) if given is None else handle_of(given)
         return super()._update(structure, gradients, parameters, loss)
 
     def _take_parameters(self, structure: Structure, parameters: Any) -> None:

@@ -184,14 +184,7 @@ class Optimizer:
         """
         with self._turns:
             self._aside.require_back()
-            if not inputs:
-                return self._step(gradients, loss)
-            self._engine.give(inputs)
-            try:
-                return self._step(gradients, loss)
-            except BaseException:
-                self._engine.take_back()
-                raise
+            return self._step_with_inputs(gradients, loss, inputs)
 
     def step_rows(
         self, gradients: Any, rows: Mapping[int, Rows], *, loss: Any = None, **inputs: Any
@@ -213,6 +206,16 @@ class Optimizer:
             except BaseException:
                 self._engine.take_back()
                 raise
+
+    def _step_with_inputs(self, gradients: Any, loss: Any, inputs: Mapping[str, Any]) -> StepResult:
+        if not inputs:
+            return self._step(gradients, loss)
+        self._engine.give(inputs)
+        try:
+            return self._step(gradients, loss)
+        except BaseException:
+            self._engine.take_back()
+            raise
 
     def _step(self, gradients: Any, loss: Any) -> StepResult:
         if not callable(gradients):

@@ -91,15 +91,20 @@ class Transform:
                 that nothing has. `inputs` are given as to `Optimizer.step`.
         """
         with self._turns:
-            structure = self._structure or self._begin(gradients)
-            if not inputs:
-                return self._update(structure, gradients, parameters, loss)
-            self._engine.give(inputs)
-            try:
-                return self._update(structure, gradients, parameters, loss)
-            except BaseException:
-                self._engine.take_back()
-                raise
+            return self._update_with_inputs(gradients, parameters, loss, inputs)
+
+    def _update_with_inputs(
+        self, gradients: Any, parameters: Any, loss: Any, inputs: Mapping[str, Any]
+    ) -> Any:
+        structure = self._structure or self._begin(gradients)
+        if not inputs:
+            return self._update(structure, gradients, parameters, loss)
+        self._engine.give(inputs)
+        try:
+            return self._update(structure, gradients, parameters, loss)
+        except BaseException:
+            self._engine.take_back()
+            raise
 
     def _update(self, structure: Structure, gradients: Any, parameters: Any, loss: Any) -> Any:
         flat = structure.flatten(gradients)

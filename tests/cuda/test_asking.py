@@ -122,6 +122,20 @@ def test_after_the_first_step_nothing_is_allocated_or_waited_for(card, anticipat
     assert {call[-1] for call in card.calls} == {7}
 
 
+def test_what_is_refused_within_a_step_leaves_its_stream(card):
+    on_card, *_ = pair("SharpnessAwareSGD")
+
+    def intruding(points):
+        with pytest.raises(StepError, match="from within its own step"):
+            on_card.step(there, stream=99)
+        with pytest.raises(StepError, match="from within its own step"):
+            on_card.work_on(99)
+        return there(points)
+
+    on_card.step(intruding, stream=7)
+    assert {launch.stream for launch in card.launches} == {7}
+
+
 def test_a_function_cannot_be_recorded(card):
     optimizer = optdsl.load("Adam", "cuda")([CardArray(np.ones(3))], capturable=True)
     with pytest.raises(StepError, match="leave capturable=True out"):

@@ -48,6 +48,21 @@ def test_a_transform_may_read_the_parameters(card):
         on_card.update([CardArray(np.ones(s)) for s in SHAPES], [CardArray(np.ones(1))] * 6)
 
 
+def test_an_update_that_is_refused_within_another_leaves_its_stream(card):
+    clip = optdsl.load("ClipByGlobalNorm", "cuda")(c=1)
+    gradients = {"w": CardArray(np.ones(3))}
+
+    class Intruding(dict):
+        def __getitem__(self, name):
+            with pytest.raises(StepError, match="from within its own step"):
+                clip.update(gradients, stream=99)
+            return super().__getitem__(name)
+
+    clip.update(gradients, stream=7)
+    clip.update(Intruding(gradients), stream=7)
+    assert {launch.stream for launch in card.launches} == {7}
+
+
 def test_after_the_first_update_nothing_is_allocated_or_waited_for(card):
     clip = optdsl.load("ClipByGlobalNorm", "cuda")(c=1)
     for seed in (1, 2):
