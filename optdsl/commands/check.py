@@ -141,6 +141,9 @@ def _print_summary(files: list[CheckedFile]) -> None:
         parts.append(f"{broken} not as expected")
     elif findings:
         parts.append("all as expected" if not warned else f"{warned} without a proof")
+    unchecked = sum(rule.unchecked for rule in rules)
+    if unchecked:
+        parts.append(f"{_count(unchecked, 'more claim')} not checked")
     if errors:
         parts.append(_count(errors, "error"))
     colour = "red" if broken or errors else "yellow" if warned else "green"

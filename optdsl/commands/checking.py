@@ -39,6 +39,15 @@ class CheckedRule:
         return not self.errors and all(finding.passed for finding in self.findings)
 
     @property
+    def unchecked(self) -> int:
+        """How many claims were not looked at, because of errors in the definition."""
+        if not self.errors or self.definition is None:
+            return 0
+        from optdsl.language.syntax import Claim
+
+        return sum(isinstance(said, Claim) for said in self.definition.statements)
+
+    @property
     def verdict(self) -> str:
         """One word for all that it claims of documents and of other rules."""
         if not self.good:

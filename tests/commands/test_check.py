@@ -79,6 +79,13 @@ def test_a_claim_of_a_difference_that_is_none_is_a_finding(optdsl, spec):
     assert "proved" in checked.out
 
 
+def test_claims_behind_an_error_are_counted_as_not_checked(optdsl, spec):
+    claims = "equals SGD\n  differs Momentum"
+    path = spec(SIGN.format(claim=claims).replace("eta*sign", "etaa*sign"))
+    checked = optdsl("check", str(path))
+    assert checked.out.strip().endswith("0 claims of 1 rule, 2 more claims not checked, 1 error")
+
+
 def test_errors_of_all_files_are_shown_at_once(optdsl, spec, tmp_path):
     spec("optimizer A\n  theta[t] = theta[t-1] - eta*g[t]\n", "specs/a.opt")
     spec("optimizer B\n  theta[t] = = 1\n  theta[t] = (\n", "specs/b.opt")
