@@ -30,6 +30,18 @@ def check_ahead(optimizer: Optimizer, present: Sequence[int], inputs: Mapping[st
             engine.take_back()
 
 
+def check_group_ahead(optimizer: Optimizer, group: Mapping[str, Any]) -> None:
+    """Raise what `add_group` would raise; change nothing.
+
+    Raises:
+        ParameterError: as `add_group`.
+        HyperparameterError: as `add_group`.
+    """
+    with optimizer._turns:
+        optimizer._aside.require_back()
+        optimizer._read_groups([optimizer._read_group(group)], nested=True)
+
+
 def inputs_for(
     optimizers: Collection[Optimizer], inputs: Mapping[str, Any]
 ) -> list[dict[str, Any]]:

@@ -103,19 +103,25 @@ class Optimizer:
         own = {name: value for name, value in group.items() if name != "params"}
         return group["params"], Settings.of(self.names, own, self._defaults)
 
-    def _add(self, groups: list[tuple[Any, Settings]], nested: bool) -> None:
+    def _read_groups(
+        self, groups: Sequence[tuple[Any, Settings]], nested: bool
+    ) -> tuple[list[tuple[slice, Any, Settings]], Structure, list[Any], Extents]:
+        """Return what there will be with new groups; raise what speaks against them."""
         structure = self._structure
         arrays: list[Any] = list(self._engine.tensors.stream("theta"))
-        added = []
+        new = []
         for number, (parameters, settings) in enumerate(groups, start=len(self._groups)):
-            part, new = Part.of(parameters, f" of group {number}" if nested else "")
+            part, own = Part.of(parameters, f" of group {number}" if nested else "")
             structure = structure.with_part(part) if nested else Structure([part])
-            added.append((slice(len(arrays), len(arrays) + len(new)), parameters, settings))
-            arrays += new
-        arrays, extents = self._checked(arrays, structure.labels)
+            new.append((slice(len(arrays), len(arrays) + len(own)), parameters, settings))
+            arrays += own
+        return new, structure, *self._checked(arrays, structure.labels)
+
+    def _add(self, groups: Sequence[tuple[Any, Settings]], nested: bool) -> None:
+        new, structure, arrays, extents = self._read_groups(groups, nested)
         tensors = self._engine.tensors
         tensors.labels, tensors.names = structure.labels, structure.names
-        for place, parameters, settings in added:
+        for place, parameters, settings in new:
             forms = [(array.shape, array.dtype) for array in arrays[place]]
             if forms:
                 self._engine.add(len(self._groups), forms, settings)

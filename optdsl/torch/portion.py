@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from optdsl.runtime import GradientError, Optimizer, ParameterError, StepResult
+from optdsl.runtime.inside import check_group_ahead
 from optdsl.runtime.rows import Rows
 from optdsl.torch.gradients import copied
 from optdsl.torch.groups import Link
@@ -90,13 +91,18 @@ class Portion:
         self._shards.add([place.tensor for place in new.share.places])
         self.links.append(new.link)
 
-    def add(self, share: Share) -> None:
-        """Take in what there is of one more group.
+    def ahead(self, share: Share) -> New:
+        """Return what there is of one more group, after all that could keep it from being added.
 
         Raises:
-            ParameterError: it cannot be stepped with the others; nothing has changed then.
+            ParameterError: it cannot be stepped with the others.
         """
         new = self._new(share)
+        check_group_ahead(self.optimizer, new.given)
+        return new
+
+    def add(self, new: New) -> None:
+        """Take in what there is of one more group."""
         self.optimizer.add_group(new.given)
         self._keep(new)
 

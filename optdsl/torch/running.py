@@ -66,20 +66,25 @@ class Running:
             )
 
     def add(self, group: dict[str, Any]) -> None:
-        """Take in one more group."""
-        kept = list(self._groups), dict(self.portions)
+        """Take in one more group.
+
+        Raises:
+            ParameterError: it cannot be stepped with the others; nothing has changed then.
+        """
         places = _places_of(group, len(self._groups))
         self._groups.append((group, places))
         try:
             keys = self._keys()
             self._check(keys)
             new = {key: self._portion(key) for key in keys if key not in self.portions}
-            for key, portion in self.portions.items():
-                portion.add(_share(group, places, key))
-            self.portions |= new
+            added = [portion.ahead(_share(group, places, key))
+                     for key, portion in self.portions.items()]  # fmt: skip
         except BaseException:
-            self._groups, self.portions = kept
+            self._groups.pop()
             raise
+        for portion, each in zip(self.portions.values(), added, strict=True):
+            portion.add(each)
+        self.portions |= new
 
     @property
     def places(self) -> list[Place]:

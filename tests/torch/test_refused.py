@@ -46,3 +46,20 @@ def test_a_refused_group_does_not_count_in_means_across_processes(tmp_path):
         distributed.destroy_process_group()
     assert not first.any()
     assert not second.any()
+
+
+def test_a_group_is_taken_in_by_all_memories_or_none(fake):
+    fake.cuda.where = lambda tensor: 0 if tensor.ndim == 2 else None
+    card, host, other = ones(2, 2), ones(4), ones(3, 3)
+    opt = made("SGD")([card, host], lr=0.5)
+    for first in (other, card.detach()[:1].requires_grad_()):
+        with pytest.raises(ParameterError, match="share memory"):
+            opt.add_param_group({"params": [first, host.detach()[:2].requires_grad_()]})
+    opt.step()
+    assert card.tolist() == [[0.5] * 2] * 2
+    assert host.tolist() == [0.5] * 4
+    assert (other == 1).all()
+    assert set(opt.state_dict()["state"]) == {0, 1}
+    opt.add_param_group({"params": [other]})
+    opt.step()
+    assert (other == 0.5).all()
