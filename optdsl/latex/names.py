@@ -44,6 +44,12 @@ from optdsl.latex.notation import (
 from optdsl.latex.problems import refuse
 
 _INDICES = shapes.COMPONENTS | {"t"}
+#: Words that count: as a superscript they may be an exponent.
+_COUNTS = frozenset(
+    ("step", "steps", "iter", "iters", "iteration", "iterations", "epoch", "epochs", "round")
+    + ("rounds", "time", "times", "timestep", "timesteps", "count", "counter", "num", "batch")
+    + ("batches", "cycle", "cycles", "depth", "layer", "layers", "age", "power")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,7 @@ class Evidence:
     families: set[str] = field(default_factory=set)  # names that have such a letter
     summed: set[str] = field(default_factory=set)  # letters that run over entries
     plain: set[str] = field(default_factory=set)  # letters that stand on the line
+    bare: set[str] = field(default_factory=set)  # letters with their marks, without scripts
     named: set[str] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)  # timed names that are numbers
     linear: bool = False  # is anything a matrix here?
@@ -255,7 +262,10 @@ def _add_raised(named: Named, script: Script, evidence: Evidence) -> Named:
     if isinstance(item, Symbol) and item.kind == "mark":
         return replace(named, words=(*named.words, item.name))
     if (label := _label_of(item, evidence)) is not None:
-        return replace(named, words=(*named.words, label))
+        labelled = replace(named, words=(*named.words, label))
+        if not evidence.lone_symbol and isinstance(item, Symbol | Group):
+            _check_label(named, labelled, script, evidence)
+        return labelled
     if isinstance(item, Sign) and item.name == "top":
         raise refuse("latex-script", "a transpose of this is not understood", script.span)
     if (letter := shapes.letter_of(item)) in evidence.members | evidence.layers and letter:
@@ -284,6 +294,19 @@ def _label_of(item: Raw, evidence: Evidence) -> str | None:
         case Symbol(name, "word") if len(name) > 1:
             return None if name in evidence.declared | evidence.plain else name
     return None
+
+
+def _check_label(named: Named, labelled: Named, script: Script, evidence: Evidence) -> None:
+    """A word that counts, or one on what stands without it elsewhere, may be a power."""
+    word = labelled.words[-1]
+    counts = word.lower().split("_")[-1] in _COUNTS
+    bare = named.time is None and not named.words and named.name in evidence.bare
+    if labelled.name in evidence.declared | evidence.targets or word in ("max", "min"):
+        return
+    if counts or bare:
+        message = f"is `{script.span.text}` a power, or part of a name?"
+        hint = f"write `_{{\\text{{{word}}}}}` for a name, and a letter for a power, as in `^t`"
+        raise refuse("latex-ambiguous", message, script.span, hint)
 
 
 def _raised_letter(named: Named, item: Raw, script: Script, evidence: Evidence) -> Named:

@@ -50,6 +50,7 @@ def survey(
     evidence.times.update((name, {0}) for name in timed)
     evidence.members.update(members)
     evidence.plain.update(symbol.name for symbol in shapes.on_the_line(statements))
+    _note_bare(statements, evidence)
     for node in shapes.walk(statements):
         _note_letters(node, evidence)
     for statement in statements:
@@ -75,6 +76,18 @@ def survey(
     evidence.blocks -= evidence.indices | evidence.members
     evidence.lone_symbol = False
     return evidence
+
+
+def _note_bare(node: object, evidence: Evidence) -> None:
+    """Which symbols stand somewhere without a script?"""
+    if isinstance(node, Scripted):
+        node = node.scripts if shapes.is_symbol(node) else tuple(shapes.parts(node))
+    elif isinstance(node, Raw) and shapes.is_symbol(node):
+        if (named := _sorted_or_none(node, evidence)) is not None:
+            evidence.bare.add(named.name)
+        return
+    for part in node if isinstance(node, tuple) else shapes.parts(node):
+        _note_bare(part, evidence)
 
 
 def _note_letters(node: object, evidence: Evidence) -> None:
