@@ -11,7 +11,19 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.storing import noise
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support.block_codes import (
+    BASE,
+    BASE_TWICE,
+    MAGIC,
+    PLACE,
+    PLACES,
+    SIGN_BIT,
+    chance_formula,
+    code_formula,
+    larger_formula,
+    number_formula,
+)
+from optdsl.codegen.support.emitting import (
     BYTE,
     FLOAT,
     HALF,
@@ -25,18 +37,6 @@ from optdsl.codegen.library.words import (
     smaller,
     store,
     word,
-)
-from optdsl.codegen.support.block_codes import (
-    BASE,
-    BASE_TWICE,
-    MAGIC,
-    PLACE,
-    PLACES,
-    SIGN_BIT,
-    chance_formula,
-    code_formula,
-    larger_formula,
-    number_formula,
 )
 from optdsl.codegen.support.lanes import Lane
 from optdsl.runtime.formats import SCALE

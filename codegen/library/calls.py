@@ -11,7 +11,7 @@ import llvmlite.ir as ir
 from optdsl.codegen.library.interface import Interface, feed_key
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.tasks import Whole, count_function, tell
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support.emitting import (
     DOUBLE,
     HALF,
     NUMBERS,

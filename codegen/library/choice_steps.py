@@ -17,7 +17,7 @@ from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.steps import Steps
 from optdsl.codegen.library.storing import Precision
 from optdsl.codegen.library.tasks import Whole
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support.emitting import (
     HALF,
     VOID,
     WORD,

@@ -18,8 +18,8 @@ from optdsl.codegen.library.settings import Settings
 from optdsl.codegen.library.steps import Steps
 from optdsl.codegen.library.storing import WIDE, Precision
 from optdsl.codegen.library.tasks import TaskWriter, Whole
-from optdsl.codegen.library.words import BYTE
 from optdsl.codegen.support.attending import add_helpers
+from optdsl.codegen.support.emitting import BYTE
 from optdsl.codegen.support.jobs import VERSION
 from optdsl.program.program import Pass
 
@@ -79,6 +79,7 @@ def _add_steps(steps: Steps) -> None:
         steps.step_in_threads()
     for name, program in steps.interface.looks.items():
         steps.look(name, program)
+        steps.look(name, program, shared=True)
 
 
 def _add_pass(

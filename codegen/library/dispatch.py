@@ -11,8 +11,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.words import BYTE, HALF, VOID
 from optdsl.codegen.support import registers
+from optdsl.codegen.support.emitting import BYTE, HALF, VOID
 
 
 @dataclass(frozen=True)

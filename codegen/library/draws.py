@@ -7,9 +7,9 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.words import DOUBLE, FLOAT, WORD, word
 from optdsl.codegen.support.arithmetic import intrinsic_call
 from optdsl.codegen.support.elementary import log_of, sine_of
+from optdsl.codegen.support.emitting import DOUBLE, FLOAT, WORD, word
 
 _FIRST, _SECOND = 0xD2511F53, 0xCD9E8D57
 _ONLY = 0xD256D193

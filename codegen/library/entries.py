@@ -17,7 +17,10 @@ from optdsl.codegen.library.storing import (
     update_type,
 )
 from optdsl.codegen.library.values import Writer
-from optdsl.codegen.library.words import (
+from optdsl.codegen.loops import all_streams
+from optdsl.codegen.support import arithmetic
+from optdsl.codegen.support.arithmetic import BIT
+from optdsl.codegen.support.emitting import (
     DOUBLE,
     NUMBERS,
     VOID,
@@ -29,9 +32,6 @@ from optdsl.codegen.library.words import (
     store,
     word,
 )
-from optdsl.codegen.loops import all_streams
-from optdsl.codegen.support import arithmetic
-from optdsl.codegen.support.arithmetic import BIT
 from optdsl.model.expressions import Clock, Draw, Kind, Value
 from optdsl.model.storing import REST
 from optdsl.program.program import Accumulate, Pass

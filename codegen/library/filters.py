@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from optdsl.codegen.library.interface import Interface
-from optdsl.codegen.library.words import load, word
+from optdsl.codegen.support.emitting import load, word
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.entries import STARTS
 from optdsl.codegen.library.interface import Choice
-from optdsl.codegen.library.words import DOUBLE, load, room, store
 from optdsl.codegen.support import arithmetic
+from optdsl.codegen.support.emitting import DOUBLE, load, room, store
 from optdsl.model.expressions import Kind
 from optdsl.program.program import Accumulate
 

@@ -126,16 +126,14 @@ def _functions(interface: Interface) -> list[str]:
             f"int {prefix}_next({common}{values});", "",
         ]  # fmt: skip
     table = ", {tensor} *tensors, int64_t count"
+    more = "" if interface.is_given else ", {gradient} gradient, void *context"
     lines = remark(f"Makes run and tensors ready for their first step. Returns 0. {wrong}")
     lines += _declared(interface, "init", common, table)
     if not interface.is_given:
         lines += _callbacks(interface)
     rests = ", or 1 where the rule rests in this step" if interface.unit.system.parts > 1 else ""
     lines += remark(f"Takes a step. Returns 0{rests}. {wrong}")
-    more = "" if interface.is_given else ", {gradient} gradient, void *context"
     lines += _declared(interface, "step", common, table + more)
-    if interface.programs_have_passes:
-        lines += _threads(interface, common, table + more)
     looks = {
         "iterate": "Between steps theta holds the point of the next gradient. Writes the iterate "
         "itself into `iterate`. hyper is that of the step to come.",
@@ -143,11 +141,13 @@ def _functions(interface: Interface) -> list[str]:
     }
     for name in interface.looks:
         lines += [*remark(looks[name]), *_declared(interface, name, common, table)]
+    if interface.programs_have_passes:
+        lines += _threads(interface, common, table, more)
     return lines
 
 
-def _threads(interface: Interface, common: str, table: str) -> list[str]:
-    """Return what a program declares whose own threads share a step."""
+def _threads(interface: Interface, common: str, table: str, more: str) -> list[str]:
+    """Return what a program declares whose own threads share a step; `more` is what steps take."""
     prefix = interface.prefix
     lines = remark(
         "Runs task(data, k) for each k from 0 to count - 1, in any order, on any threads, and "
@@ -166,8 +166,12 @@ def _threads(interface: Interface, common: str, table: str) -> list[str]:
         "times in turn. The bits do not depend on the number of threads. `room` is aligned as a "
         "double; nothing in it outlives the call."
     )]  # fmt: skip
-    more = f", void *room, {prefix}_for_each for_each, void *pool"
-    return lines + _declared(interface, "step_in_threads", common, table + more)
+    shared = f", void *room, {prefix}_for_each for_each, void *pool"
+    lines += _declared(interface, "step_in_threads", common, table + more + shared)
+    for name in interface.looks:
+        lines += remark(f"Does what {prefix}_{name} does, in the same way.")
+        lines += _declared(interface, f"{name}_in_threads", common, table + shared)
+    return lines
 
 
 def _declared(interface: Interface, name: str, common: str, more: str) -> list[str]:

@@ -11,7 +11,9 @@ import llvmlite.ir as ir
 from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.values import Writer
-from optdsl.codegen.library.words import (
+from optdsl.codegen.slots import exported, predicate_names
+from optdsl.codegen.support.arithmetic import BIT
+from optdsl.codegen.support.emitting import (
     DOUBLE,
     NUMBERS,
     VOID,
@@ -25,8 +27,6 @@ from optdsl.codegen.library.words import (
     store,
     word,
 )
-from optdsl.codegen.slots import exported, predicate_names
-from optdsl.codegen.support.arithmetic import BIT
 from optdsl.model.expressions import Clock, Kind, Value, values
 from optdsl.model.overriding import Feed
 from optdsl.model.system import Hyperparameter

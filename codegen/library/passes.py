@@ -9,7 +9,9 @@ from optdsl.codegen.library.entries import update_function
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.storing import TYPES, Precision
 from optdsl.codegen.library.updates import Update
-from optdsl.codegen.library.words import (
+from optdsl.codegen.loops import all_streams
+from optdsl.codegen.support import registers
+from optdsl.codegen.support.emitting import (
     DOUBLE,
     VOID,
     WORD,
@@ -22,8 +24,6 @@ from optdsl.codegen.library.words import (
     smaller,
     word,
 )
-from optdsl.codegen.loops import all_streams
-from optdsl.codegen.support import registers
 from optdsl.codegen.support.frames import SHAPES
 from optdsl.codegen.support.row_chunks import LONGEST
 from optdsl.codegen.support.shared_library import KERNEL_ARGUMENTS

@@ -13,7 +13,8 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.interface import Interface, feed_key
 from optdsl.codegen.library.numbers import formula_function, schedule_function
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support.arithmetic import intrinsic_call
+from optdsl.codegen.support.emitting import (
     DOUBLE,
     HALF,
     NUMBERS,
@@ -24,7 +25,6 @@ from optdsl.codegen.library.words import (
     store,
     word,
 )
-from optdsl.codegen.support.arithmetic import intrinsic_call
 from optdsl.model.expressions import Constant, Kind, Number, Value, values
 from optdsl.model.system import Domain, Hyperparameter
 

@@ -19,7 +19,7 @@ from optdsl.codegen.library.storing import TYPES, Converter, Precision
 from optdsl.codegen.library.tasks import FOR_EACH, Whole, count_function
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.vectors import vectors_function
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support.emitting import (
     BYTE,
     DOUBLE,
     FLOAT,
@@ -33,6 +33,7 @@ from optdsl.codegen.library.words import (
     load,
     numbers_at,
     place,
+    public,
     smaller,
     store,
     word,
@@ -96,8 +97,7 @@ class Steps:
     def room(self) -> Any:
         """Add the function that tells how much room threads need to share a step."""
         name = f"{self.interface.prefix}_room{self.ending}"
-        made = ir.Function(self.module, ir.FunctionType(WORD, [WORDS, WORD]), name)
-        builder = ir.IRBuilder(made.append_basic_block("entry"))
+        made, builder = public(self.module, name, WORD, {"tensors": WORDS, "count": WORD})
         tensors, count = made.args
         nowhere = ir.Constant(WORDS, None)
         chunks = builder.call(
@@ -110,9 +110,13 @@ class Steps:
         builder.ret(builder.mul(words, word(8)))
         return made
 
-    def look(self, name: str, program: Program) -> Any:
-        """Add a function that writes what it looks for into an array, and moves nothing."""
-        made, builder = self._public(name, {"tensors": WORDS, "count": WORD})
+    def look(self, name: str, program: Program, shared: bool = False) -> Any:
+        """Add a function that writes what it looks for into an array, and moves nothing.
+
+        Where it is `shared`, by the threads of its caller.
+        """
+        more, ending = (_THREADS, "_in_threads") if shared else ({}, "")
+        made, builder = self._public(name + ending, {"tensors": WORDS, "count": WORD, **more})
         given = {argument.name: argument for argument in made.args}
         self._stages(program, Call(self.settings, builder, given))
         builder.ret(OK)
@@ -134,11 +138,8 @@ class Steps:
     def _public(self, name: str, more: dict[str, Any]) -> tuple[Any, Any]:
         """Begin a function that C sees."""
         arguments = {"hyper": NUMBERS, "run": WORDS, **more}
-        kind = ir.FunctionType(HALF, list(arguments.values()))
-        made = ir.Function(self.module, kind, f"{self.interface.prefix}_{name}{self.ending}")
-        for argument, label in zip(made.args, arguments, strict=True):
-            argument.name = label
-        return made, ir.IRBuilder(made.append_basic_block("entry"))
+        whole = f"{self.interface.prefix}_{name}{self.ending}"
+        return public(self.module, whole, HALF, arguments)
 
     def _stages(self, program: Program, call: Call) -> None:
         for part, stage in in_order(program):

@@ -8,9 +8,9 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.draws import philox, rounding_word
-from optdsl.codegen.library.words import BYTE, DOUBLE, FLOAT, HALF, SHORT, word
 from optdsl.codegen.support.arithmetic import intrinsic_call, isfinite
 from optdsl.codegen.support.draws import ROUNDING
+from optdsl.codegen.support.emitting import BYTE, DOUBLE, FLOAT, HALF, SHORT, word
 from optdsl.codegen.support.halves import (
     ROUNDED,
     WIDENED,

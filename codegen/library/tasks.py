@@ -18,7 +18,9 @@ from optdsl.codegen.library.folds import Fold
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.passes import PassWriter
 from optdsl.codegen.library.updates import Update
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support import registers
+from optdsl.codegen.support.chunks import CHUNK
+from optdsl.codegen.support.emitting import (
     BYTE,
     DOUBLE,
     NUMBERS,
@@ -36,8 +38,6 @@ from optdsl.codegen.library.words import (
     store,
     word,
 )
-from optdsl.codegen.support import registers
-from optdsl.codegen.support.chunks import CHUNK
 from optdsl.model.expressions import Kind
 
 #: What a function over records takes.

@@ -11,7 +11,7 @@ from optdsl.codegen.library.blocks import Blocks, room_for
 from optdsl.codegen.library.entries import STARTS
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.storing import rounding_key
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support.emitting import (
     DOUBLE,
     WORD,
     counted,

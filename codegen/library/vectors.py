@@ -17,7 +17,9 @@ from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.numbers import COMBINED, as_number
 from optdsl.codegen.library.storing import TYPES, Precision
 from optdsl.codegen.library.values import Writer
-from optdsl.codegen.library.words import (
+from optdsl.codegen.support import arithmetic
+from optdsl.codegen.support.arithmetic import intrinsic_call
+from optdsl.codegen.support.emitting import (
     DOUBLE,
     VOID,
     array_at,
@@ -30,8 +32,6 @@ from optdsl.codegen.library.words import (
     store,
     word,
 )
-from optdsl.codegen.support import arithmetic
-from optdsl.codegen.support.arithmetic import intrinsic_call
 from optdsl.model.expressions import Clock, Kind, Matrix, Reduce, Value, walk
 from optdsl.program.keeping import expressions
 from optdsl.program.program import Accumulate, Matrices

@@ -26,11 +26,26 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.support.arithmetic import declared
+from optdsl.codegen.support.emitting import (
+    HALF,
+    VOID,
+    WORD,
+    WORDS,
+    array_at,
+    count_on,
+    counted,
+    counter,
+    function,
+    load,
+    place,
+    public,
+    store,
+    word,
+)
 from optdsl.codegen.support.jobs import BOX, CODE, JOB, OWN_CODE, STATE, WOKEN, State
 from optdsl.codegen.support.registers import is_arm, is_x86
 
-_WORD, _NARROW, _VOID = ir.IntType(64), ir.IntType(32), ir.VoidType()
-_KERNEL = ir.FunctionType(_NARROW, [_WORD] * 3)
+_KERNEL = ir.FunctionType(HALF, [WORD] * 3)
 
 
 def add_helpers(module: Any, prefix: str, machine: str) -> None:
@@ -49,128 +64,81 @@ def helpers_code(machine: str, prefix: str) -> str:
     return str(module)
 
 
-class _Function:
-    """A function of words under construction: its blocks, and the words that it can reach."""
-
-    def __init__(self, module: Any, name: str, result: Any, arguments: int) -> None:
-        self.made = ir.Function(module, ir.FunctionType(result, [_WORD] * arguments), name)
-        self.arguments = self.made.args
-        self.builder = ir.IRBuilder(self.made.append_basic_block("entry"))
-
-    def block(self, name: str) -> Any:
-        return self.made.append_basic_block(name)
-
-    def begin(self, block: Any) -> None:
-        self.builder.position_at_end(block)
-
-    def counter(self) -> Any:
-        place = self.builder.alloca(_WORD)
-        self.builder.store(_word(0), place)
-        return place
-
-    def count(self, place: Any) -> Any:
-        """Count on, and return how often that has been done."""
-        more = self.builder.add(self.builder.load(place), _word(1))
-        self.builder.store(more, place)
-        return more
-
-    def place(self, row: Any, word: int) -> Any:
-        address = self.builder.add(row, _word(8 * word))
-        return self.builder.inttoptr(address, _WORD.as_pointer())
-
-    def read(self, row: Any, word: int) -> Any:
-        return self.builder.load(self.place(row, word))
-
-    def write(self, row: Any, word: int, value: Any) -> None:
-        self.builder.store(value, self.place(row, word))
-
-    def state(self, box: Any) -> Any:
-        return self.builder.load_atomic(self.place(box, STATE), "acquire", 8)
-
-    def is_state(self, value: Any, state: State) -> Any:
-        return self.builder.icmp_signed("==", value, _word(state))
-
-    def change(self, box: Any, before: Any, after: State) -> Any:
-        """Let a state follow on another; return whether it did."""
-        place = self.place(box, STATE)
-        pair = self.builder.cmpxchg(place, before, _word(after), "seq_cst", "seq_cst")
-        return self.builder.extract_value(pair, 1)
-
-    def pause(self, machine: str) -> None:
-        """Tell the processor that this is a loop that waits."""
-        if is_x86(machine):
-            name, arguments = "llvm.x86.sse2.pause", []
-        elif is_arm(machine):
-            name, arguments = "llvm.aarch64.hint", [ir.Constant(_NARROW, 1)]
-        else:
-            return
-        kinds = [each.type for each in arguments]
-        self.builder.call(declared(self.builder.module, name, _VOID, kinds), arguments)
+def _state(builder: Any, box: Any) -> Any:
+    return builder.load_atomic(place(builder, box, STATE), "acquire", 8)
 
 
-def _word(value: int) -> Any:
-    return ir.Constant(_WORD, int(value))
+def _is(builder: Any, value: Any, state: State) -> Any:
+    return builder.icmp_signed("==", value, word(state))
+
+
+def _change(builder: Any, box: Any, before: Any, after: State) -> Any:
+    """Let a state follow on another; return whether it did."""
+    pair = builder.cmpxchg(place(builder, box, STATE), before, word(after), "seq_cst", "seq_cst")
+    return builder.extract_value(pair, 1)
+
+
+def _pause(builder: Any, machine: str) -> None:
+    """Tell the processor that this is a loop that waits."""
+    if is_x86(machine):
+        name, arguments = "llvm.x86.sse2.pause", []
+    elif is_arm(machine):
+        name, arguments = "llvm.aarch64.hint", [ir.Constant(HALF, 1)]
+    else:
+        return
+    kinds = [each.type for each in arguments]
+    builder.call(declared(builder.module, name, VOID, kinds), arguments)
 
 
 def _add_run(module: Any, name: str) -> Any:
     """Add what runs a job, and returns the bits in which it failed."""
-    run = _Function(module, name, _WORD, 1)
-    run.made.linkage = "internal"
-    (job,) = run.arguments
-    builder = run.builder
-    function = builder.inttoptr(run.read(job, 0), _KERNEL.as_pointer())
-    code = builder.call(function, [run.read(job, word) for word in (1, 2, 3)])
-    builder.ret(builder.and_(builder.zext(code, _WORD), run.read(job, 4)))
-    return run.made
+    made, builder = function(module, name, WORD, {"job": WORDS})
+    address, *arguments, mask = (load(builder, made.args[0], number) for number in range(5))
+    code = builder.call(builder.inttoptr(address, _KERNEL.as_pointer()), arguments)
+    builder.ret(builder.and_(builder.zext(code, WORD), mask))
+    return made
 
 
 def _add_post(module: Any, name: str) -> None:
     """Add `post(boxes, count, job)`: lay a job into so many boxes; note who must be woken."""
-    post = _Function(module, name, _VOID, 3)
-    boxes, count, job = post.arguments
-    builder, place = post.builder, post.counter()
-    head, body, end = post.block("head"), post.block("body"), post.block("end")
-    builder.branch(head)
-    post.begin(head)
-    number = builder.load(place)
-    builder.cbranch(builder.icmp_signed("<", number, count), body, end)
-    post.begin(body)
-    box = builder.add(boxes, builder.mul(number, _word(8 * BOX)))
-    post.write(box, JOB, job)
-    before = builder.atomic_rmw("xchg", post.place(box, STATE), _word(State.POSTED), "seq_cst")
-    post.write(box, WOKEN, builder.zext(post.is_state(before, State.ASLEEP), _WORD))
-    post.count(place)
-    builder.branch(head)
-    post.begin(end)
+    made, builder = public(module, name, VOID, {"boxes": WORDS, "count": WORD, "job": WORD})
+    boxes, count, job = made.args
+    with counted(builder, word(0), count) as number:
+        box = place(builder, boxes, builder.mul(number, word(BOX)))
+        store(builder, job, box, JOB)
+        state = place(builder, box, STATE)
+        before = builder.atomic_rmw("xchg", state, word(State.POSTED), "seq_cst")
+        store(builder, builder.zext(_is(builder, before, State.ASLEEP), WORD), box, WOKEN)
     builder.ret_void()
 
 
 def _add_attend(module: Any, name: str, run: Any, machine: str) -> None:
     """Add `attend(box, looks)`: do what comes, until nothing came in so many looks."""
-    attend = _Function(module, name, _VOID, 2)
-    box, looks = attend.arguments
-    builder, place = attend.builder, attend.counter()
+    made, builder = public(module, name, VOID, {"box": WORDS, "looks": WORD})
+    box, looks = made.args
+    looked = counter(builder)
     names = ("look", "claim", "work", "wait", "sleep", "end", "pause")
-    look, claim, work, wait, sleep, end, pause = (attend.block(each) for each in names)
+    look, claim, work, wait, sleep, end, pause = map(made.append_basic_block, names)
     builder.branch(look)
-    attend.begin(look)
-    state = attend.state(box)
-    builder.cbranch(attend.is_state(state, State.POSTED), claim, wait)
-    attend.begin(claim)
-    builder.cbranch(attend.change(box, _word(State.POSTED), State.TAKEN), work, look)
-    attend.begin(work)
-    attend.write(box, CODE, builder.call(run, [attend.read(box, JOB)]))
-    builder.store_atomic(_word(State.DONE), attend.place(box, STATE), "release", 8)
-    builder.store(_word(0), place)
+    builder.position_at_end(look)
+    state = _state(builder, box)
+    builder.cbranch(_is(builder, state, State.POSTED), claim, wait)
+    builder.position_at_end(claim)
+    builder.cbranch(_change(builder, box, word(State.POSTED), State.TAKEN), work, look)
+    builder.position_at_end(work)
+    job = array_at(builder, load(builder, box, JOB), WORD)
+    store(builder, builder.call(run, [job]), box, CODE)
+    builder.store_atomic(word(State.DONE), place(builder, box, STATE), "release", 8)
+    builder.store(word(0), looked)
     builder.branch(look)
-    attend.begin(wait)
-    builder.cbranch(builder.icmp_signed(">", attend.count(place), looks), sleep, pause)
-    attend.begin(sleep)
-    builder.cbranch(attend.change(box, state, State.ASLEEP), end, look)
-    attend.begin(pause)
-    attend.pause(machine)
+    builder.position_at_end(wait)
+    builder.cbranch(builder.icmp_signed(">", count_on(builder, looked), looks), sleep, pause)
+    builder.position_at_end(sleep)
+    builder.cbranch(_change(builder, box, state, State.ASLEEP), end, look)
+    builder.position_at_end(pause)
+    _pause(builder, machine)
     builder.branch(look)
-    attend.begin(end)
+    builder.position_at_end(end)
     builder.ret_void()
 
 
@@ -181,29 +149,30 @@ def _add_work(module: Any, name: str, run: Any, machine: str) -> None:
     behind were not, because that helper was still at it after so many looks. Without a job (0), it
     only sees to the boxes.
     """
-    work = _Function(module, name, _WORD, 4)
-    boxes, count, job, looks = work.arguments
-    builder, place, looked = work.builder, work.counter(), work.counter()
-    with builder.if_then(builder.icmp_signed("!=", job, _word(0))):
-        work.write(boxes, OWN_CODE, builder.call(run, [job]))
+    arguments = {"boxes": WORDS, "count": WORD, "job": WORD, "looks": WORD}
+    made, builder = public(module, name, WORD, arguments)
+    boxes, count, job, looks = made.args
+    number, looked = counter(builder), counter(builder)
+    with builder.if_then(builder.icmp_signed("!=", job, word(0))):
+        store(builder, builder.call(run, [array_at(builder, job, WORD)]), boxes, OWN_CODE)
     names = ("head", "box", "look", "wait", "next", "end")
-    head, body, look, wait, following, end = (work.block(each) for each in names)
+    head, body, look, wait, following, end = map(made.append_basic_block, names)
     builder.branch(head)
-    work.begin(head)
-    number = builder.load(place)
-    builder.cbranch(builder.icmp_signed("<", number, count), body, end)
-    work.begin(body)
-    box = builder.add(boxes, builder.mul(number, _word(8 * BOX)))
-    taken_back = work.change(box, _word(State.POSTED), State.EMPTY)
+    builder.position_at_end(head)
+    current = builder.load(number)
+    builder.cbranch(builder.icmp_signed("<", current, count), body, end)
+    builder.position_at_end(body)
+    box = place(builder, boxes, builder.mul(current, word(BOX)))
+    taken_back = _change(builder, box, word(State.POSTED), State.EMPTY)
     builder.cbranch(taken_back, following, look)
-    work.begin(look)
-    at_it = work.is_state(work.state(box), State.TAKEN)
+    builder.position_at_end(look)
+    at_it = _is(builder, _state(builder, box), State.TAKEN)
     builder.cbranch(at_it, wait, following)
-    work.begin(wait)
-    work.pause(machine)
-    builder.cbranch(builder.icmp_signed(">", work.count(looked), looks), end, look)
-    work.begin(following)
-    work.count(place)
+    builder.position_at_end(wait)
+    _pause(builder, machine)
+    builder.cbranch(builder.icmp_signed(">", count_on(builder, looked), looks), end, look)
+    builder.position_at_end(following)
+    count_on(builder, number)
     builder.branch(head)
-    work.begin(end)
-    builder.ret(builder.load(place))
+    builder.position_at_end(end)
+    builder.ret(builder.load(number))

@@ -10,7 +10,7 @@ import typer
 from optdsl.commands.compile_cuda import built, write_build
 from optdsl.commands.compile_library import LIBRARY, tell, tell_import, write_libraries
 from optdsl.commands.files import write_text
-from optdsl.commands.rules import check_target, rules_by_module, stored_as
+from optdsl.commands.rules import check_target, renamed, rules_by_module, stored_as
 from optdsl.commands.terminal import Misuse
 
 
@@ -34,6 +34,15 @@ def compile_(
             help="numba-cpu, cuda, reference, jax, or library: for C, with a header.",
         ),
     ] = "numba-cpu",
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="What files, class and functions of C are called, such as clipped_adamw: for a "
+            "composition, or one of your own definitions.",
+        ),
+    ] = None,
     storage: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,7 +92,8 @@ def compile_(
     if target != "numba-cuda" and given:
         hint = "parameters of 16 bits are --storage theta=bfloat16" if dtype else None
         raise Misuse(f"{', '.join(given)}: only --target cuda takes this", hint)
-    rules = stored_as(rules_by_module(rule), storage or [])
+    rules = renamed(rules_by_module(rule), rule, name)
+    rules = stored_as(rules, storage or [])
     if target == LIBRARY:
         write_libraries(rules, directory)
         return

@@ -5,6 +5,25 @@ from __future__ import annotations
 import keyword
 import re
 
+#: What a name may not be: words of C and C++, and headers of C, which a header of ours would hide.
+_WORDS_OF_C = frozenset(
+    """
+    alignas alignof and asm auto bool break case catch char char8_t class compl concept const
+    constexpr continue decltype default delete do double else enum explicit export extern false
+    float for friend goto if inline int long mutable namespace new noexcept not nullptr operator
+    or private protected public register requires restrict return short signed sizeof static
+    struct switch template this throw true try typedef typeid typename typeof union unsigned
+    using virtual void volatile wchar_t while xor
+    """.split()  # noqa: SIM905
+)
+_HEADERS = frozenset(
+    """
+    assert complex ctype errno fenv float inttypes iso646 limits locale math memory setjmp signal
+    stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads
+    time uchar wchar wctype
+    """.split()  # noqa: SIM905
+)
+
 
 def snake_case(name: str) -> str:
     """Return a module name for a rule or a file.
@@ -17,3 +36,30 @@ def snake_case(name: str) -> str:
     if not plain or plain[0].isdigit() or keyword.iskeyword(plain):
         return f"rule_{plain}".rstrip("_")
     return plain
+
+
+def problem_of(name: str) -> str | None:
+    """Return why `name` cannot name a file, a class and functions of C; None where it can.
+
+    >>> problem_of("clipped_adamw"), problem_of("2fast")
+    (None, 'it must be letters, digits and single underscores, and begin with a letter')
+    """
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name) is None:
+        return "it must be letters, digits and single underscores, and begin with a letter"
+    module = snake_case(name)
+    if {name, class_name(name), module} & _WORDS_OF_C:
+        return "it is a word of C or C++"
+    if keyword.iskeyword(name) or keyword.iskeyword(class_name(name)):
+        return "it is a word of Python"
+    return f"{module}.h is a header of C" if module in _HEADERS else None
+
+
+def class_name(name: str) -> str:
+    """Return the name of the class of what a user named: as it is, if it has capitals.
+
+    >>> class_name("clipped_adamw"), class_name("MyAdam")
+    ('ClippedAdamw', 'MyAdam')
+    """
+    if name != name.lower():
+        return name
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optdsl.commands.naming import snake_case
+from optdsl.commands.naming import class_name, problem_of, snake_case
 from optdsl.commands.terminal import Misuse
 from optdsl.diagnostics import DiagnosticError, did_you_mean
 
@@ -85,6 +86,27 @@ def rules_by_module(what: str) -> dict[str, Rule]:
             )
         rules[module] = build_rule(definition, lookup_in(file))
     return rules
+
+
+def renamed(rules: dict[str, Rule], what: str, name: str | None) -> dict[str, Rule]:
+    """Return the one rule under the name that a user chose for it, if any.
+
+    Raises:
+        Misuse: it is no name for a file, a class and functions of C, or there are several rules.
+    """
+    if name is None:
+        return rules
+    problem = problem_of(name)
+    if problem is not None:
+        raise Misuse(f"`{name}` cannot be a name: {problem}", "write --name clipped_adamw")
+    if len(rules) > 1:
+        raise Misuse(
+            f"--name names one rule, and {what} holds {len(rules)}",
+            f"compile one of them: {what}:{next(iter(rules.values())).name}",
+        )
+    (rule,) = rules.values()
+    doc = rule.doc or (None if what.endswith(".opt") else what)
+    return {snake_case(name): replace(rule, name=class_name(name), doc=doc)}
 
 
 def stored_as(rules: dict[str, Rule], said: list[str]) -> dict[str, Rule]:

@@ -166,8 +166,11 @@ class Caller:
         self.checked(self.call("next", *places))
         return values
 
-    def look(self, name, stream):
-        self.checked(self.call(name))
+    def look(self, name, stream, threads=0):
+        for array in self.stream(stream):
+            array.fill(np.nan)
+        shared = self.shared(threads) if threads else []
+        self.checked(self.call(f"{name}_in_threads" if threads else name, *shared))
         return [arrays[stream] for arrays in self.arrays]
 
     def stream(self, name):

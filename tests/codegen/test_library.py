@@ -184,8 +184,10 @@ def optimizers(built, rule, needed):
     same(ours, theirs)
     if "iterate" in interface.looks:
         same(caller.look("iterate", "iterate"), opt.theta())
+        same(caller.look("iterate", "iterate", threads=2), opt.theta())
     if "evaluate" in interface.looks:
         same(caller.look("evaluate", "evaluation point"), opt.evaluation())
+        same(caller.look("evaluate", "evaluation point", threads=2), opt.evaluation())
 
 
 def transforms(built, rule, needed):

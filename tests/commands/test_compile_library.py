@@ -27,6 +27,46 @@ def test_four_files_are_written(optdsl, tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
+def test_a_composition_may_be_named(optdsl, tmp_path):
+    rule = "ClipByGlobalNorm(c=1) | SGD"
+    done = optdsl("compile", rule, "--target", "library", "-o", "build", "--name", "clipped_sgd")
+    assert done.status == 0, done.text
+    assert "Wrote build/clipped_sgd.py" in done.out
+    assert "from build.clipped_sgd import ClippedSgd" in done.out
+    header = (tmp_path / "build" / "clipped_sgd.h").read_text()
+    assert f"ClippedSgd: {rule}" in header
+    assert "int clipped_sgd_step_f32(const clipped_sgd_hyper *hyper," in header
+    done = optdsl("compile", rule, "-o", "build", "--name", "ShortSgd", "--target", "reference")
+    assert "from build.short_sgd import ShortSgd" in done.out
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("2fast", "must be letters, digits and single underscores"),
+        ("a__b", "must be letters, digits and single underscores"),
+        ("double", "is a word of C or C++"),
+        ("lambda", "is a word of Python"),
+        ("math", "math.h is a header of C"),
+    ],
+)
+def test_what_is_no_name_is_refused(optdsl, tmp_path, name, why):
+    refused = optdsl("compile", "SGD", "-o", "build", "--name", name)
+    assert refused.status == 2
+    assert f"`{name}` cannot be a name" in refused.err
+    assert why in refused.err
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_name_is_for_one_rule(optdsl, tmp_path):
+    text = "".join(f"optimizer {name}\n  theta[t] = theta[t-1] - g[t]\n" for name in ("A", "B"))
+    (tmp_path / "two.opt").write_text(text)
+    refused = optdsl("compile", "two.opt", "-o", "build", "--name", "mine")
+    assert refused.status == 2
+    assert "--name names one rule, and two.opt holds 2" in refused.err
+    assert "two.opt:A" in refused.err
+
+
 def test_without_a_compiler_it_says_what_to_run(optdsl, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)

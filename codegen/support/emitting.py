@@ -1,4 +1,4 @@
-"""Records of C in LLVM code: rows of words of eight bytes, and loops over them."""
+"""What LLVM code is written with: rows of words of eight bytes, arrays, and loops over them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDS, NUMBERS = WORD.as_pointer(), DOUBLE.as_pointer()
 
 def word(value: int) -> Any:
     """Return a whole number of 64 bits."""
-    return ir.Constant(WORD, value)
+    return ir.Constant(WORD, int(value))
 
 
 def place(builder: Any, base: Any, index: Any) -> Any:
@@ -68,6 +68,20 @@ def counted(builder: Any, begin: Any, end: Any, step: int = 1) -> Iterator[Any]:
     builder.position_at_end(after)
 
 
+def counter(builder: Any) -> Any:
+    """Return room for a word that counts, from 0."""
+    counted_in = room(builder, WORD)
+    builder.store(word(0), counted_in)
+    return counted_in
+
+
+def count_on(builder: Any, counted_in: Any) -> Any:
+    """Count one more; return how many that makes."""
+    more = builder.add(builder.load(counted_in), word(1))
+    builder.store(more, counted_in)
+    return more
+
+
 def smaller(builder: Any, a: Any, b: Any) -> Any:
     """Return the smaller of two whole numbers."""
     return builder.select(builder.icmp_signed("<", a, b), a, b)
@@ -78,10 +92,17 @@ def function(module: Any, name: str, result: Any, arguments: dict[str, Any]) -> 
 
     Arguments are named; those that point never overlap.
     """
-    made = ir.Function(module, ir.FunctionType(result, list(arguments.values())), name)
+    made, builder = public(module, name, result, arguments)
     made.linkage = "internal"
-    for argument, (label, kind) in zip(made.args, arguments.items(), strict=True):
-        argument.name = label
-        if isinstance(kind, ir.PointerType):
+    for argument in made.args:
+        if isinstance(argument.type, ir.PointerType):
             argument.add_attribute("noalias")
+    return made, builder
+
+
+def public(module: Any, name: str, result: Any, arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """Begin a function that others see; return it and a builder at its beginning."""
+    made = ir.Function(module, ir.FunctionType(result, list(arguments.values())), name)
+    for argument, label in zip(made.args, arguments, strict=True):
+        argument.name = label
     return made, ir.IRBuilder(made.append_basic_block("entry"))
