@@ -10,17 +10,22 @@ from collections.abc import Callable
 from optdsl.codegen.blocks import indent
 from optdsl.codegen.naming import comment
 from optdsl.codegen.unit import Unit
-from optdsl.model.expressions import Kind, Value
+from optdsl.model.expressions import Kind
+from optdsl.program.formulas import formula
 from optdsl.program.program import Ask, Guard, Matrices, Pass, Stage
 
 #: Where the cohort of a tensor is found, in kernels that know which block they are.
 _ROW_OF_BLOCK = "read(int64, rows, read(int64, owners, block_index()))"
 
 
-def conditions(unit: Unit, part: int) -> list[Value]:
-    """Return what lets the stages of a part rest."""
+def can_rest(unit: Unit, part: int) -> bool:
+    """Is there anything that lets the stages of a part rest?"""
+    return bool(_guards(unit, part))
+
+
+def _guards(unit: Unit, part: int) -> list[Guard]:
     guards = [stage for stage in unit.function.stages if isinstance(stage, Guard)]
-    return [guard.condition for guard in guards if guard.part < part]
+    return [guard for guard in guards if guard.part < part]
 
 
 def resting_pass(unit: Unit, stage: Pass | Matrices) -> list[str]:
@@ -57,13 +62,15 @@ def _of_cohort(unit: Unit, slot: int, row: str) -> str:
 
 def _lines(unit: Unit, part: int, place: Callable[[int], str], read: str) -> list[str]:
     slots, lines = unit.slots, []
-    for condition in conditions(unit, part):
+    written = {skip.part: formula(skip.condition, unit.indexed) for skip in unit.system.skips}
+    for guard in _guards(unit, part):
+        condition = guard.condition
         if condition.kind is Kind.STEP:
             where = place(slots.scalars[condition])
         elif condition.kind is Kind.ALL:
             where = f"everything, {slots.everything[condition.name]}"
         else:  # the runtime refuses to decide this on a device
             continue
-        lines.append(f"# skip this where {comment(condition.name)}")
+        lines.append(f"# skip this where {comment(written[guard.part])}")
         lines += [f"if {read}(float64, {where}) != 0.0:", *indent(["return"])]
     return lines

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.cuda_guards import conditions, resting_clock
+from optdsl.codegen.cuda_guards import can_rest, resting_clock
 from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
@@ -30,7 +30,7 @@ def emit_scalars(
 
     A program that moves nothing is run by the host alone.
     """
-    skips = program.moves and conditions(unit, part)
+    skips = program.moves and can_rest(unit, part)
     if program.mode != "ready" and unit.system.family != "schedule" and not skips:
         return host
     name = functions.add("clock", _Step(unit, program, part, taken).lines())

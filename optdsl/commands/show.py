@@ -42,17 +42,25 @@ def show(
     ],
     stage: Annotated[Stage, typer.Option("--as", help="The stage to show.")] = Stage.EQUATIONS,
     target: Annotated[
-        str, typer.Option("--target", "-t", help="For source: numba-cpu, cuda, reference or jax.")
-    ] = "numba-cpu",
+        str | None,
+        typer.Option(
+            "--target", "-t", help="For source: numba-cpu (if not said), cuda, reference or jax."
+        ),
+    ] = None,
     arch: Annotated[
-        str, typer.Option("--arch", help="For ptx and sass: an architecture.")
-    ] = "sm_90",
+        str | None,
+        typer.Option("--arch", help="For ptx and sass: an architecture, sm_90 if not said."),
+    ] = None,
     dtype: Annotated[
-        str, typer.Option("--dtype", help="For ptx and sass: what parameters hold.")
-    ] = "float32",
+        str | None,
+        typer.Option(
+            "--dtype", help="For ptx and sass: what parameters hold, float32 if not said."
+        ),
+    ] = None,
 ) -> None:
     """Print a rule as equations, LaTeX, program, source, functions of JAX or machine code."""
-    target = check_target(target)
+    _refuse_unread(stage, target, {"--arch": arch, "--dtype": dtype})
+    target, arch, dtype = check_target(target or "numba-cpu"), arch or "sm_90", dtype or "float32"
     writers: dict[Stage, Callable[[], str]] = {
         Stage.EQUATIONS: lambda: _equations(rule),
         Stage.LATEX: lambda: _latex(rule),
@@ -64,6 +72,27 @@ def show(
         Stage.SASS: lambda: _sass(find_whole(rule), arch, dtype),
     }
     print_text(writers[stage]())
+
+
+#: The one target that a stage is of; equations and programs are of none, sources of any.
+_OF_TARGET = {
+    Stage.ASSEMBLY: "numba-cpu", Stage.JAX: "jax", Stage.PTX: "numba-cuda",
+    Stage.SASS: "numba-cuda",
+}  # fmt: skip
+
+
+def _refuse_unread(stage: Stage, target: str | None, for_cuda: dict[str, str | None]) -> None:
+    """Refuse options that this stage does not read.
+
+    Raises:
+        Misuse: there is one.
+    """
+    given = [option for option, value in for_cuda.items() if value is not None]
+    if given and stage not in (Stage.PTX, Stage.SASS):
+        raise Misuse(f"{', '.join(given)}: only --as ptx and --as sass take this")
+    own = stage is Stage.SOURCE or target is None or check_target(target) == _OF_TARGET.get(stage)
+    if not own:
+        raise Misuse(f"--target {target}: only --as source takes this, not --as {stage}")
 
 
 def _equations(rule: str) -> str:

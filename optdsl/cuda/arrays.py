@@ -101,8 +101,9 @@ class DeviceArray:
     def copy(self) -> DeviceArray:
         """Return a copy."""
         assert self.queue is not None
-        made = DeviceArray.new(self.queue, self.shape, self.dtype)
-        made[...] = self
+        with self.queue.device.current():
+            made = DeviceArray.new(self.queue, self.shape, self.dtype)
+            made[...] = self
         return made
 
     def __setitem__(self, everything: Any, values: DeviceArray | npt.NDArray[Any]) -> None:
@@ -110,10 +111,11 @@ class DeviceArray:
         assert self.queue is not None
         assert everything is ...
         assert (values.shape, values.dtype) == (self.shape, self.dtype)
-        if isinstance(values, DeviceArray):
-            self.queue.copy(self.address, values.address, self.nbytes)
-        else:
-            self.queue.upload(self.address, values)
+        with self.queue.device.current():
+            if isinstance(values, DeviceArray):
+                self.queue.copy(self.address, values.address, self.nbytes)
+            else:
+                self.queue.upload(self.address, values)
 
     def copy_to_host(self) -> npt.NDArray[Any]:
         """Return the values as a NumPy array; this waits for them."""

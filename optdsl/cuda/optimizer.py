@@ -34,10 +34,10 @@ class DeviceOptimizer(Optimizer):
     bfloat16 or float16 (these two with states in float32). The rest is as for `Optimizer`.
 
     A step is put on the stream that the caller works on (PyTorch's or CuPy's current one, else
-    the default stream; or `stream=`), and returns at once: it waits for nothing, and after the
-    first steps it allocates nothing and copies nothing to the host. States start in the first
-    step. Whoever holds gradients must keep them until the stream has come past the step, as
-    PyTorch and CuPy do by themselves.
+    the default stream; or `stream=`), and returns at once: it waits for nothing but for a loss that
+    the rule reads and that lies on the card, and after the first steps it allocates nothing and
+    copies nothing else to the host. States start in the first step. Whoever holds gradients must
+    keep them until the stream has come past the step, as PyTorch and CuPy do by themselves.
 
     With `capturable=True` the step count lies on the card too, and so do scheduled hyperparameters:
     after one step to begin with, a step can be recorded in a CUDA graph and replayed. With

@@ -50,10 +50,13 @@ def rounds(stage: Matrices) -> list[list[Assignment]]:
 
 
 def bytes_left(reduction: Accumulate, width: int) -> float:
-    """Return the bytes a parameter of `width` bytes that a pass leaves of a reduction, at most.
+    """Return the bytes a parameter of `width` bytes that a pass leaves of a reduction.
 
-    These are float64 sums: one a row and as many columns as 32 threads load at once, or one a
-    column and block of rows.
+    These are float64 sums: one a row and strip of as many columns as 32 threads load at once, or
+    one a column and block of rows. So many bytes they are for a matrix of whole strips, and of
+    whole blocks of the fewest rows; fewer where blocks are higher. A last strip or block that is
+    not full leaves as much as a whole one, so a matrix that is narrower or lower than one leaves
+    8 bytes a row or a column.
 
     >>> from optdsl.model.expressions import Value
     >>> g = Value("g", Kind.ENTRY)

@@ -42,6 +42,16 @@ def test_what_cannot_be_is_refused(optdsl):
     assert "is a schedule" in optdsl("show", "Cosine", "--as", "ptx").err
 
 
+def test_options_that_nothing_reads_are_refused(optdsl):
+    for options in (("--dtype", "int8"), ("--as", "program", "--arch", "sm_80"),
+                    ("--as", "assembly", "--target", "cuda"), ("--target", "cuda")):  # fmt: skip
+        told = optdsl("show", "SGD", *options)
+        assert (told.status, told.out) == (2, "")
+        assert f"{options[-2]}" in told.err
+    assert "only --as ptx and --as sass" in optdsl("show", "SGD", "--dtype", "float64").err
+    assert optdsl("show", "SGD", "--as", "jax", "--target", "jax").status == 0
+
+
 def test_the_source_needs_no_toolkit(optdsl, bare):
     told = optdsl("show", "Adam", "--as", "source", "--target", "cuda")
     assert told.status == 0

@@ -17,6 +17,8 @@ CUresult = Enum("CUresult", ["CUDA_SUCCESS", "CUDA_ERROR_NOT_READY", "CUDA_ERROR
 GOOD = CUresult.CUDA_SUCCESS
 
 
+_NEEDS_CONTEXT = ("cuMemAlloc", "cuMemcpy", "cuMemset", "cuModule", "cuLaunch", "cuEventCreate")
+
 #: Kernels that run on the CPU already: to compile them takes longer than any test.
 _KNOWN = {}
 
@@ -44,6 +46,7 @@ class FakeDriver:
 
     def __init__(self):
         self.calls = []
+        self.without_context = []  # calls that a driver refuses where no context is current
         self.launches = []
         self.kept = {}
         self.kernels = {}
@@ -192,6 +195,8 @@ class FakeDriver:
 
     def _note(self, name, *arguments):
         self.calls.append((name, *arguments))
+        if not self.contexts and name.startswith(_NEEDS_CONTEXT):
+            self.without_context.append(name)
 
     def called(self, *beginnings):
         """Return the names of the calls so far that begin so."""

@@ -223,6 +223,8 @@ def test_arrays_hold_the_point_of_evaluation_for_a_while(card):
     with on_card.evaluating():
         assert not np.array_equal(theirs[0].values, before)
     np.testing.assert_array_equal(theirs[0].values, before)
+    on_card.theta()[0].copy()
+    assert not card.without_context
 
 
 def test_other_arrays_may_take_the_place_of_the_parameters(card):

@@ -73,7 +73,7 @@ def clock_1(real):
     def update(clocks, hyper, step_state, exactly, numbers, everything):
         if thread_index() > 0:
             return
-        # skip this where skip
+        # skip this where any(not finite(g[t]), all)
         if read_changing(float64, everything, 0) != 0.0:
             return
         steps = read_changing(int64, clocks, 1) + 1
@@ -94,7 +94,7 @@ def clock_1(real):
 @kernel("pass")
 def kernel_2(real, lanes, theta_form, g_form, v_form):
     def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
-        # skip this where skip
+        # skip this where any(not finite(g[t]), all)
         if read(float64, everything, 0) != 0.0:
             return
         owner = read(int64, owners, block_index())
@@ -200,7 +200,7 @@ def clock_2(real):
     def update(clocks, hyper, step_state, exactly, numbers, everything):
         if thread_index() > 0:
             return
-        # skip this where skip
+        # skip this where any(not finite(g[t]), all)
         if read_changing(float64, everything, 0) != 0.0:
             return
         steps = read_changing(int64, clocks, 1) + 1
@@ -218,7 +218,7 @@ def clock_2(real):
 @kernel("pass")
 def kernel_4(real, lanes, theta_form, g_form, v_form):
     def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
-        # skip this where skip
+        # skip this where any(not finite(g[t]), all)
         if read(float64, everything, 0) != 0.0:
             return
         owner = read(int64, owners, block_index())
