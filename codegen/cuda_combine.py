@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from optdsl.codegen.blocks import Functions, indent
+from optdsl.codegen.cuda_folds import added, begun, finished, of_block
 from optdsl.codegen.cuda_guards import resting_finish
+from optdsl.codegen.cuda_places import found_rows
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
@@ -22,9 +24,6 @@ PARAMETERS = (
     "firsts", "sizes", "tensors", "entries", "rows", "cohort", "exactly", "tensor", "everything",
     "partials",
 )  # fmt: skip
-
-_STARTS = {"min": "inf", "max": "-inf"}
-_BLOCKS = {"min": "least_of_block", "max": "greatest_of_block", "any": "greatest_of_block"}
 
 
 def emit_combine(unit: Unit, stage: Combine, functions: Functions, taken: Iterable[str]) -> str:
@@ -84,18 +83,12 @@ class Finish:
         return [f'@kernel("{kind}")', header, *indent(body)]
 
     def _head(self, folds: bool) -> list[str]:
-        lines = []
         if self.kind is Kind.ALL:
-            if "step" in self.starts:
-                lines.append("row = read(int64, rows, 0)")
+            lines = found_rows(self.unit, self.starts, "0")
             bounds = ["first, last = 0, read(int64, firsts, tensors)"]
         else:
-            lines += ["owner = block_index()", "row = read(int64, rows, owner)"]
+            lines = ["owner = block_index()", *found_rows(self.unit, {*self.starts, "own"})]
             bounds = ["first, last = read(int64, firsts, owner), read(int64, firsts, owner + 1)"]
-        if "step" in self.starts:
-            lines.append(f"step = {len(self.unit.slots.scalars)} * read(int64, cohort, row)")
-        if self.kind is Kind.TENSOR:
-            lines.append(f"own = {len(self.unit.slots.tensor)} * row")
         return [*lines, *(bounds if folds else [])]
 
     def _folded(self, reduction: Accumulate) -> list[str]:
@@ -105,26 +98,19 @@ class Finish:
         row = f"{columns} * place" if columns > 1 else "place"
         partial = f"read(float64, partials, {f'{row} + {column}' if column else row})"
         total = self.names.stream(f"total {reduction.name}")
-        added = {"min": f"minimum({total}, {partial})", "max": f"maximum({total}, {partial})",
-                 "any": f"maximum({total}, {partial})"}  # fmt: skip
-        block = _BLOCKS.get(reduction.operator, "sum_of_block")
-        text = added.get(reduction.operator, f"{total} + {partial}")
         return [
-            f"{total} = {_STARTS.get(reduction.operator, '0.0')}",
+            f"{total} = {begun(reduction.operator)}",
             "for place in range(first + thread_index(), last, THREADS):",
-            *indent([f"{total} = {text}"]),
-            f"{total} = {block}({column}, {total})",
+            *indent([f"{total} = {added(reduction.operator, total, partial)}"]),
+            f"{total} = {of_block(reduction.operator, column, total)}",
         ]
 
     def _finished(self, reduction: Accumulate) -> list[str]:
         total = self.names.stream(f"total {reduction.name}")
         count = "entries" if self.kind is Kind.ALL else "read(int64, sizes, owner)"
         count = self.counts.get(reduction.name, count)
-        mean = f"{total} / float64({count})"
-        finished = {"norm": f"sqrt({total})", "mean": mean, "rms": f"sqrt({mean})",
-                    "any": f"{total} != 0.0"}  # fmt: skip
         name = self.names.value(Value(reduction.name, reduction.kind))
-        text = finished.get(reduction.operator, total)
+        text = finished(reduction.operator, total, count)
         return [f"# {comment(described(reduction))}", f"{name} = {text}",
                 self._kept(reduction.name, name)]  # fmt: skip
 

@@ -9,15 +9,16 @@ All is computed in float64, as on the host.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.cuda_combine import Finish
+from optdsl.codegen.cuda_folds import added, begun, finished, left_by_block, of_warp
 from optdsl.codegen.cuda_guards import resting_pass
-from optdsl.codegen.cuda_pass import STARTS, TAKEN, left_by_block
+from optdsl.codegen.cuda_pass import TAKEN
+from optdsl.codegen.cuda_places import found_rows
 from optdsl.codegen.cuda_refusals import refuse_matrices
-from optdsl.codegen.cuda_tiles import EXTENT, TILE_PARAMETERS, WARP_FOLDS
+from optdsl.codegen.cuda_tiles import EXTENT, TILE_PARAMETERS
 from optdsl.codegen.loops import described
 from optdsl.codegen.matrices import matrices_streams
 from optdsl.codegen.naming import Identifiers, comment
@@ -28,7 +29,6 @@ from optdsl.program.lines import rounds
 from optdsl.program.program import Accumulate, Assignment, Combine, Load, Matrices, Store
 
 _COUNTS = {Kind.ROW: "shapes, 3 * owner", Kind.COLUMN: "shapes, 3 * owner + 1"}
-_FOLDS = {"min": "minimum", "max": "maximum", "any": "maximum"}
 
 
 def emit_lines(
@@ -93,6 +93,7 @@ class _Lines:
         self.forms = {a: self.names.stream(f"{s} form") for s, a in self.arrays.items()}
         self.local = {load.value for load in stage.loads}
         self.local |= set(_vectors(stage))
+        self.used: set[str] = set()
         self.heads: dict[str, str] = {}
         self.starts: set[str] = set()
         self.needed = self._needed()
@@ -117,7 +118,7 @@ class _Lines:
         """Return the function that makes the kernel for streams of given formats."""
         rows, columns = self._of_rows(), self._of_columns()
         rest = resting_pass(self.unit, self.stage)
-        body = [*rest, *self._head(rows, columns), *self._started()]
+        body = [*rest, *self._head(), *self._started()]
         body += _chosen(rows, columns, _rows_a_block(self.stage))
         totals = [(_reduce(each).operator, self._total(each)) for each in self.reduced]
         body += left_by_block(totals)
@@ -136,21 +137,19 @@ class _Lines:
         combine = Combine(self.stage.part, tuple(sums), ())
         return Finish(self.unit, combine, Kind.TENSOR, TAKEN, counts, self.stage).lines("tensor")
 
-    def _head(self, rows: list[str], columns: list[str]) -> list[str]:
-        text = "\n".join(line for line in (*rows, *columns) if not line.lstrip().startswith("#"))
-        used = [name for name, array in self.arrays.items() if re.search(rf"\b{array}\b", text)]
-        places = list(self.arrays)
+    def _array(self, stream: str) -> str:
+        """Return what the kernel calls an array, and note that it makes use of it."""
+        self.used.add(stream)
+        return self.arrays[stream]
+
+    def _head(self) -> list[str]:
+        """Return the lines that find what all other lines of the kernel have made use of."""
         lines = ["owner = read(int64, owners, block_index())", *EXTENT]
-        for name in used:
-            column = places.index(name)
-            place = f"{len(places)} * owner{f' + {column}' if column else ''}"
-            lines.append(f"{self.arrays[name]} = read(int64, addresses, {place})")
-        if self.starts:
-            lines.append("row = read(int64, rows, owner)")
-        if "step" in self.starts:
-            lines.append(f"step = {len(self.unit.slots.scalars)} * read(int64, cohort, row)")
-        if "own" in self.starts:
-            lines.append(f"own = {len(self.unit.slots.tensor)} * row")
+        for column, (name, array) in enumerate(self.arrays.items()):
+            if name in self.used:
+                place = f"{len(self.arrays)} * owner{f' + {column}' if column else ''}"
+                lines.append(f"{array} = read(int64, addresses, {place})")
+        lines += found_rows(self.unit, self.starts)
         lines += [f"{name} = {place}" for name, place in self.heads.items()]
         return [*lines, "chunk = read(int64, chunks, block_index())"]
 
@@ -187,7 +186,7 @@ class _Lines:
     def _row_total(self, fold: Accumulate) -> list[str]:
         total = self._total(fold)
         loop = "for strip in range(thread_of_warp(), strips, WARP):"
-        folded = f"{total} = {WARP_FOLDS.get(fold.operator, 'sum_of_warp')}({total})"
+        folded = f"{total} = {of_warp(fold.operator, total)}"
         return [*self._added_up(fold, loop, "line * strips + strip"), folded]
 
     def _column_total(self, fold: Accumulate) -> list[str]:
@@ -196,13 +195,13 @@ class _Lines:
 
     def _added_up(self, fold: Accumulate, loop: str, place: str) -> list[str]:
         """Return the lines that add up the partial sums at these places."""
-        total, array = self._total(fold), self.arrays[fold.partial]
-        added = _added(fold.operator, total, f"read(float64, {array}, {place})")
+        total, array = self._total(fold), self._array(fold.partial)
+        grown = added(fold.operator, total, f"read(float64, {array}, {place})")
         return [
             f"# {comment(described(fold))}",
-            f"{total} = {STARTS.get(fold.operator, '0.0')}",
+            f"{total} = {begun(fold.operator)}",
             loop,
-            *indent([f"{total} = {added}"]),
+            *indent([f"{total} = {grown}"]),
         ]
 
     def _work(self, kind: Kind) -> list[str]:
@@ -220,7 +219,7 @@ class _Lines:
                           for line in self._reduced(each))]  # fmt: skip
 
     def _read(self, load: Load) -> str:
-        array = self.arrays[load.stream]
+        array = self._array(load.stream)
         changes = any(store.stream == load.stream for store in self.stores)
         word = "read_changing" if changes else "read"
         text = f"float64({word}({self.forms[array]}, {array}, line))"
@@ -229,15 +228,12 @@ class _Lines:
         return f"{self.names.value(load.value)} = {text}"
 
     def _finished(self, fold: Accumulate) -> str:
-        total = self._total(fold)
-        mean = f"{total} / float64({'width' if fold.kind is Kind.ROW else 'height'})"
-        texts = {"norm": f"sqrt({total})", "mean": mean, "rms": f"sqrt({mean})",
-                 "any": f"{total} != 0.0"}  # fmt: skip
+        count = "width" if fold.kind is Kind.ROW else "height"
         name = self.names.value(Value(fold.name, fold.kind))
-        return f"{name} = {texts.get(fold.operator, total)}"
+        return f"{name} = {finished(fold.operator, self._total(fold), count)}"
 
     def _stored(self, store: Store) -> str:
-        array, text = self.arrays[store.stream], self.names.value(store.value)
+        array, text = self._array(store.stream), self.names.value(store.value)
         if store.value.name in self.unit.predicates:
             text = f"where({text}, 1.0, 0.0)"
         return f"write({self.forms[array]}, {array}, line, {text})"
@@ -245,8 +241,7 @@ class _Lines:
     # ------------------------------------------------- numbers of what is left
 
     def _started(self) -> list[str]:
-        return [f"{self._total(each)} = {STARTS.get(_reduce(each).operator, '0.0')}"
-                for each in self.reduced]  # fmt: skip
+        return [f"{self._total(each)} = {begun(_reduce(each).operator)}" for each in self.reduced]
 
     def _reduced(self, assignment: Assignment) -> list[str]:
         value, total = _reduce(assignment), self._total(assignment)
@@ -259,7 +254,7 @@ class _Lines:
             text = f"{_bracketed(text)} * {_bracketed(python(value.other, self.dialect))}"
         return [
             f"# {comment(described(assignment))}",
-            f"{total} = {_added(value.operator, total, text)}",
+            f"{total} = {added(value.operator, total, text)}",
         ]
 
     def _total(self, item: Accumulate | Assignment) -> str:
@@ -320,9 +315,3 @@ def _kind(value: Reduce) -> Kind:
 
 def _bracketed(text: str) -> str:
     return text if text.isidentifier() else f"({text})"
-
-
-def _added(operator: str, total: str, text: str) -> str:
-    """Return the text of a total with one more value in it."""
-    fold = _FOLDS.get(operator)
-    return f"{fold}({total}, {text})" if fold else f"{total} + {text}"

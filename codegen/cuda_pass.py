@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from optdsl.codegen import cuda_combine
 from optdsl.codegen.blocks import indent
+from optdsl.codegen.cuda_folds import added, begun, left_by_block
 from optdsl.codegen.cuda_guards import resting_pass
+from optdsl.codegen.cuda_places import found_rows
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.storing import Target, Words
@@ -34,9 +36,6 @@ _LONG = re.compile(r"\b(cos|exp|log|power|standard_normal|standard_uniform|\w+_b
 #: Arrays that a pass with reductions or long formulas may have before registers run short.
 _ROOMY = 4
 _LONG_LOOP = ["for number in range(one_by_one(lanes)):", "    lane = one_by_one(number)"]
-_FOLDS = {"min": "minimum", "max": "maximum"}
-STARTS = {"min": "inf", "max": "-inf"}
-BLOCKS = {"min": "least_of_block", "max": "greatest_of_block", "any": "greatest_of_block"}
 
 
 class PassKernel:
@@ -120,15 +119,8 @@ class PassKernel:
         lines = ["owner = read(int64, owners, block_index())", *self._extent()]
         if not self.crowded:
             lines += self._found(self.arrays.values(), "read")
-        if self.heads or self.loop.draws:
-            lines.append("row = read(int64, rows, owner)")
-        if self.loop.draws:
-            lines.append("identity = row")
-        if "step" in self.heads:
-            lines.append(f"step = {len(self.unit.slots.scalars)} * read(int64, cohort, row)")
-        if "own" in self.heads:
-            lines.append(f"own = {len(self.unit.slots.tensor)} * row")
-        return [*lines, *self.loop.head]
+        wanted = {*self.heads, "identity"} if self.loop.draws else self.heads
+        return [*lines, *found_rows(self.unit, wanted), *self.loop.head]
 
     def _extent(self) -> list[str]:
         """Return the lines that find how much of a tensor there is."""
@@ -164,7 +156,7 @@ class PassKernel:
 
     def _started(self, reductions: Sequence[Accumulate]) -> list[str]:
         """Return the lines that begin totals."""
-        return [f"{self._total(each)} = {STARTS.get(each.operator, '0.0')}" for each in reductions]
+        return [f"{self._total(each)} = {begun(each.operator)}" for each in reductions]
 
     def _left(self, reductions: Sequence[Accumulate]) -> list[str]:
         """Return the lines that leave the totals of a block behind."""
@@ -226,27 +218,12 @@ class PassKernel:
         loop = self.loop
         if reduction.operator == "any":
             return f"where({loop.condition(reduction.argument)}, 1.0, {total})"
-        text = loop.write(reduction.argument)
-        match reduction.operator:
-            case "norm" | "rms":
-                return f"{total} + square(float64({text}))"
-            case "dot":
-                assert reduction.other is not None
-                return f"{total} + float64({text}) * float64({loop.write(reduction.other)})"
-            case "min" | "max":
-                return f"{_FOLDS[reduction.operator]}({total}, float64({text}))"
-        return f"{total} + float64({text})"
-
-
-def left_by_block(totals: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the lines that fold the totals of operators over a block and leave them behind."""
-    ends, stores = [], []
-    for place, (operator, total) in enumerate(totals):
-        ends.append(f"{total} = {BLOCKS.get(operator, 'sum_of_block')}({place}, {total})")
-        row = f"{len(totals)} * block_index()" if len(totals) > 1 else "block_index()"
-        column = f"{row} + {place}" if place else row
-        stores.append(f"write(float64, partials, {column}, {total})")
-    return [*ends, "if thread_index() == 0:", *indent(stores)] if totals else []
+        text = f"float64({loop.write(reduction.argument)})"
+        if reduction.operator in ("norm", "rms"):
+            text = f"square({text})"
+        elif reduction.other is not None:
+            text = f"{text} * float64({loop.write(reduction.other)})"
+        return added(reduction.operator, total, text)
 
 
 def real_text(text: str) -> str:

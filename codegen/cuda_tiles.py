@@ -8,8 +8,9 @@ the tile ends. What is left lies in float64, in places that nothing else writes.
 from __future__ import annotations
 
 from optdsl.codegen.blocks import indent
+from optdsl.codegen.cuda_folds import begun, of_warp
 from optdsl.codegen.cuda_guards import resting_pass
-from optdsl.codegen.cuda_pass import PARAMETERS, STARTS, PassKernel
+from optdsl.codegen.cuda_pass import PARAMETERS, PassKernel
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Accumulate, Pass
@@ -36,7 +37,6 @@ EXTENT = (
     "width = read(int64, shapes, 3 * owner + 1)",
     "tall = read(int64, shapes, 3 * owner + 2)",
 )
-WARP_FOLDS = {"min": "least_of_warp", "max": "greatest_of_warp", "any": "greatest_of_warp"}
 
 
 def height_of(stage: Pass) -> int:
@@ -87,10 +87,7 @@ class TilesKernel(PassKernel):
         ]
         return [
             *self._started(self._numbers),
-            *(
-                f"{self._total(each)} = repeated(lanes, {STARTS.get(each.operator, '0.0')})"
-                for each in columns
-            ),
+            *(f"{self._total(each)} = repeated(lanes, {begun(each.operator)})" for each in columns),
             *self._column_vectors(),
             "for line in range(first, min(first + tall, height)):",
             *indent(line),
@@ -114,7 +111,7 @@ class TilesKernel(PassKernel):
         folds, stores = [], []
         for each in rows:
             total, partial = self._total(each), self.loop.partials[each.name]
-            folds.append(f"{total} = {WARP_FOLDS.get(each.operator, 'sum_of_warp')}({total})")
+            folds.append(f"{total} = {of_warp(each.operator, total)}")
             stores.append(f"write(float64, {partial}, line * strips + strip, {total})")
         return [*folds, "if thread_of_warp() == 0:", *indent(stores)] if rows else []
 

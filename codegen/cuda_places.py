@@ -1,0 +1,23 @@
+"""Where kernels find the numbers of a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from optdsl.codegen.unit import Unit
+
+
+def found_rows(unit: Unit, wanted: Collection[str], owner: str = "owner") -> list[str]:
+    """Return the lines that find where the numbers of a tensor begin.
+
+    `wanted` are "step", where those of its step do, "own", where its own do, and "identity", by
+    which draws tell tensors apart.
+    """
+    lines = [f"row = read(int64, rows, {owner})"] if wanted else []
+    if "identity" in wanted:
+        lines.append("identity = row")
+    if "step" in wanted:
+        lines.append(f"step = {len(unit.slots.scalars)} * read(int64, cohort, row)")
+    if "own" in wanted:
+        lines.append(f"own = {len(unit.slots.tensor)} * row")
+    return lines
