@@ -36,9 +36,7 @@ class DeviceIntake(Intake):
             GradientError: one of them does not fit its parameter; nothing has changed then.
         """
         tensors = self.engine.tensors
-        arrays = [
-            None if each is None else self._fitting(each, index) for index, each in enumerate(given)
-        ]
+        arrays = self._all_fitting(given)
         if self.own or points:
             arrays = self._apart(arrays, points or [])
         identities = tuple(index for index, array in enumerate(arrays) if array is not None)
@@ -50,6 +48,19 @@ class DeviceIntake(Intake):
         self.engine.moving += 1
         self._follow([array for array in arrays if array is not None])
         return identities
+
+    def check(self, given: list[Any]) -> None:
+        """Raise what `take` would raise; change nothing.
+
+        Raises:
+            GradientError: one of them does not fit its parameter.
+        """
+        self._all_fitting(given)
+
+    def _all_fitting(self, given: list[Any]) -> list[DeviceArray | None]:
+        return [
+            None if each is None else self._fitting(each, index) for index, each in enumerate(given)
+        ]
 
     def _fitting(self, given: Any, index: int) -> DeviceArray:
         tensors = self.engine.tensors

@@ -51,7 +51,7 @@ class DeviceOptimizer(Optimizer):
         self,
         parameters: Any,
         /,
-        *,
+        *unnamed: Any,
         capturable: bool = False,
         approximate: bool = False,
         **hyperparameters: Any,
@@ -60,7 +60,7 @@ class DeviceOptimizer(Optimizer):
             require_capturable(self.layout)
         require_skippable(self.layout)
         self._capturable, self._approximate = capturable, approximate
-        super().__init__(parameters, **hyperparameters)
+        super().__init__(parameters, *unnamed, **hyperparameters)
         self._turns = DeviceTurns(self._engine)
         self._results = Results(decided=not skips_on_card(self.layout, capturable))
 
@@ -143,6 +143,11 @@ class DeviceOptimizer(Optimizer):
         owners = (array.owner for array in self._arrays())
         queue.stream = current_stream(owners) if stream is None else handle_of(stream)
         self._require_recordable(queue)
+
+    def _require_ready(self) -> None:
+        super()._require_ready()
+        if self._engine.tensors.queue is not None:
+            self._require_recordable(self._engine.tensors.queue)
 
     def _require_recordable(self, queue: Queue) -> None:
         """Refuse a step that is recorded in a graph, but could not be replayed."""

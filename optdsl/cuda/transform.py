@@ -34,14 +34,14 @@ class DeviceTransform(Transform):
 
     _engine: DeviceEngine
 
-    def __init__(self, /, *, approximate: bool = False, **hyperparameters: Any) -> None:
+    def __init__(self, /, *unnamed: Any, approximate: bool = False, **hyperparameters: Any) -> None:
         require_skippable(self.layout)
         if skips_on_card(self.layout):
             raise StepError(
                 f"whether {self.layout.name} hands gradients on is known to the card alone: load "
                 f'"{self.layout.name} | ..." with an optimizer behind it'
             )
-        super().__init__(**hyperparameters)
+        super().__init__(*unnamed, **hyperparameters)
         self._turns = DeviceTurns(self._engine)
         self._approximate = approximate
         self._loaded: Engine | None = None  # a state that waits for the first gradients

@@ -29,7 +29,10 @@ def from_functions(functions: Functions) -> Callable[..., Any]:
     `optdsl.optax.transformation` for what each may be.
     """
 
-    def make(**hyperparameters: Any) -> Any:
+    names = Names(functions.name, functions.hyperparameters, functions.inputs)
+
+    def make(*unnamed: Any, **hyperparameters: Any) -> Any:
+        names.refuse_unnamed(unnamed)
         more = hyperparameters.pop("hyperparameters", {})  # so Optax hands on what has no name
         whole = {**hyperparameters, **more}
         given = {name: each for name, each in whole.items() if not _is_formula(each)}
@@ -39,7 +42,7 @@ def from_functions(functions: Functions) -> Callable[..., Any]:
 
     make.__name__ = make.__qualname__ = functions.name
     make.__doc__ = functions.doc or f"{functions.name}, a rule of optdsl."
-    make.__signature__ = _signature(functions)  # type: ignore[attr-defined]
+    make.__signature__ = _signature(names)  # type: ignore[attr-defined]
     return make
 
 
@@ -48,8 +51,7 @@ def _is_formula(value: Any) -> bool:
     return value is FORMULA or isinstance(value, Feed)
 
 
-def _signature(functions: Functions) -> inspect.Signature:
-    names = Names(functions.name, functions.hyperparameters, functions.inputs)
+def _signature(names: Names) -> inspect.Signature:
     kind = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter(name, kind, default=default_for(names, name))

@@ -140,8 +140,8 @@ class Engine:
         for cohort in self.cohorts.items:
             cohort.reading.take_back()
 
-    def prepare(self, selection: Selection) -> None:
-        """Read the hyperparameters of this step, then start what takes its first.
+    def read(self, selection: Selection) -> None:
+        """Read the hyperparameters of this step.
 
         Raises:
             HyperparameterError: a value is outside its domain, or differs between
@@ -151,6 +151,14 @@ class Engine:
             cohort.reading.read(cohort.clocks)
         if self._uniform and len(selection.cohorts) > 1:
             self._check_uniform(selection.cohorts)
+
+    def prepare(self, selection: Selection) -> None:
+        """Read the hyperparameters of this step, then start what takes its first.
+
+        Raises:
+            HyperparameterError: as `read`.
+        """
+        self.read(selection)
         for cohort in selection.cohorts:
             if cohort.started != cohort.case + 1:
                 self._start(cohort)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from optdsl.diagnostics import did_you_mean
@@ -76,6 +76,20 @@ class Names:
         raise HyperparameterError(
             f"{self.owner} has no hyperparameter `{name}`: " + (near or f"it has {listed}")
         )
+
+    def refuse_unnamed(self, values: Sequence[Any]) -> None:
+        """Refuse hyperparameters that are given by their place.
+
+        Raises:
+            HyperparameterTypeError: there is one; it says how to give it by name.
+        """
+        if not values:
+            return
+        names = [name.rpartition(".")[2] for name in self.preferred()]
+        how = f"no hyperparameters: leave {values[0]!r} out"
+        if names:
+            how = f"hyperparameters by name: give {names[0]}={values[0]!r}"
+        raise HyperparameterTypeError(f"{self.owner} takes {how}")
 
     def is_tuple(self, name: str) -> bool:
         """Does `name` stand for several hyperparameters in order, as `betas` does?"""

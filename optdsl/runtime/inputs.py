@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from optdsl.diagnostics import did_you_mean
@@ -12,9 +13,8 @@ from optdsl.runtime.errors import StepError
 from optdsl.runtime.layout import InputSlot, Numbers
 
 
-@runtime_checkable
-class Listening(Protocol):
-    """A walk along a schedule that has inputs."""
+class Hearing(Protocol):
+    """What inputs are handed to."""
 
     def give(self, inputs: Mapping[str, float]) -> None:
         """Take in what the next step is to see."""
@@ -23,6 +23,22 @@ class Listening(Protocol):
     def take_back(self) -> None:
         """Forget what `give` took in last."""
         ...
+
+
+@contextmanager
+def handed_in(to: Hearing, inputs: Mapping[str, Any]) -> Iterator[None]:
+    """Let inputs wait for the step that is taken within; forget them if it is not."""
+    to.give(inputs)
+    try:
+        yield
+    except BaseException:
+        to.take_back()
+        raise
+
+
+@runtime_checkable
+class Listening(Hearing, Protocol):
+    """A walk along a schedule that has inputs."""
 
     def listen(self, on: bool) -> None:
         """Say whether the steps to come see what waits."""

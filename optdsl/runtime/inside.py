@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from optdsl.runtime.errors import StepError
+from optdsl.runtime.losses import check_ready_loss
 from optdsl.runtime.optimizer import Optimizer
 
 
-def check_ahead(optimizer: Optimizer, present: Sequence[int], inputs: Mapping[str, Any]) -> None:
-    """Raise what a step would raise of hyperparameters and inputs; change nothing.
+def check_ahead(
+    optimizer: Optimizer,
+    gradients: Sequence[Any],
+    rows: Container[int],
+    loss: Any,
+    inputs: Mapping[str, Any],
+) -> None:
+    """Raise what a step would raise; change nothing.
 
-    So that several optimizers that step as one all take a step, or none does.
-    `present` are the places of the tensors that have a gradient.
+    So that several optimizers that step as one all take a step, or none does. `gradients` has an
+    array or None for each tensor; those of `rows` are of some rows, and not looked at.
 
     Raises:
+        GradientError: one does not fit its parameter.
         HyperparameterError: a value is outside its domain at this step.
-        StepError: an input is read and has never come.
+        StepError: the step cannot be taken now, or an input or a loss is read and has not come.
     """
     engine = optimizer._engine
+    present = tuple(index for index, each in enumerate(gradients) if each is not None)
     with optimizer._turns:
+        optimizer._require_ready()
+        engine.give(inputs)
         try:
-            engine.give(inputs)
-            engine.prepare(engine.select(tuple(present)))
+            optimizer._intake.check(
+                [None if index in rows else each for index, each in enumerate(gradients)]
+            )
+            if present:
+                check_ready_loss(optimizer.layout, loss)
+            engine.read(engine.select(present))
         finally:
             engine.take_back()
 

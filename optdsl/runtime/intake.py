@@ -40,13 +40,7 @@ class Intake:
         Raises:
             GradientError: one of them does not fit its parameter; nothing has changed then.
         """
-        held = self._held
-        if (
-            held is not None
-            and len(held) == len(given)
-            and places_of(given) == self._held_places
-            and self._tensors is self.engine.tensors
-        ):
+        if self._are_held(given):
             return self._identities
         arrays = self._fitted(given, points)
         identities = tuple(i for i, array in enumerate(arrays) if array is not None)
@@ -66,6 +60,25 @@ class Intake:
         self._tensors.put(self.stream, arrays)
         self.engine.moving += 1
         return identities
+
+    def check(self, given: list[Any]) -> None:
+        """Raise what `take` would raise; change nothing.
+
+        Raises:
+            GradientError: one of them does not fit its parameter.
+        """
+        if not self._are_held(given):
+            self._fitted(given, None)
+
+    def _are_held(self, given: list[Any]) -> bool:
+        """Have exactly these arrays been looked at before?"""
+        held = self._held
+        return (
+            held is not None
+            and len(held) == len(given)
+            and places_of(given) == self._held_places
+            and self._tensors is self.engine.tensors
+        )
 
     def _seen_before(self, given: list[Any]) -> bool:
         seen = self._seen

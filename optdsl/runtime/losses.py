@@ -9,6 +9,9 @@ import numpy as np
 
 from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import StepError
+from optdsl.runtime.layout import Layout
+
+_HANDED_IN = "give it too, as in `loss=0.7`"
 
 
 def read_loss(engine: Engine, gradient: str, loss: Any, how: str) -> None:
@@ -31,7 +34,17 @@ def read_ready_loss(engine: Engine, loss: Any) -> None:
         StepError: as `read_loss`.
     """
     for stream, _ in engine.layout.losses:
-        read_loss(engine, stream, loss, "give it too, as in `loss=0.7`")
+        read_loss(engine, stream, loss, _HANDED_IN)
+
+
+def check_ready_loss(layout: Layout, loss: Any) -> None:
+    """Raise what `read_ready_loss` would raise.
+
+    Raises:
+        StepError: as `read_loss`.
+    """
+    if layout.losses:
+        _number(loss, layout.name, _HANDED_IN)
 
 
 def _number(loss: Any, owner: str, how: str) -> float:

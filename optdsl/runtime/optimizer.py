@@ -16,6 +16,7 @@ from optdsl.runtime.errors import StepError
 from optdsl.runtime.evaluating import Aside, evaluation_point
 from optdsl.runtime.groups import Group, as_groups, check_group
 from optdsl.runtime.hyperparameters import Names, Settings
+from optdsl.runtime.inputs import handed_in
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.losses import read_ready_loss
@@ -64,7 +65,8 @@ class Optimizer:
     names: ClassVar[Names]
     __signature__: ClassVar[inspect.Signature]
 
-    def __init__(self, parameters: Any, /, **hyperparameters: Any) -> None:
+    def __init__(self, parameters: Any, /, *unnamed: Any, **hyperparameters: Any) -> None:
+        self.names.refuse_unnamed(unnamed)
         layout = self.layout
         self._turns = Turns()
         self._mode: Mode | None = None
@@ -202,26 +204,18 @@ class Optimizer:
         """
         with self._turns:
             self._aside.require_back()
-            self._engine.give(inputs)
-            try:
+            with handed_in(self._engine, inputs):
                 given = enumerate(self._structure.flatten(gradients))
                 present = tuple(index for index, each in given if each is not None)
                 self._engine.prepare(self._engine.select(present))
                 with only_rows(self._engine, rows):
                     return self._step(gradients, loss)
-            except BaseException:
-                self._engine.take_back()
-                raise
 
     def _step_with_inputs(self, gradients: Any, loss: Any, inputs: Mapping[str, Any]) -> StepResult:
         if not inputs:
             return self._step(gradients, loss)
-        self._engine.give(inputs)
-        try:
+        with handed_in(self._engine, inputs):
             return self._step(gradients, loss)
-        except BaseException:
-            self._engine.take_back()
-            raise
 
     def _step(self, gradients: Any, loss: Any) -> StepResult:
         if not callable(gradients):
@@ -259,6 +253,11 @@ class Optimizer:
         taken, loss, asked = self._asker.step(function, self._structure)
         self._set_mode("function")
         return self._results.of(taken, asked, loss)
+
+    def _require_ready(self) -> None:
+        """See that a step with gradients can be taken now."""
+        self._aside.require_back()
+        self._require_mode("ready")
 
     def _require_mode(self, mode: Mode) -> None:
         if self._mode is not None and self._mode != mode:

@@ -42,7 +42,8 @@ class Schedule:
     names: ClassVar[Names]
     __signature__: ClassVar[inspect.Signature]
 
-    def __init__(self, /, **hyperparameters: Any) -> None:
+    def __init__(self, /, *unnamed: Any, **hyperparameters: Any) -> None:
+        self.names.refuse_unnamed(unnamed)
         self.per_epoch = 1
         if "per_epoch" not in self.names.known():
             self.per_epoch = _whole_steps(hyperparameters.pop("per_epoch", 1))

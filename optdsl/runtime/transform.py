@@ -12,6 +12,7 @@ from optdsl.runtime.arrays import Array, can_be_stepped, wrong_dtype
 from optdsl.runtime.engine import NOBODY, Engine, Selection
 from optdsl.runtime.errors import GradientError, GradientTypeError, StepError
 from optdsl.runtime.hyperparameters import Names, Settings
+from optdsl.runtime.inputs import handed_in
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.losses import read_ready_loss
@@ -42,7 +43,8 @@ class Transform:
     names: ClassVar[Names]
     __signature__: ClassVar[inspect.Signature]
 
-    def __init__(self, /, **hyperparameters: Any) -> None:
+    def __init__(self, /, *unnamed: Any, **hyperparameters: Any) -> None:
+        self.names.refuse_unnamed(unnamed)
         layout = self.layout
         if layout.ready is None or layout.output is None:
             raise StepError(f"{layout.name} hands on no gradient that is given to it")
@@ -99,12 +101,8 @@ class Transform:
         structure = self._structure or self._begin(gradients)
         if not inputs:
             return self._update(structure, gradients, parameters, loss)
-        self._engine.give(inputs)
-        try:
+        with handed_in(self._engine, inputs):
             return self._update(structure, gradients, parameters, loss)
-        except BaseException:
-            self._engine.take_back()
-            raise
 
     def _update(self, structure: Structure, gradients: Any, parameters: Any, loss: Any) -> Any:
         flat = structure.flatten(gradients)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from optdsl.runtime import HyperparameterTypeError, StepError, StepResult
+from optdsl.runtime import StepError, StepResult
 from optdsl.torch import checkpoints, states
 from optdsl.torch.groups import parted, settings_of, spelled
 from optdsl.torch.memory import HOST
@@ -67,15 +67,9 @@ class CompiledOptimizer(torch.optim.Optimizer):
     __signature__: ClassVar[inspect.Signature]
     _running: Running | None = None
     assigned: dict[torch.Tensor, Any] | None = None
-    grad_scale: torch.Tensor | None
-    found_inf: torch.Tensor
 
     def __init__(self, params: Any, *unnamed: Any, **hyperparameters: Any) -> None:
-        if unnamed:
-            first = next(iter(self.rules.names.preferred()), "lr")
-            raise HyperparameterTypeError(
-                f"{type(self).__name__} takes hyperparameters by name: give {first}={unnamed[0]!r}"
-            )
+        self.rules.names.refuse_unnamed(unnamed)
         maximize = bool(hyperparameters.pop("maximize", False))
         self._capturable = bool(hyperparameters.pop("capturable", False))
         layout = self.rules.layout
@@ -171,11 +165,8 @@ class CompiledOptimizer(torch.optim.Optimizer):
         When it raises, no parameter and no state has changed.
         """
         running = self.running
-        if self._step_supports_amp_scaling and hasattr(self, "found_inf"):
-            held = [parameter.grad for group in self.param_groups for parameter in group["params"]]
-            unscale(held, self.grad_scale, self.found_inf)
         if closure is None:
-            running.step(loss, inputs)
+            self._step_unscaled(loss, inputs)
             return None
         if loss is not None:
             raise StepError("a closure returns the loss: leave `loss` out")
@@ -183,8 +174,24 @@ class CompiledOptimizer(torch.optim.Optimizer):
             return running.step_at_points(closure, inputs)
         with torch.enable_grad():
             loss = closure()
-        running.step(loss, inputs)
+        self._step_unscaled(loss, inputs)
         return loss
+
+    def _step_unscaled(self, loss: Any, inputs: Mapping[str, Any]) -> None:
+        """Take one step with the gradients there are, without the scale that a scaler tells of."""
+        told = vars(self)
+        if "found_inf" not in told or not self._step_supports_amp_scaling:
+            self.running.step(loss, inputs)
+            return
+        held = [parameter.grad for group in self.param_groups for parameter in group["params"]]
+        try:
+            self.running.step(
+                loss, inputs, lambda: unscale(held, told.get("grad_scale"), told["found_inf"])
+            )
+        except BaseException:  # the scaler takes these back after a step only
+            for name in ("grad_scale", "found_inf"):
+                told.pop(name, None)
+            raise
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

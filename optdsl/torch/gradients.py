@@ -35,11 +35,7 @@ class Gradients:
         Raises:
             GradientError: it is on another device, or of another shape or dtype.
         """
-        if gradient.dtype is not self.dtype or gradient.device != self.device:
-            raise GradientError(
-                f"the gradient of {self.label} holds {gradient.dtype} on {gradient.device}, "
-                f"but the parameter {self.dtype} on {self.device}"
-            )
+        self.check(gradient)
         if self.dtype is not self._stepped or not gradient.is_contiguous():
             return self.memory.array(gradient.detach().to(self._stepped).contiguous())
         address = gradient.data_ptr()
@@ -52,6 +48,18 @@ class Gradients:
             )
         self._address, self._array = address, self.memory.at(address, self.shape, self.dtype)
         return self._array
+
+    def check(self, gradient: torch.Tensor) -> None:
+        """Refuse a gradient that is not of the dtype of the parameter and where it is.
+
+        Raises:
+            GradientError: so it is.
+        """
+        if gradient.dtype is not self.dtype or gradient.device != self.device:
+            raise GradientError(
+                f"the gradient of {self.label} holds {gradient.dtype} on {gradient.device}, "
+                f"but the parameter {self.dtype} on {self.device}"
+            )
 
     def turned(self, gradient: torch.Tensor) -> torch.Tensor:
         """Return the gradient with its sign changed, on memory that is kept for it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -29,17 +31,11 @@ class Place:
         dtype = stepped_dtype(self.memory, held.dtype, label)
         self.held = held
         self.dtype = held.dtype
-        self.address = held.data_ptr()
         self.copied: torch.Tensor | None = None
         if not held.is_contiguous() or held.dtype is not dtype:
             self.copied = torch.empty(held.shape, dtype=dtype, device=held.device).copy_(held)
         self.array = self.memory.array(held if self.copied is None else self.copied)
         self.gradients = Gradients(self.memory, held, label)
-
-    def has_moved(self) -> bool:
-        """Is the parameter on other memory than before, as after `model.to(...)`?"""
-        held = local(self.tensor)
-        return held.data_ptr() != self.address or held.dtype is not self.dtype
 
     def moved(self) -> Place:
         """Return the place where the parameter is now.
@@ -59,29 +55,53 @@ class Place:
         return f"{self.dtype} of shape {tuple(self.held.shape)} on {self.memory.name}"
 
 
+#: What tells where a tensor lies in memory, and how. Each is asked of all tensors at a time, which
+#: takes half as long as all of one tensor after the other. Gradients tell of another dtype.
+_FORM = (torch.Tensor.data_ptr, torch.Tensor.stride, torch.Tensor.size)
+
+
+def _forms(tensors: Sequence[torch.Tensor]) -> list[list[Any]]:
+    """Return all there is of `_FORM`, for each of the tensors."""
+    return [list(map(ask, tensors)) for ask in _FORM]
+
+
 class Places:
     """Parameters, in the order of the groups."""
 
     def __init__(self) -> None:
         self.items: list[Place] = []
         self.copied: list[Place] = []
+        self._tensors: list[torch.Tensor] = []
+        self._parts = False  # does this process hold a part of one only?
+        self._forms: list[list[Any]] = [[] for _ in _FORM]
 
     def add(self, places: Sequence[Place]) -> None:
         """Take in the parameters of one more group."""
         self.items += places
         self.copied = [place for place in self.items if place.copied is not None]
+        self._tensors = [place.tensor for place in self.items]
+        self._parts = any(local(tensor) is not tensor for tensor in self._tensors)
+        for known, new in zip(self._forms, _forms([p.held for p in places]), strict=True):
+            known += new
 
     def follow(self, optimizer: Optimizer) -> None:
         """Find parameters that are on other memory now, and let an optimizer step them there.
 
+        So they are after `model.to(...)`. A view of the same memory with other strides counts too.
+
         Raises:
             ParameterError: it cannot; then they are looked for again the next time.
         """
-        if not any(place.has_moved() for place in self.items):
+        forms = _forms(list(map(local, self._tensors)) if self._parts else self._tensors)
+        if forms == self._forms:
             return
-        items = [place.moved() if place.has_moved() else place for place in self.items]
+        before, now = zip(*self._forms, strict=True), zip(*forms, strict=True)
+        items = [
+            place if same else place.moved()
+            for place, same in zip(self.items, map(operator.eq, before, now), strict=True)
+        ]
         optimizer.rebind([place.array for place in items])
-        self.items, self.copied = [], []
+        self.items, self._forms = [], [[] for _ in _FORM]
         self.add(items)
 
     def take(self) -> None:

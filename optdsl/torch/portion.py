@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from optdsl.runtime import GradientError, Optimizer, ParameterError, StepResult
-from optdsl.runtime.inside import check_group_ahead
+from optdsl.runtime.inside import check_ahead, check_group_ahead
 from optdsl.runtime.rows import Rows
 from optdsl.torch.gradients import copied
 from optdsl.torch.groups import Link
@@ -42,6 +42,14 @@ class New:
     share: Share
     link: Link
     given: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The gradients of a step, one or None a parameter; which rows those have that are sparse."""
+
+    arrays: list[Any]
+    rows: dict[int, Rows]
 
 
 class Portion:
@@ -120,6 +128,15 @@ class Portion:
         self.places.follow(self.optimizer)
         self.places.take()
 
+    def found(self) -> Found:
+        """Return the gradients that the tensors hold.
+
+        Raises:
+            GradientError: one does not fit its parameter.
+        """
+        rows: dict[int, Rows] = {}
+        return Found(self.gradients(rows), rows)
+
     def gradients(self, rows: dict[int, Rows] | None = None) -> list[Any]:
         """Return the gradients that the tensors hold; note in `rows` which of them have some.
 
@@ -154,17 +171,21 @@ class Portion:
         self.rules.laziness.answer.check(self.optimizer.groups, name, place.label)
         if self.memory is not HOST:  # rows of zeros are left as they are, so it comes to the same
             return copied(self.memory, gradient.to_dense())
+        place.gradients.check(gradient)
         rows[index], values = rows_of(gradient, place.label)
         return copied(self.memory, values)
 
-    def step(
-        self, found: list[Any], rows: dict[int, Rows], loss: Any, inputs: Mapping[str, Any]
-    ) -> StepResult:
-        """Take one step with gradients, one or None a parameter; see `Optimizer.step`."""
+    def check(self, found: Found, loss: Any, inputs: Mapping[str, Any]) -> None:
+        """Raise what `step` would raise; change nothing."""
+        self.memory.enter(self.optimizer)
+        check_ahead(self.optimizer, found.arrays, found.rows, loss, inputs)
+
+    def step(self, found: Found, loss: Any, inputs: Mapping[str, Any]) -> StepResult:
+        """Take one step with gradients; see `Optimizer.step`."""
         told = self.memory.enter(self.optimizer)
-        given = self.arranged(found)
-        if rows:
-            return self.optimizer.step_rows(given, rows, loss=loss, **inputs)
+        given = self.arranged(found.arrays)
+        if found.rows:
+            return self.optimizer.step_rows(given, found.rows, loss=loss, **inputs)
         return self.optimizer.step(given, loss=loss, **told, **inputs)
 
     def arranged(self, flat: Sequence[Any]) -> list[Any]:

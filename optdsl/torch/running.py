@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
 import torch
 
 from optdsl.runtime import ParameterError, StepError, StepResult
-from optdsl.runtime.inside import check_ahead, inputs_for
-from optdsl.runtime.rows import Rows
+from optdsl.runtime.inside import inputs_for
 from optdsl.torch.memory import HOST, Memory
 from optdsl.torch.places import Place
 from optdsl.torch.portion import Portion, Share
@@ -86,11 +85,6 @@ class Running:
             portion.add(each)
         self.portions |= new
 
-    @property
-    def places(self) -> list[Place]:
-        """All parameters, in the order of the groups."""
-        return [place for portion in self.portions.values() for place in portion.places.items]
-
     # ------------------------------------------------------------------- steps
 
     @property
@@ -99,8 +93,13 @@ class Running:
         layout = self.rules.layout
         return layout.ready is None or layout.iterate is not None
 
-    def step(self, loss: Any, inputs: Mapping[str, Any]) -> None:
+    def step(
+        self, loss: Any, inputs: Mapping[str, Any], unscale: Callable[[], None] | None = None
+    ) -> None:
         """Take one step with the gradients that the tensors hold.
+
+        `unscale` makes of these what they are without a scale, once nothing keeps the step from
+        being taken.
 
         Raises:
             GradientError: a gradient does not fit its parameter.
@@ -114,30 +113,26 @@ class Running:
                 "computes the loss, calls `backward` and returns the loss"
             )
         portions = list(self.portions.values())
-        given: list[tuple[list[Any], dict[int, Rows]]] = []
         for portion in portions:
             portion.prepare()
-            rows: dict[int, Rows] = {}
-            given.append((portion.gradients(rows), rows))
+        given = [portion.found() for portion in portions]
         loss = self._signed(loss)
-        told = [inputs] if len(portions) == 1 else self._ahead(portions, given, inputs)
+        told: Sequence[Mapping[str, Any]] = [inputs]
+        if len(portions) > 1:
+            told = inputs_for([portion.optimizer for portion in portions], inputs)
+        if len(portions) > 1 or unscale is not None:
+            for portion, each, own in zip(portions, given, told, strict=True):
+                portion.check(each, loss, own)
+        if unscale is not None:
+            unscale()
+            given = [portion.found() for portion in portions]
         results = [
-            portion.step(found, rows, loss, own)
-            for portion, (found, rows), own in zip(portions, given, told, strict=True)
+            portion.step(each, loss, own)
+            for portion, each, own in zip(portions, given, told, strict=True)
         ]
         self.result = results[0] if len(results) == 1 else _together(results, loss)
         for portion in portions:
             portion.places.give_back()
-
-    def _ahead(
-        self, portions: Sequence[Portion], given: Sequence[Any], inputs: Mapping[str, Any]
-    ) -> list[dict[str, Any]]:
-        """Return the inputs of each portion, after all that could keep one from its step."""
-        told = inputs_for([portion.optimizer for portion in portions], inputs)
-        for portion, (found, _), own in zip(portions, given, told, strict=True):
-            present = [index for index, each in enumerate(found) if each is not None]
-            check_ahead(portion.optimizer, present, own)
-        return told
 
     def step_at_points(self, closure: Any, inputs: Mapping[str, Any]) -> Any:
         """Take one step with a closure, which finds the parameters where a gradient is asked for.

@@ -150,6 +150,11 @@ def test_a_schedule_that_runs_on_arrays_is_refused():
         rates(lr=optdsl.load("Cosine", "reference")(T=3))
 
 
+def test_a_factory_takes_hyperparameters_by_name():
+    with pytest.raises(HyperparameterError, match=r"by name: give lr=0\.1"):
+        optdsl.optax.factory("Adam")(0.1)
+
+
 def test_optax_injects_hyperparameters():
     rule = optax.inject_hyperparams(optdsl.optax.factory("SGD"))(lr=0.5)
     params = jnp.zeros(())

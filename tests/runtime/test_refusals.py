@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+import optdsl
 from optdsl.runtime import (
     GradientError,
     GradientTypeError,
@@ -63,6 +64,14 @@ def unaligned():
 )
 def test_parameters(parameters, kind, text):
     refuse(kind, text, Adam, parameters)
+
+
+def test_hyperparameters_by_their_place():
+    refuse(HyperparameterTypeError, "Adam takes hyperparameters by name: give lr=0.1",
+           Adam, [np.ones(1)], 0.1)  # fmt: skip
+    refuse(HyperparameterTypeError, "by name: give start=1", optdsl.load("Linear"), 1)
+    refuse(HyperparameterTypeError, "by name: give max_norm=1", optdsl.load("ClipByGlobalNorm"), 1)
+    refuse(HyperparameterTypeError, "takes no hyperparameters: leave 1 out", optdsl.load("Sign"), 1)
 
 
 def test_parameters_that_overlap():
