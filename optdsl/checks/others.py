@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from optdsl.checks.evaluation_points import with_evaluation
 from optdsl.checks.member_symbols import of_members, whole_numbers
 from optdsl.checks.shapes import with_shapes
-from optdsl.diagnostics import Diagnostic, DiagnosticError, did_you_mean
+from optdsl.diagnostics import Diagnostic, DiagnosticError, Span, did_you_mean
 from optdsl.language import format_expression, syntax
 from optdsl.language.trees import walk
 from optdsl.latex import Reading, read_symbol, to_definition
@@ -116,9 +117,7 @@ def giving(system: System, names: tuple[str, ...]) -> System:
 
 
 def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup: Lookup) -> Other:
-    document = load_document(cited.name, lookup.folder)
-    for tag in cited.tags:
-        document.display(tag)
+    document = _cited(cited, lookup.folder)
     said = [(symbol_of(where), where) for where in claim.where]
     symbols = {name.name: where for name, where in said if isinstance(name, syntax.Name)}
     declared: Declared = [
@@ -150,6 +149,27 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
     )
 
 
+def _cited(cited: syntax.Document, folder: Path | None) -> SourceDocument:
+    """Return the document that a claim cites; what is not there is marked in the claim."""
+    place = cited.span
+    try:
+        document = load_document(cited.name, folder)
+        for tag in cited.tags:
+            place = _place_of(tag, cited.span)
+            document.display(tag)
+    except DiagnosticError as error:
+        found = [replace(one, span=one.span or place) for one in error.diagnostics]
+        raise DiagnosticError(found) from None
+    return document
+
+
+def _place_of(tag: str, cited: Span | None) -> Span | None:
+    found = cited and re.search(rf"\beq\b.*?(?<![\w-]){re.escape(tag)}(?![\w-])", cited.text, re.S)
+    if not (cited and found):
+        return cited
+    return Span(cited.source, cited.start + found.end() - len(tag), cited.start + found.end())
+
+
 def source_equations(
     claim: syntax.Claim, ours: System, folder: Path | None = None
 ) -> tuple[SourceEquation, ...]:
@@ -161,7 +181,7 @@ def source_equations(
     assert isinstance(claim.other, syntax.Document)
     said = [symbol_of(where) for where in claim.where]
     declared: Declared = [*said, *(hyper.name for hyper in ours.hyperparameters)]
-    return load_document(claim.other.name, folder).equations(claim.other.tags, declared)
+    return _cited(claim.other, folder).equations(claim.other.tags, declared)
 
 
 def _read(

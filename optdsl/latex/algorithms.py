@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from optdsl.diagnostics import Span
 from optdsl.latex import shapes, wording
 from optdsl.latex.branches import Branch, check_inner, joined
-from optdsl.latex.counting import clock_of, counted, counts_first, sets_clock
+from optdsl.latex.counting import check_branch, clock_of, counted, counts_first, sets_clock
 from optdsl.latex.lines import Line, lines
 from optdsl.latex.notation import Digits, Group, Raw, Run, Scripted, Sides, Symbol
 from optdsl.latex.parsing import parse_condition, parse_row
@@ -49,6 +49,7 @@ _GLOSS = re.compile(r"^[\sa-zA-Z-]+,?\s*i\.\s*e\.,?|\\(?:textbf|bf|bfseries)(?![
 _STOPS = re.compile(r"converge|stopp|terminat|criteri|\bdone\b|finished|budget", re.IGNORECASE)
 _LOOPS = "a loop runs over the steps, `$t = 1$ to $T$`, over layers, or has a fixed length"
 _SAYS = "a line of an algorithm holds formulas; write remarks as `\\Comment{}`"
+_DOES = "write it as a formula, or as a remark in `\\Comment{}` if a formula says it"
 _BRANCHES = ("elsif", "elseif", "else")
 
 
@@ -142,12 +143,14 @@ class _Reader:
         """Read what a loop runs over: steps, layers, or an index with a fixed range."""
         place = line.argument or line.span
         text = "" if line.argument is None else line.argument.text
-        count, first = _COUNT.fullmatch(text), self.loop is None and not self.looping
+        count = _COUNT.fullmatch(text)
+        steps = not self.looping or (count is not None and count["letter"] == "t")
+        first = self.loop is None and steps
         bound = _BOUND.fullmatch(text)
         if first and line.word == "while" and bound is not None:
             self.loop = (bound["letter"], 1)
             return None
-        if re.search(r"\blayers?\b|\bparameters?\b|\btensors?\b", text):
+        if wording.over_layers(text):
             self.looping = True
             return None
         if first:
@@ -175,6 +178,8 @@ class _Reader:
             condition = None if other.word == "else" else self._condition(other)
             found.append(Branch(condition, tuple(self.body(ends))))
         self._close(line, "endif")
+        for branch in found:
+            check_branch(branch.statements, self.loop[0] if self.loop else "t")
         return found
 
     def _condition(self, line: Line) -> Raw:
@@ -209,7 +214,8 @@ class _Reader:
         text = line.text.text
         if not text.strip() or wording.is_heading(text) or wording.is_data(text):
             return
-        if wording.is_given(text):
+        started = self.looping or self.loop is not None
+        if wording.is_given(text) and not (started and wording.does(text)):
             yield from self._declarations(line)
             return
         if "$" not in text and "\\(" not in text and re.search(r"=|\\gets|\\leftarrow", text):
@@ -220,6 +226,7 @@ class _Reader:
         formulas = self._formulas(line.text)
         if not formulas:
             raise refuse("latex-text", "these words are not understood", _trimmed(line.text), _SAYS)
+        self._refuse(line, wording.unsaid(text), "no formula of this line does what this says")
         said = [one for _, statements in formulas for one in paired([*map(_assigning, statements)])]
         made = {shapes.key_of(one.sides[0]) for one in said if one.relations}
         for one in said:
@@ -240,6 +247,12 @@ class _Reader:
             raise refuse("latex-algorithm", f"`{place.text}` is not understood here", place)
         raise refuse("latex-text", "these words are not understood", place, _SAYS)
 
+    def _refuse(self, line: Line, found: tuple[int, int] | None, message: str) -> None:
+        if found is not None:
+            low, high = found
+            place = Span(line.text.source, line.text.start + low, line.text.start + high)
+            raise refuse("latex-text", message, place, _DOES)
+
     def _declarations(self, line: Line) -> Iterator[Sides]:
         """What is given may start states, or set what has a time; the rest describes symbols."""
         for match in MATH.finditer(line.text.text):
@@ -250,6 +263,7 @@ class _Reader:
             for row in tokenize(place, self.declared):
                 for one in paired([*map(_assigning, parse_row(row))]):
                     if one.relations and _is_timed(one.sides[0]):
+                        self._refuse(line, wording.limit(line.text.text), "is this always so?")
                         yield _assigning(one)
 
     def _return(self, line: Line, before: list[Sides]) -> list[Sides]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from optdsl.latex import shapes
 from optdsl.latex.clock import LETTERS
-from optdsl.latex.notation import Cases, Digits, Infix, Raw, Sides, Symbol
+from optdsl.latex.notation import Digits, Infix, Raw, Sides, Symbol
 from optdsl.latex.problems import refuse
 
 
@@ -22,7 +22,6 @@ def clock_of(
     counts = [name for one in inside if (name := counted(one))]
     letter = loop[0]
     if letter not in counts:
-        _check_branches(inside, letter)
         letter = next((name for name in counts if name in LETTERS), letter)
     at_head = counts_first(inside, letter)
     starts = [
@@ -36,15 +35,13 @@ def clock_of(
     return letter, begun + at_head
 
 
-def _check_branches(inside: Sequence[Sides], letter: str) -> None:
+def check_branch(statements: Sequence[Sides], letter: str) -> None:
     """A clock that stands still in some steps counts no steps."""
-    for one in inside:
-        rows = one.sides[-1].rows if isinstance(one.sides[-1], Cases) else ()
-        for row in rows if _is_letter(one.sides[0], letter) else ():
-            if _is_next(row.value, letter):
-                message = f"`{letter}` counts the steps, but here only some of them"
-                hint = "count outside of the branch, or give what counts here a name of its own"
-                raise refuse("latex-clock", message, row.value.span, hint)
+    for one in statements:
+        if counted(one) == letter:
+            message = f"`{letter}` counts the steps, but here only some of them"
+            hint = "count outside of the branch, or give what counts here a name of its own"
+            raise refuse("latex-clock", message, one.span, hint)
 
 
 def counts_first(inside: Sequence[Sides], letter: str) -> bool:

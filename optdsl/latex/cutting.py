@@ -16,9 +16,20 @@ from optdsl.latex.rows import Row, make_row
 from optdsl.latex.scanning import take_argument
 
 COMMAND = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
+_LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _BELOW = re.compile(r"\s*_")
 #: What closes several equations behind one brace.
 SYSTEMS = frozenset({"system", LOOSE} | {f"system {name}" for name in words.CASES})
+#: What closes a bracket that may hold several rows.
+_PLAIN = frozenset(("RPAR", "RBRACKET", "RSET"))
+_JOINS = re.compile(
+    r"(?:\s|&|\{\}|\\(?:q?quad|[,;:! ]|[hv]?phantom\{[^{}]*\}|hspace\*?\{[^{}]*\}))*"
+    r"(?:[-+*/]|\\(?:cdot|times|odot|circ)(?![A-Za-z]))"
+)
+_NEXT_ROW = re.compile(
+    r"(?:\s|\\no(?:number|tag)(?![A-Za-z]))*\\\\(?:\s|&|\{\}|\\(?:q?quad|[,;:! ])"
+    r"|\\hspace\*?\{[^{}]*\})*\\left\s*\."
+)
 #: What closes the invisible bracket of `\left. ... \right|`.
 NOTHING = "\\right"
 
@@ -62,8 +73,14 @@ class Cutter:
             self.refuse("latex-unexpected", f"expected a bracket after `\\{name}`", len(name) + 1)
 
     def _invisible(self, name: str, width: int) -> None:
-        """`\\left.` opens what only a bar with a subscript closes; `\\right.` ends an array."""
-        if name == "left":
+        """`\\left.` opens what only a bar with a subscript closes; `\\right.` ends an array.
+
+        `\\left( a \\right. \\\\ \\left. + b \\right)` is one bracket in two rows.
+        """
+        on = _NEXT_ROW.match(self.source.text, self.at + width, self.end)
+        if name == "right" and on is not None and self.opened and self.opened[-1][0] in _PLAIN:
+            self.at = on.end()
+        elif name == "left":
             self.opened.append((NOTHING, self.span(width)))
             self.at += width
         elif self._ends_system() or (
@@ -127,6 +144,24 @@ class Cutter:
         self.opened.pop()
         self.add(kind, place.text, width)
 
+    def check_closed(self) -> None:
+        """Refuse a bracket that is open where a row, or the display, ends."""
+        if self.outside() or not self.opened:
+            return
+        closes, place = self.opened[-1]
+        if closes not in (NOTHING, "END_CASES"):
+            raise refuse("latex-unbalanced", f"`{place.text}` is never closed", place)
+
+    def goes_on(self, width: int) -> bool:
+        """`\\bigl( a \\\\ & + b \\bigr)`: does a bracket hold rows that a sign joins?"""
+        inside = [place.text for kind, place in self.opened if kind in _PLAIN]
+        left = [text for text in inside if text.startswith("\\left")]
+        around = len(self.opened) - len(inside)
+        if not inside or left or not all(_lays_out(kind) for kind, _ in self.opened[:around]):
+            return False
+        behind = _JOINS.match(self.source.text, self.at + width, self.end)
+        return behind is not None or self.last() in ("PLUS", "MINUS", "TIMES", "SLASH", "COMMA")
+
     # ------------------------------------------------------------------- rows
 
     def finish_row(self) -> None:
@@ -140,6 +175,23 @@ class Cutter:
             self.found[-1] = Row(above.tokens, above.tags + tuple(self.tags), above.span)
         self.tokens, self.tags = [], []
 
+    def newline(self) -> None:
+        """End a row of the display, or of cases."""
+        width = 2
+        if match := _LENGTH.match(self.source.text, self.at + 2, self.end):
+            width = match.end() - self.at
+        if self.opened and self.opened[-1][0] == "END_CASES":
+            self.drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION"))
+            self.add("NEWLINE", "\\\\", width)
+        elif self.outside():
+            self.finish_row()
+            self.at += width
+        elif self.goes_on(width):
+            self.at += width
+        else:
+            self.check_closed()
+            self.refuse("latex-unexpected", "a new row inside a formula", 2)
+
     def drop_trailing(self, kinds: tuple[str, ...]) -> None:
         """Drop what stands at the end and says nothing there."""
         while self.tokens and self.tokens[-1].type in kinds:
@@ -149,10 +201,7 @@ class Cutter:
 
     def outside(self) -> bool:
         """Are we within no bracket, but for the environments that lay out a display?"""
-        return all(
-            kind in words.ENVIRONMENTS or kind in ("$", "$$", "\\]", "\\)") or kind in SYSTEMS
-            for kind, _ in self.opened
-        )
+        return all(_lays_out(kind) for kind, _ in self.opened)
 
     def in_condition(self) -> bool:
         """Does `=` compare here? It does within brackets and in the second column of cases."""
@@ -211,3 +260,8 @@ class Cutter:
     def refuse(self, code: str, message: str, width: int, hint: str | None = None) -> NoReturn:
         """Refuse what stands here."""
         raise refuse(code, message, self.span(width), hint)
+
+
+def _lays_out(kind: str) -> bool:
+    """Does what is closed so lay out a display, and say nothing?"""
+    return kind in words.ENVIRONMENTS or kind in ("$", "$$", "\\]", "\\)") or kind in SYSTEMS

@@ -9,7 +9,7 @@ from optdsl.language import syntax
 from optdsl.latex import trees
 from optdsl.latex.equations import SourceEquation
 from optdsl.latex.problems import refuse
-from optdsl.latex.timing import Target, place_of
+from optdsl.latex.timing import Target, place_of, printed
 
 _AHEAD = syntax.Binary("+", syntax.Name("t"), syntax.Number("1"))
 
@@ -28,10 +28,15 @@ def from_first(
     ahead = [node for one in equations for node in trees.within(one.value) if node == _AHEAD]
     if not any(_reads_clock(one.value) for one in equations):
         return list(equations)
-    firsts = set(_firsts(starts, targets))
-    if firsts == {0}:
+    firsts = dict(_firsts(starts, targets))
+    if set(firsts) == {0}:
         return [replace(one, value=_later(one.value)) for one in equations]
     made = {target.offset for name, target in targets.items() if name not in ("g", "g_t")}
+    if made == {1} and len(firsts) == 2:
+        first, second = firsts[0], firsts[1]
+        message = f"`{printed(first)}` says that t is 0 in the first step, `{printed(second)}` 1"
+        place = second.span or place_of(equations[0])
+        raise refuse("latex-clock", message, place, "let all starts stand at one time")
     if ahead and not firsts and made == {1}:
         place = ahead[0].span or place_of(equations[0])
         hint = "say where something starts, as in `m_0 = 0`"
@@ -43,8 +48,10 @@ def _reads_clock(value: syntax.Expression) -> bool:
     return any(name == syntax.Name("t") for name, _ in trees.names_in(value))
 
 
-def _firsts(starts: Sequence[SourceEquation], targets: Mapping[str, Target]) -> Iterator[int]:
-    """Yield what t is where each name that has a start is first made."""
+def _firsts(
+    starts: Sequence[SourceEquation], targets: Mapping[str, Target]
+) -> Iterator[tuple[int, syntax.Name]]:
+    """Yield what t is where each name that has a start is first made, and that start."""
     for start in starts:
         for target in start.targets:
             made, number = targets.get(target.name), trees.number_of(target)
@@ -52,7 +59,7 @@ def _firsts(starts: Sequence[SourceEquation], targets: Mapping[str, Target]) -> 
                 continue
             first = number + 1 - made.offset
             if first in (0, 1):
-                yield first
+                yield first, target
 
 
 def _later(value: syntax.Expression) -> syntax.Expression:

@@ -14,6 +14,7 @@ from optdsl.latex.notation import (
     Braces,
     Comparison,
     Group,
+    Infix,
     Operator,
     Raw,
     Script,
@@ -53,6 +54,7 @@ def call(head: Operator, rest: list[Raw], reader: Reads) -> syntax.Expression:
     bracketed = isinstance(base, Group) and base.bracket in ("(", "[", "\\{")
     if bracketed:
         group = cast(Group, base)
+        _check_braces(head, group, scripts, rest)
         if set(group.separators) - {","}:
             raise refuse("latex-unexpected", "expected commas in this list", base.span)
         items = group.items
@@ -65,6 +67,19 @@ def call(head: Operator, rest: list[Raw], reader: Reads) -> syntax.Expression:
     span = head.span.to(base.span)
     value = _applied(head, [_argument(item, head, reader) for item in items], items, span)
     return reader.raised(value, scripts, head.span.to(argument.span))
+
+
+def _check_braces(
+    head: Operator, group: Group, scripts: tuple[Script, ...], rest: list[Raw]
+) -> None:
+    """`\\log{a + b}` prints `log a + b`: its braces say how far it reaches to the source alone."""
+    if not group.span.text.startswith("{"):
+        return
+    sums = [item for item in group.items if isinstance(item, Infix) and item.rest[0][0] in "+-"]
+    behind = [*scripts, *rest, *sums]
+    if behind:
+        hint = "put the argument in brackets"
+        raise refuse("latex-ambiguous", f"how far does `{head.name}` reach?", behind[0].span, hint)
 
 
 def clipped(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression | None:

@@ -28,11 +28,8 @@ _TAKES = re.compile(
     rf"\\(?P<name>{'|'.join(sorted(words.FUNCTION_COMMANDS))})\*?\s*(?P<option>\[[^\[\]]*\])?\s*(?=\{{)"
 )
 _CLOSES = {"RNORM}": "RNORM", "RBAR}": "RBAR", "RPAR}": "RPAR"}
-_BRACKETED = re.compile(
-    r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?(?:\(|\[|\\\{)(?:[^()\[\]]|\([^()]*\))*"
-    r"(?:\\right\s*|\\[bB]igg?r?\s*)?(?:\)|\]|\\\})\s*",
-    re.DOTALL,
-)
+_SIZED = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*")
+_PARTNERS = {"(": ")", "[": "]", "\\{": "\\}"}
 _BETWEEN = re.compile(r"\\(?:short)?intertext\s*(?=\{)")
 _ORACLE = re.compile(r"\\in\s*(?P<nabla>\\partial)(?![A-Za-z])(?=\s*\\?[A-Za-z])")
 
@@ -101,7 +98,7 @@ def _argument(cutter: Cutter, taken: re.Match[str]) -> None:
         message = "what this says of the norm is not understood"
         raise refuse("latex-command", message, place, "write `\\|x\\|_1`")
     inner, _ = take_argument(cutter.source, taken.end(), cutter.end, taken[0])
-    bracketed = _BRACKETED.fullmatch(inner) is not None
+    bracketed = _is_bracketed(inner)
     if name in ("norm", "abs"):
         kind = {"norm": "NORM", "abs": "BAR"}[name]
         cutter.opened.append((f"R{kind}}}", cutter.span(taken.end() - cutter.at)))
@@ -113,3 +110,17 @@ def _argument(cutter: Cutter, taken: re.Match[str]) -> None:
         cutter.at += 1
     else:
         cutter.add("LPAR", "{", 1)
+
+
+def _is_bracketed(text: str) -> bool:
+    """Is it one bracket, from its first sign to its last?"""
+    marks = re.findall(r"\\.|.", _SIZED.sub("", text).strip(), re.DOTALL)
+    closes = _PARTNERS.get(marks[0]) if marks else None
+    if closes is None:
+        return False
+    depth = 0
+    for place, mark in enumerate(marks):
+        depth += (mark == marks[0]) - (mark == closes)
+        if depth == 0:
+            return place == len(marks) - 1
+    return False

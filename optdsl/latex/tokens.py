@@ -23,7 +23,6 @@ from optdsl.latex.systems import begins_array, heads_system
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
-_LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
 _EQUATION = re.compile(
     r"\s*[A-Za-z\\](?:(?!\\\\|&|\\end\{)[^=])*&?\s*(?:&\s*)?(?::?=|\\gets(?![a-z])|\\leftarrow)"
@@ -127,6 +126,8 @@ class _Tokenizer(Cutter):
             if self._between_equations():
                 self.put("SEPARATOR", "&", self.at)
             self.at += 1
+        elif self.goes_on(0):
+            self.at += 1
         else:
             self.refuse("latex-unexpected", "an alignment mark inside a formula", 1)
 
@@ -147,6 +148,7 @@ class _Tokenizer(Cutter):
         elif not self.opened and not self.tokens:
             self.opened.append(("$" * width, self.span(width)))
         else:
+            self.check_closed()
             self.refuse("latex-unexpected", "a `$` inside a formula", width)
         self.at += width
 
@@ -200,7 +202,7 @@ class _Tokenizer(Cutter):
         printed = match[0]
         name = printed[1:]
         if name == "\\":
-            self._newline()
+            self.newline()
         elif name in words.GREEK:
             ours, font = words.GREEK[name]
             self.add("GREEK", f"{font} {ours}".strip(), len(printed))
@@ -347,6 +349,7 @@ class _Tokenizer(Cutter):
             self.opened.pop()
             self.ended = True
         else:
+            self.check_closed()
             self.refuse("latex-unbalanced", f"`\\{name}` has no partner", 2)
         self.at += 2
 
@@ -374,6 +377,7 @@ class _Tokenizer(Cutter):
         opened = self.opened[-1] if self.opened else ("", place)
         cases = opened[0] == "END_CASES" and opened[1].text.startswith(f"\\begin{{{name}}}")
         if not cases and opened[0] not in (name, f"system {name}"):
+            self.check_closed()
             raise refuse("latex-unbalanced", f"`{place.text}` closes nothing that is open", place)
         self.opened.pop()
         if cases:
@@ -381,16 +385,3 @@ class _Tokenizer(Cutter):
             self.put("END_CASES", "cases", start)
         else:
             self.ended = True
-
-    def _newline(self) -> None:
-        width = 2
-        if match := _LENGTH.match(self.source.text, self.at + 2, self.end):
-            width = match.end() - self.at
-        if self.opened and self.opened[-1][0] == "END_CASES":
-            self.drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION"))
-            self.add("NEWLINE", "\\\\", width)
-        elif self.outside():
-            self.finish_row()
-            self.at += width
-        else:
-            self.refuse("latex-unexpected", "a new row inside a formula", 2)

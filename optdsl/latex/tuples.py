@@ -1,12 +1,23 @@
-"""Reads `m_0, v_0 \\gets 0, 0` and `m_0, v_0 = 0`: several names set at once."""
+"""Reads `m_0, v_0 \\gets 0, 0`, `m_0, v_0 = 0` and `(m_0, v_0) = (0, 0)`: several names at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from optdsl.latex import shapes
 from optdsl.latex.branches import has_time
-from optdsl.latex.notation import Accent, Braces, Change, Digits, Raw, Scripted, Sides, Symbol
+from optdsl.latex.notation import (
+    Accent,
+    Braces,
+    Change,
+    Digits,
+    Group,
+    Raw,
+    Scripted,
+    Sides,
+    Symbol,
+)
 from optdsl.latex.problems import refuse
 
 
@@ -18,7 +29,7 @@ def paired(statements: Sequence[Sides]) -> tuple[Sides, ...]:
     """
     found: list[Sides] = []
     names: list[Sides] = []
-    rest = list(statements)
+    rest = [each for one in statements for each in _in_brackets(one)]
     while rest:
         one = rest.pop(0)
         if _is_lone(one):
@@ -41,6 +52,24 @@ def paired(statements: Sequence[Sides]) -> tuple[Sides, ...]:
         found += [*names, one]
         names = []
     return (*found, *names)
+
+
+def _in_brackets(one: Sides) -> list[Sides]:
+    """`(m_t, v_t) \\gets (a, b)`: as many values as names, or one number for all."""
+    match one.sides:
+        case (Group("(" | "[", (_, _, *_) as names), value) if all(map(shapes.is_symbol, names)):
+            pass
+        case _:
+            return [one]
+    match value:
+        case Group("(" | "[", values) if len(values) == len(names):
+            return _set([replace(one, sides=(name,)) for name in names], values, one)
+        case _ if value is not None and _is_number(value):
+            return _set([replace(one, sides=(name,)) for name in names], [value] * len(names), one)
+    hint = "give as many values in brackets, or set each name on a line of its own"
+    assert one.sides[0] is not None, "the first side is a list"
+    message = f"{len(names)} names are set here, and not {len(names)} values"
+    raise refuse("latex-target", message, one.sides[0].span, hint)
 
 
 def _set(names: Sequence[Sides], values: Sequence[Raw | None], one: Sides) -> list[Sides]:

@@ -206,7 +206,9 @@ ALGORITHM = frozenset(
     + _words("scaling scale factor factors ratio trust local global layer-wise layerwise")
     + _words("layer coefficient perturbation interpolation interpolated schedule scheduler")
     + _words("lr outer inner auxiliary value values following rule difference differences")
-    + _words("norm mask using term")
+    + _words("norm mask using term clip clipped clipping normalize normalise normalized")
+    + _words("normalised normalization projection project projected perturb perturbed scaled")
+    + _words("add subtract multiply it then now finally next both")
 )
 
 #: What a person calls a type of token.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from optdsl.latex import acting
 from optdsl.latex import vocabulary as words
 
 MATH = re.compile(r"\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\)", re.DOTALL)
@@ -27,9 +28,21 @@ _BLANK = (
     re.compile(rf"^\W*(?:sample|draw)\b[^.{FORMULA}]*{FORMULA}(?=\s*(?:and|,|;))", re.IGNORECASE),
 )
 _DRAWN = frozenset(("sample", "draw", "noise", "gaussian", "uniform"))
+#: What a model is made of, and what is said of it in the header of a loop.
+_PARTS = frozenset(("layer", "layers", "parameter", "parameters", "tensor", "tensors"))
+_OF_PARTS = frozenset(
+    ("each", "every", "all", "any", "the", "of", "in", "a", "an", "over", "do", "parallel", "and")
+    + ("group", "groups", "block", "blocks", "matrix", "matrices", "weight", "weights", "vector")
+    + ("vectors", "model", "network", "trainable", "hidden", "index", "from", "to", "its", "bias")
+    + ("gradient", "gradients", "d", "w", "l", "i", "p", "g", "set", "dimension", "neural")
+)
 _REMARK = re.compile(r"\([^()]*\)")
 _LIMITS = re.compile(
-    r"\b(?:if|when|unless|only|except|every|until|while|not|for(?! (?:the|each|all|an?)\b))\b",
+    r"\b(?:if|when|unless|only|except|every|until|while|not|during|instead|twice|optional(?:ly)?"
+    r"|after|before|otherwise|else|without|ignor\w*|periodically|occasionally|once|probability"
+    r"|for the (?:first|last|next|remaining|rest)|(?:first|last|next) (?:\w+ |§\s*)?(?:steps|epochs"
+    r"|iterations)|at the (?:start|end|beginning)|warm-?up|times"
+    r"|for(?! (?:the|each|all|an?)\b))\b",
     re.IGNORECASE,
 )
 _GIVEN = re.compile(
@@ -76,6 +89,27 @@ def is_given(text: str) -> bool:
     """Does the line describe what the algorithm is given, or gives?"""
     match = _GIVEN.match(_BLANK[1].sub(_spaces, without_formulas(text)))
     return match is not None and any(match[part] for part in ("font", "colon", "behind"))
+
+
+def does(text: str) -> bool:
+    """Does a line that describes what is given say what is done, or when?"""
+    plain = without_formulas(text)
+    return _names(text) or bool(_ACTS.search(plain)) or bool(_LIMITS.search(plain))
+
+
+def over_layers(text: str) -> bool:
+    """Does the header of a loop run over the layers of a model, or its parameters?"""
+    said = re.findall(r"[a-z]+", re.sub(r"\\[A-Za-z]+", " ", without_formulas(text).lower()))
+    return bool(_PARTS & {*said}) and {*said} <= _PARTS | _OF_PARTS
+
+
+def limit(text: str) -> tuple[int, int] | None:
+    """Return where words say that something holds in some steps only."""
+    plain = without_formulas(text)
+    for pattern in _BLANK[:4]:
+        plain = pattern.sub(_spaces, plain)
+    found = _LIMITS.search(plain)
+    return None if found is None else found.span()
 
 
 def is_start(text: str) -> bool:
@@ -150,6 +184,15 @@ def strange(text: str) -> tuple[int, int, bool] | None:
         if match[0].lower() not in words.ALGORITHM and not drawn:
             return match.start(), match.end(), False
     return None
+
+
+def unsaid(text: str) -> tuple[int, int] | None:
+    """Return where words of a line do something that none of its formulas shows."""
+    plain = without_formulas(text)
+    for pattern in _BLANK[:4]:
+        plain = pattern.sub(_spaces, plain)
+    found = [match["math"] or match["other"] or "" for match in MATH.finditer(text)]
+    return acting.unsaid(plain, found, FORMULA)
 
 
 def _spaces(match: re.Match[str]) -> str:

@@ -192,6 +192,17 @@ def test_an_undeclared_symbol_is_named_with_a_hint():
     assert problem.span.text.startswith("source raschka2021-l12")
 
 
+@pytest.mark.parametrize(
+    ("cites", "place"),
+    [("raschka2021-l12 eq stp", "stp"), ("raschka2012-l12 eq step", "raschka2012-l12 eq step")],
+)
+def test_what_is_cited_and_not_there_is_marked(cites, place):
+    text = f"optimizer Mine\n  theta[t] = theta[t-1] - g[t]\n  source {cites}\n"
+    (finding,) = findings(text)
+    (problem,) = finding.diagnostics
+    assert problem.span.text == place
+
+
 def test_a_verdict_reports_the_starts_that_no_one_states():
     (finding,) = findings(with_claim(MINE["Adam"], "source ruder2016 eq 19-21"))
     assert finding.verdict.starts == ("m[0] = 0", "v[0] = 0")

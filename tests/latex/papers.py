@@ -334,9 +334,23 @@ EQUATIONS: dict[str, list[str] | None] = {
     r"u_t = \mathrm{tr}{(A)}": None,
     r"u_t = \mathrm{RMS}{(m_t)}": ["u[t] = rms(m[t])"],
     r"u_t = \mathrm{sign}{m_t}^2": None,
-    r"u_t = \sign{m_t}^2 g_t + \max{(a, b)} + \exp{-t} c + \min{\{a, b\}}": [
-        "u[t] = sign(m[t])^2*g[t] + max(a, b) + exp(-t)*c + min(a, b)"
+    r"u_t = \sign{(m_t)}^2 g_t + \max{(a, b)} + \exp{-t} + \min{\{a, b\}} + \log{\bigl(a)}": [
+        "u[t] = sign(m[t])^2*g[t] + max(a, b) + exp(-t) + min(a, b) + log(a)"
     ],
+    r"u_t = \sign{m_t}^2": None,
+    r"u_t = \exp{-t} c": None,
+    r"u_t = \log{a + b}": None,
+    r"u_t = \log{\{a\} + \{b\}}": None,
+    r"u_t = \max{(a + b), (c + d)}": ["u[t] = max(a + b, c + d)"],
+    # a bracket over several rows
+    r"u_t &= \bigl( m_t \\ &\quad + \lambda x_{t-1} \bigr) c": ["u[t] = (m[t] + lambda*x[t-1])*c"],
+    r"u_t &= \left( m_t + \right. \nonumber \\ & \left. \lambda x_{t-1} \right)": [
+        "u[t] = m[t] + lambda*x[t-1]"
+    ],
+    # several names at once
+    r"(m_t, v_t) = (\beta m_{t-1}, g_t^2)": ["m[t] = beta*m[t-1]", "v[t] = g[t]^2"],
+    r"(a, b) = 0, \; [c, d] \gets [1, 2]": ["a = 0", "b = 0", "c = 1", "d = 2"],
+    r"(m_t, v_t) = f(g_t)": None,
     # what looks like a product, a power or a condition and is none
     r"w_t = w_{t-1} - \eta \frac{dL}{dw_{t-1}}": ["w[t] = w[t-1] - eta*grad(w[t-1])"],
     r"w_t = \frac{\mathrm{d}}{\mathrm{d} w} L(w)": ["w[t] = grad(w)"],

@@ -221,6 +221,7 @@ def test_what_a_loop_from_0_sets_at_its_own_number() -> None:
 
 NOT_ONE_RULE = [
     (CORRECTED, "t+1", "is t 0 or 1"),
+    (r"m_0 = 0 \\ h_1 = 0 \\" + CORRECTED, "h_1", "says that t is 0"),
     (r"\theta_t = \theta_t + \Delta\theta_t", r"\theta_t", "same time"),
     (r"g_{t,i} = g_{t,i} + n_t", "g_{t,i}", "same time"),
     (r"a_t = b \\ a_t = c", "a_t", "second equation"),

@@ -17,6 +17,13 @@ REFUSED = [
     (r"x = a}", "}", "closes nothing"),
     (r"\begin{aligned} x = a", r"\begin{aligned}", "never closed"),
     (r"x = a \end{aligned}", r"\end{aligned}", "closes nothing"),
+    (r"x = (a \\ y = b", "(", "never closed"),
+    (r"x = \left(a \\ + y \right)", r"\left(", "never closed"),
+    (r"x = \frac{a}{b \\ y = c", "{", "never closed"),
+    (r"\begin{aligned} x = (a \end{aligned}", "(", "never closed"),
+    (r"\[ x = (a \]", "(", "never closed"),
+    (r"$$ x = \sqrt{a $$", "{", "never closed"),
+    (r"(m_t, v_t) = f(g_t)", "(m_t, v_t)", "2 names are set here"),
     # trailing and missing
     (r"x = a + ", "", "ends here"),
     (r"x = ", "", "ends here"),
