@@ -105,4 +105,4 @@ def _version(package: str) -> str:
         return "?"
 
 
-_MODEL = ("arithmetic", "evaluation", "expressions", "system")
+_MODEL = ("arithmetic", "evaluation", "expressions", "matrix_values", "system")

@@ -107,9 +107,14 @@ def rule_side(claim: syntax.Claim, system: System) -> Other:
 
 
 def giving(system: System, names: tuple[str, ...]) -> System:
-    """Return the system as one that gives other quantities for gradients that are handed in."""
+    """Return the system as one that gives other quantities for a gradient that is handed in.
+
+    Several gradients are not one: where a step asks for more, it asks at points.
+    """
     family: syntax.Family = "schedule" if system.family == "schedule" else "transform"
-    gradients = tuple(replace(asked, point=None) for asked in system.gradients)
+    gradients = system.gradients
+    if len(gradients) == 1:
+        gradients = (replace(gradients[0], point=None),)
     return replace(system, family=family, outputs=names, gradients=gradients, evaluation=None)
 
 

@@ -176,7 +176,7 @@ def _without_zeros(system: System, names: tuple[str, ...]) -> System:
 
 def _at_zero(frames: Frames, context: Context) -> Context:
     """Return the case in which all gradients of the entry are zero."""
-    for index in range(len(frames.question.ours.gradients)):
+    for index in (None, *range(len(frames.question.ours.gradients))):
         atom = frames.functions.table.atom("g", index, kind=Kind.ENTRY)
         context = context.suppose(variable(atom), NULL)
     return context
@@ -206,7 +206,7 @@ def _defined(system: System, side: Side) -> bool:
 
 def _is_defined(value: Rational, context: Context) -> bool:
     return all(
-        condition[0] in ("reads", "answers")
+        condition[0] == "reads"
         or condition_holds(condition, context)
         or _is_apart_from_zero(condition, context)
         for condition in value.conditions

@@ -19,6 +19,7 @@ import mpmath
 
 _LARGEST_FRACTION = 1600  # bits of a denominator or numerator, beyond which it is rounded
 _SMALLEST = 1e-290  # below this a magnitude may be lost
+_LEAST = 5e-324  # the magnitude of what a float cannot hold, which is never 0
 _GUARD = 12  # digits by which a rounded number may be wrong
 
 
@@ -188,9 +189,9 @@ class Arithmetic:
             return 0 if x == y else -1 if x < y else 1
         if x == y and a is b:
             return 0
-        if abs(x - y) <= self._slack * (a.magnitude + b.magnitude + _SMALLEST) or x == y:
-            raise Undecided
-        return -1 if x < y else 1
+        if abs(x - y) > self._slack * (a.magnitude + b.magnitude + _SMALLEST) and x != y:
+            return -1 if x < y else 1
+        raise Undecided  # also where magnitudes are beyond what a float holds
 
     def difference(self, a: Real, b: Real) -> Any:
         """Return `a - b` as an mpf."""
@@ -226,7 +227,9 @@ class Arithmetic:
             ):
                 return x
             return Real(self._rounded(x), x.magnitude)
-        return UNDEFINED if self._context.isnan(x.value) else x
+        if self._context.isnan(value):
+            return UNDEFINED
+        return x if x.magnitude else Real(value, _LEAST)
 
     def _logic(self, operator: str, values: list[_Known]) -> bool:
         truths = [bool(v.value) if isinstance(v, Real) else v for v in values]
@@ -285,7 +288,7 @@ class Arithmetic:
                 return real(Fraction(top, bottom))
         root = self._context.sqrt(self._rounded(x))
         size = _float(root)
-        return Real(root, max(size, x.magnitude / (2 * size)) if size else 0.0)
+        return Real(root, max(size, x.magnitude / (2 * size)) if size else _LEAST)
 
     def _sign(self, x: Real) -> Literal[-1, 0, 1]:
         return self.compare(x, real(0))
@@ -294,7 +297,7 @@ class Arithmetic:
         if x.exact and x.value == 0:
             return real(1)
         value = self._context.exp(self._rounded(x))
-        return Real(value, _float(value) * max(1.0, x.magnitude))
+        return Real(value, _float(value) * max(1.0, x.magnitude) or _LEAST)
 
     def _log(self, x: Real) -> Scalar:
         if self._sign(x) <= 0:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from optdsl.checks.equivalence.question import Question, shifted
+from optdsl.checks.equivalence.question import Question, expressions_of, shifted
 from optdsl.checks.equivalence.terms import Terms
 from optdsl.model.expressions import (
     Apply,
@@ -25,6 +25,7 @@ from optdsl.model.expressions import (
     Number,
     Reduce,
     Value,
+    walk,
 )
 from optdsl.model.system import System
 
@@ -138,7 +139,7 @@ def congruent(question: Question, maps: Mapping[str, Expression]) -> bool:
     pairs = _pairs(question, maps)
     if pairs is None:
         return False
-    terms = Terms()
+    terms = Terms(infinite=_may_be_infinite(question))
     ours = _side(question, terms)
     before = {theirs: ours.before[mine] for theirs, mine in pairs.items()}
     theirs = _Side(
@@ -161,6 +162,12 @@ def _side(question: Question, terms: Terms) -> _Side:
     before = {name: terms.of("before", name) for name in (*names, "theta")}
     terms.numbers |= {before[each.name] for each in question.ours.states if each.kind.is_number}
     return _Side(question.ours, terms, before, question.fixed, question.constant)
+
+
+def _may_be_infinite(question: Question) -> bool:
+    said = (*question.mapping.values(), *question.fixed.values())
+    every = (*said, *expressions_of(question.ours), *expressions_of(question.theirs))
+    return any(node == Constant("inf") for expression in every for node in walk(expression))
 
 
 def _pairs(question: Question, maps: Mapping[str, Expression]) -> dict[str, str] | None:

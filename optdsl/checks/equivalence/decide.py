@@ -27,6 +27,8 @@ from optdsl.model.arithmetic import arithmetic
 from optdsl.model.expressions import Expression, Value
 from optdsl.model.system import System
 
+_NO_RUN = "no run tells: in each, rounding leaves a comparison of the first step open"
+
 
 def compare(
     ours: System,
@@ -72,6 +74,8 @@ def compare(
         simple = in_simple_inputs(question, found) if explain else found
         return _differs(question, simple, explain)
     assert unproved is not None
+    if not found.points:
+        return Verdict("not understood", f"{_NO_RUN}; {unproved.reason}")
     return replace(unproved, steps=found.steps, points=found.points)
 
 

@@ -1,24 +1,28 @@
 """Where values are undefined: both sides must be so in the same places.
 
 A condition under which a value is defined is either proved, or it must stand on
-both sides. One undefined state spoils others later, so where states may be
+both sides. One undefined state, theta among them, spoils others later. So where states may be
 undefined, one output must take up every such condition and keep it: then both
-sides are defined up to the same step, and that output is undefined from then on.
+sides are defined up to the same step, and that output is undefined from then on. Each side must
+keep it by what it reads itself: a state of theirs may be defined where ours is no more. What
+reads no such state is not concerned.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from optdsl.checks.equivalence.polynomials import Polynomial, join, variable
 from optdsl.checks.equivalence.rationals import Condition, Rational, of_factors
-from optdsl.checks.equivalence.reading import condition_holds
+from optdsl.checks.equivalence.reading import condition_holds, reads, state_read
 from optdsl.checks.equivalence.roots import sign_of
 from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Kind
 
 Conditions = frozenset[Condition]
+State = tuple[object, object]  # whose it is, and its name
 _NEVER: Condition = ("never",)
 
 
@@ -29,16 +33,18 @@ class Definedness:
     case: Context
     first: bool
     pairs: dict[str, tuple[Conditions, Conditions]] = field(default_factory=dict)
-    outputs: set[str] = field(default_factory=set)
+    outputs: dict[str, str] = field(default_factory=dict)  # ours, and theirs
     ours: dict[str, Conditions] = field(default_factory=dict)
     theirs: dict[str, Conditions] = field(default_factory=dict)
     maps: dict[str, Conditions] = field(default_factory=dict)
 
-    def add_pair(self, name: str, ours: Rational, theirs: Rational, output: bool = False) -> None:
-        """Note values that must be defined in the same places."""
+    def add_pair(
+        self, name: str, ours: Rational, theirs: Rational, output: str | None = None
+    ) -> None:
+        """Note values that must be defined in the same places; `output` is their name of one."""
         self.pairs[name] = (self._open(ours), self._open(theirs))
-        if output:
-            self.outputs.add(name)
+        if output is not None:
+            self.outputs[name] = output
 
     def add_ours(self, name: str, value: Rational) -> None:
         """Note a state of ours."""
@@ -58,34 +64,40 @@ class Definedness:
         sets = [*states.values(), *(pair[side] for pair in self.pairs.values())]
         return _without_reads(frozenset().union(*sets))
 
-    @property
-    def states_open(self) -> bool:
-        """May a state be undefined?"""
-        sets = [*self.ours.values(), *self.theirs.values()]
-        return bool(_without_reads(frozenset().union(*sets)))
+    def states(self) -> dict[State, Conditions]:
+        """Return the conditions of every state; those of theirs are ours by what they are here."""
+        found: dict[State, Conditions] = {("ours", name): c for name, c in self.ours.items()}
+        for name, conditions in self.theirs.items():
+            found["theirs", name] = conditions | self.maps.get(name, frozenset())
+        return found
 
-    def spreads(self, reductions: frozenset[Kind]) -> bool:
-        """May one entry be undefined and a reduction carry that to others, which are not yet?"""
-        opened = self.opened(0) | self.opened(1)
-        return any(not _kind(c).within(kind) for c in opened for kind in reductions)
-
-    def absorbs(self, name: str) -> bool:
+    def absorbs(self, name: str, concerned: Set[str]) -> bool:
         """Is an output undefined on both sides as soon as anything is, and ever after?"""
-        for side in (0, 1):
+        for side, kept in enumerate((("ours", name), ("theirs", self.outputs[name]))):
             if self.opened(side) - self.pairs[name][side]:
                 return False
-            kept: Condition = ("reads", "ours", name)
-            if not self.first and any(kept not in pair[side] for pair in self.pairs.values()):
+            read: Condition = ("reads", *kept)
+            if not self.first and any(read not in self.pairs[each][side] for each in concerned):
                 return False
         return True
+
+    def spreads(self, name: str, reductions: frozenset[Kind]) -> bool:
+        """May one entry be undefined and a reduction carry that to others?
+
+        It does not where an output is undefined, by then, for all entries that are reduced.
+        """
+        taken = self.pairs[name][0]
+        return any(
+            not _kind(condition).within(kind) and not _taken(condition, kind, taken)
+            for condition in self.opened(0) | self.opened(1)
+            for kind in reductions
+        )
 
     def _open(self, value: Rational) -> Conditions:
         """Return the conditions that are not proved, in a canonical form."""
         left: set[Condition] = set()
         for condition in value.conditions:
-            if condition[0] == "answers":
-                continue
-            if condition[0] == "reads" or not condition_holds(condition, self.case):
+            if reads(condition) or not condition_holds(condition, self.case):
                 left.update(canonical(condition, self.case))
         return frozenset(left)
 
@@ -149,15 +161,50 @@ class Account:
             for name, (ours, theirs) in entry.pairs.items():
                 if _without_reads(ours) != _without_reads(theirs):
                     return f"{name} may be undefined on one side only"
-        if not any(entry.states_open for entry in self.entries):
+        concerned = self._concerned()
+        if not concerned:
             return None
-        if any(entry.spreads(self.reductions) for entry in self.entries):
+        outputs = set.intersection(*(set(entry.outputs) for entry in self.entries))
+        keeping = [n for n in outputs if all(e.absorbs(n, concerned) for e in self.entries)]
+        if not keeping:
+            return "a state may be undefined"
+        if all(any(e.spreads(n, self.reductions) for e in self.entries) for n in keeping):
             return "a state may be undefined, and reductions carry that to other entries"
-        outputs = set.intersection(*(entry.outputs for entry in self.entries))
-        if any(all(entry.absorbs(name) for entry in self.entries) for name in outputs):
-            return None
-        return "a state may be undefined"
+        return None
+
+    def _concerned(self) -> set[str]:
+        """Return the values that a state which may be undefined can make so."""
+        sound = {state for entry in self.entries for state in entry.states()}
+        left = None
+        while left != sound:
+            left = set(sound)
+            for entry in self.entries:
+                states = entry.states().items()
+                sound -= {state for state, conditions in states if not _rest_on(conditions, left)}
+        return {
+            name
+            for entry in self.entries
+            for name, (ours, theirs) in entry.pairs.items()
+            if not _rest_on(_only_reads(ours | theirs), sound)
+        }
+
+
+def _rest_on(conditions: Conditions, states: Set[State]) -> bool:
+    """Is a value defined where these states are?"""
+    return all(state_read(condition) in states for condition in conditions)
+
+
+def _only_reads(conditions: Conditions) -> Conditions:
+    return frozenset(c for c in conditions if reads(c))
+
+
+def _taken(condition: Condition, kind: Kind, taken: Conditions) -> bool:
+    """Is a condition asked of all entries that a reduction to this kind takes in?"""
+    return any(
+        c[0] == "all" and c[2] == condition and isinstance(c[1], Kind) and c[1].within(kind)
+        for c in taken
+    )
 
 
 def _without_reads(conditions: Conditions) -> Conditions:
-    return frozenset(c for c in conditions if c[0] != "reads")
+    return frozenset(c for c in conditions if not reads(c))

@@ -8,7 +8,7 @@ from functools import partial
 
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.polynomials import Atom, Table
-from optdsl.checks.equivalence.question import Question, shifted
+from optdsl.checks.equivalence.question import THETA, Question, shifted
 from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
 from optdsl.checks.equivalence.roots import Unreadable, put
@@ -90,7 +90,7 @@ class Frames:
         side.before = self._starts(side, "theirs") if first else self._theirs_before(side, ours)
         return side
 
-    def _answer(self, index: int, point: Rational | None) -> Rational:
+    def _answer(self, index: int | None) -> Rational:
         return of_atom(self.functions.table.atom("g", index, kind=Kind.ENTRY))
 
     # -------------------------------------------------------- hyperparameters
@@ -180,11 +180,15 @@ class Frames:
 
     def _theirs_before(self, side: Side, ours: Side) -> Mapping[str, Rational]:
         before = Lazy(atoms_of(self.question.theirs, self.functions, "theirs"))
-        for name, value in {"theta": _THETA, **self.maps}.items():
+        for name, value in {"theta": THETA, **self.maps}.items():
             if name in before and name not in self._theirs_derived:
-                before.find(name, partial(self._earlier, value, ours))
+                before.find(name, partial(self._mapped, name, value, ours))
         self._derive(before, side, self._theirs_derived, "theirs")
         return before
+
+    def _mapped(self, name: str, value: Expression, ours: Side) -> Rational:
+        """Return a state of theirs in our names; it is defined where it is, not where ours are."""
+        return self._earlier(value, ours).under(("reads", "theirs", name))
 
     def _derive(self, before: Lazy, side: Side, names: list[str], owner: str) -> None:
         equations = self._equations[owner]
@@ -213,9 +217,6 @@ class Frames:
             else:
                 starts[state.name] = reader.value(state.start)
         return starts
-
-
-_THETA = Value("theta", Kind.ENTRY)
 
 
 def range_of_domain(domain: Domain) -> Range:

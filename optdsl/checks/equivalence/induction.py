@@ -16,7 +16,14 @@ from optdsl.checks.equivalence.congruence import congruent
 from optdsl.checks.equivalence.defined import Account, Definedness
 from optdsl.checks.equivalence.frames import Frames
 from optdsl.checks.equivalence.invariants import find_invariants
-from optdsl.checks.equivalence.question import Question, reductions, speaks_of_rows
+from optdsl.checks.equivalence.question import (
+    THETA,
+    Question,
+    memories,
+    reads_theta,
+    reductions,
+    speaks_of_rows,
+)
 from optdsl.checks.equivalence.rationals import Rational
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
@@ -39,9 +46,14 @@ class Proof:
     seconds: float = 2.5
     reason: str | None = None
     _frames: Frames = field(init=False)
+    _verified: set[str] = field(init=False)  # states of theirs that are shown to be as mapped
 
     def __post_init__(self) -> None:
         self._frames = Frames(self.question, self.maps)
+        theirs = self.question.theirs
+        self._verified = set(self.maps) - set(theirs.outputs)
+        if "theta" not in theirs.outputs and reads_theta(theirs):
+            self._verified.add("theta")
 
     @property
     def invariants(self) -> Mapping[str, Range]:
@@ -59,7 +71,10 @@ class Proof:
         import sympy  # noqa: F401  - its loading is not part of the time for the proof
 
         deadline = process_time() + self.seconds
-        mixed = reductions(self.question.ours) | reductions(self.question.theirs)
+        systems = (self.question.ours, self.question.theirs)
+        mixed = frozenset[Kind]().union(*map(reductions, systems))
+        if any(system.losses for system in systems):  # a loss takes in every entry
+            mixed |= {Kind.ALL}
         begun = {splits: Account(reductions=mixed) for splits in (False, True)}
         begun = {s: a for s, a in begun.items() if self._step(True, s, a, deadline)}
         if not begun:  # in the first step no state is open, so no invariant could help
@@ -114,10 +129,6 @@ class Proof:
         if len(left) != len(right):
             return self._fail("the number of gradients")
         for index, (mine, other) in enumerate(zip(left, right, strict=True), 1):
-            if mine is None or other is None:
-                if mine is not other:
-                    return self._fail("a gradient that is handed in and one that is asked for")
-                continue
             defined.add_pair(f"point {index}", mine, other)
             if not equal(mine, other, defined.case):
                 return self._fail(f"the point of gradient {index}")
@@ -126,27 +137,27 @@ class Proof:
     def _outputs(self, ours: Side, theirs: Side, defined: Definedness) -> bool:
         question = self.question
         pairs = [
-            (name, self._mapped(other, Value(name, Kind.ENTRY), ours), theirs.output(other))
+            (name, other, self._mapped(other, Value(name, Kind.ENTRY), ours), theirs.output(other))
             for name, other in zip(question.ours.outputs, question.theirs.outputs, strict=True)
         ]
         if question.ours.evaluation is not None or question.theirs.evaluation is not None:
-            pairs.append(("evaluate", _evaluation(ours), _evaluation(theirs)))
-        for name, mine, other in pairs:
-            defined.add_pair(name, mine, other, output=True)
+            pairs.append(("evaluate", "evaluate", _evaluation(ours), _evaluation(theirs)))
+        for name, named, mine, other in pairs:
+            defined.add_pair(name, mine, other, output=named)
             if not equal(mine, other, defined.case):
                 return self._fail(f"the output {name}")
         return True
 
     def _states(self, ours: Side, theirs: Side, defined: Definedness) -> bool:
-        for state in self.question.ours.states:
-            defined.add_ours(state.name, ours.named(state.name))
-        for state in self.question.theirs.states:
-            defined.add_theirs(state.name, theirs.named(state.name))
-            if state.name in self.maps:
-                mapped = ours.value(self.maps[state.name])
-                defined.add_map(state.name, mapped)
-                if not equal(mapped, theirs.named(state.name), defined.case):
-                    return self._fail(f"the state {state.name}")
+        for name in memories(self.question.ours):
+            defined.add_ours(name, ours.named(name))
+        for name in memories(self.question.theirs):
+            defined.add_theirs(name, theirs.named(name))
+            if name in self._verified:
+                mapped = ours.value(self.maps.get(name, THETA))
+                defined.add_map(name, mapped)
+                if not equal(mapped, theirs.named(name), defined.case):
+                    return self._fail(f"the state {name}")
         return True
 
     def _goals(self, ours: Side, theirs: Side, defined: Definedness) -> bool:

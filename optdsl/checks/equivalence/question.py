@@ -121,4 +121,22 @@ def names_read(system: System) -> set[str]:
     return {value.name for expression in expressions_of(system) for value in values(expression)}
 
 
+def memories(system: System) -> list[str]:
+    """Return the names that outlive a step: the states, and theta where the system moves it."""
+    states = [state.name for state in system.states]
+    moved = any(equation.name == "theta" for equation in system.equations)
+    return [*states, "theta"] if moved and "theta" not in states else states
+
+
+def reads_theta(system: System) -> bool:
+    """Does anything but theta itself depend on what theta was before a step?"""
+    read = [
+        *(equation.value for equation in system.equations if equation.name != "theta"),
+        *(asked.point for asked in system.gradients if asked.point is not None),
+        *(skip.condition for skip in system.skips),
+        *([system.evaluation] if system.evaluation is not None else []),
+    ]
+    return any(value.name == "theta" for expression in read for value in values(expression))
+
+
 THETA = Value("theta", Kind.ENTRY)

@@ -98,10 +98,11 @@ class Race:
     # ------------------------------------------------------------------ steps
 
     def _step(self, t: int) -> None:
+        handed_in = self._answer(t, len(self.trial.gradients[t - 1]) - 1, None)
         asked: list[_Asked] = []
 
         def answer(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
-            again = self._again(asked, point)
+            again = handed_in if point is None else self._again(asked, point)
             if again is None:
                 again = self._answer(t, len(asked), point)
                 asked.append(again)
@@ -111,7 +112,7 @@ class Race:
         served: list[_Asked] = []
 
         def repeat(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
-            again = self._again(served, point)
+            again = handed_in if point is None else self._again(served, point)
             if again is None:
                 if len(served) >= len(asked):
                     raise _Parted(Difference(t, "the number of gradients asked for", None, point))
@@ -130,20 +131,24 @@ class Race:
             self._compare_hints(t)
 
     def _answer(self, t: int, number: int, point: tuple[Scalar, ...] | None) -> _Asked:
-        """Return the gradient and the loss at the point that a step asks at as `number`-th."""
-        gradient = tuple(real(x) for x in self.trial.gradients[t - 1][number])
-        loss = tuple(real(x) for x in self.trial.losses[t - 1][number : number + 1])
+        """Return the gradient and the loss at the point that a step asks at as `number`-th.
+
+        An entry whose point is undefined has no gradient, and such a point no loss.
+        """
+        gradient: tuple[Scalar, ...] = tuple(map(real, self.trial.gradients[t - 1][number]))
+        loss: tuple[Scalar, ...] = tuple(map(real, self.trial.losses[t - 1][number : number + 1]))
+        if point is not None and UNDEFINED in point:
+            pairs = zip(gradient, point, strict=True)
+            gradient = tuple(UNDEFINED if at is UNDEFINED else x for x, at in pairs)
+            loss = (UNDEFINED,) * len(loss)
         return _Asked(point, gradient, loss)
 
-    def _again(self, asked: list[_Asked], point: tuple[Scalar, ...] | None) -> _Asked | None:
+    def _again(self, asked: list[_Asked], point: tuple[Scalar, ...]) -> _Asked | None:
         """Return the same request of this step: a gradient is a function of the point."""
         for other in asked:
-            if point is None or other.point is None:
-                same = point is other.point
-            else:
-                pairs = zip(point, other.point, strict=True)
-                same = all(self.arithmetic.same(x, y) for x, y in pairs)
-            if same:
+            assert other.point is not None
+            pairs = zip(point, other.point, strict=True)
+            if all(self.arithmetic.same(x, y) for x, y in pairs):
                 return other
         return None
 

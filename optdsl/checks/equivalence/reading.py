@@ -14,6 +14,7 @@ from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.polynomials import Monomial, Polynomial, join
 from optdsl.checks.equivalence.rationals import (
     NOTHING,
+    Condition,
     Rational,
     constant,
     of_atom,
@@ -172,20 +173,20 @@ class Reader:
     ) -> Rational:
         """Within a reduction entries differ: the choice is one function of an entry."""
         a, b = self.value(value), self.value(otherwise)
-        question = self._question(condition)
+        question, told = self._question(condition)
         kind = join([a.kind, b.kind, condition.kind])
         atom = self.functions.table.atom("select", question, a.key(), b.key(), kind=kind)
         atom.arguments = (a.bare(), b.bare())
-        if self._unproved(a.conditions | b.conditions):
+        if not all(map(reads, self._unproved(told | a.conditions | b.conditions))):
             raise Unreadable("a choice within a reduction that may be undefined")
         return of_atom(atom)
 
-    def _unproved(self, conditions: frozenset[tuple[object, ...]]) -> bool:
-        return any(c[0] != "reads" and not condition_holds(c, self.context) for c in conditions)
+    def _unproved(self, conditions: frozenset[Condition]) -> frozenset[Condition]:
+        return frozenset(c for c in conditions if not condition_holds(c, self.context))
 
     # ------------------------------------------------------------ conditions
 
-    def truth(self, expression: Expression) -> tuple[bool, frozenset[tuple[object, ...]]]:
+    def truth(self, expression: Expression) -> tuple[bool, frozenset[Condition]]:
         """Return whether a condition holds, and when that is defined."""
         match expression:
             case Constant("true" | "false" as name):
@@ -208,14 +209,14 @@ class Reader:
                 return self._compared(difference, _COMPARISONS[operator])
         if isinstance(expression, Value) and (meaning := self.meaning(expression)) is not None:
             return self.truth(meaning)
-        question = self._question(expression)
+        question, conditions = self._question(expression)
         if question not in self.context.truths:
             raise NeedTruth(question)
-        return self.context.truths[question], frozenset({("answers", question)})
+        return self.context.truths[question], conditions
 
     def _compared(
         self, difference: Rational, wanted: frozenset[int]
-    ) -> tuple[bool, frozenset[tuple[object, ...]]]:
+    ) -> tuple[bool, frozenset[Condition]]:
         possible = sign_of(difference, self.context)
         if possible <= wanted:
             return True, difference.conditions
@@ -223,24 +224,35 @@ class Reader:
             return False, difference.conditions
         return decided_sign(difference, self.context) in wanted, difference.conditions
 
-    def _question(self, expression: Expression) -> object:
-        """Return a name for a condition: equal names, equal truth."""
+    def _question(self, expression: Expression) -> tuple[object, frozenset[Condition]]:
+        """Return a name for a condition, equal names, equal truth, and when that is defined."""
         match expression:
             case Constant(name):
-                return name
+                return name, frozenset()
             case Value():
                 meaning = self.meaning(expression)
                 if meaning is not None:
                     return self._question(meaning)
-                return "value", self.name(expression).key()
-            case Apply("finite", (inner,)):
-                return "finite", self.value(inner).key()
-            case Apply("and" | "or" | "not" as operator, arguments):
-                return (operator, *(self._question(argument) for argument in arguments))
+                value = self.name(expression)
+                return ("value", value.key()), value.conditions
+            case Apply("finite", (inner,)):  # what is undefined is not finite
+                value = self.value(inner)
+                told = {c for c in self._unproved(value.conditions) if not reads(c)}
+                return ("finite", value.key(), frozenset(told)), frozenset()
+            case Apply("not", (inner,)):
+                question, conditions = self._question(inner)
+                return ("not", question), conditions
+            case Apply("and" | "or" as operator, (left, right)):
+                first, conditions = self._question(left)
+                second, more = self._question(right)
+                guarded = {("unless", operator, first, c) for c in self._unproved(more)}
+                return (operator, first, second), conditions | guarded
             case Apply(operator, (left, right)) if operator in _COMPARISONS:
-                return operator, (self.value(left) - self.value(right)).key()
+                difference = self.value(left) - self.value(right)
+                return (operator, difference.key()), difference.conditions
             case Reduce("any", argument, kind):
-                return "any", kind, self._inside(kind)._question(argument)
+                question, conditions = self._inside(kind)._question(argument)
+                return ("any", kind, question), frozenset(_each(c, kind) for c in conditions)
         raise Unreadable("a condition of this form")
 
     # ------------------------------------------------------------ reductions
@@ -271,7 +283,7 @@ class Reader:
             case "max" | "min" as operator:
                 atom = self.functions.table.atom(f"{operator} of", reduce.kind, x.key(),
                                                  kind=reduce.kind)  # fmt: skip
-                return put(of_atom(atom), self.context).under(*_of_all(x, reduce.kind))
+                return put(of_atom(atom), self.context).under(*of_all(x, reduce.kind))
         raise Unreadable(reduce.operator)
 
     def _size(self, kind: Kind) -> Rational:
@@ -290,7 +302,7 @@ class Reader:
             term = Rational(Polynomial({own: _ONE}), tuple(inside))
             total = total + factor_ * self._sum_atom(term, kind)
         below = Rational(total.numerator, (*total.denominator, *outside))
-        return below.under(*_of_all(x, kind))
+        return below.under(*of_all(x, kind))
 
     def _sum_atom(self, term: Rational, kind: Kind) -> Rational:
         if term.constant is not None:
@@ -300,9 +312,13 @@ class Reader:
         return put(of_atom(atom), self.context)
 
 
-def _of_all(x: Rational, kind: Kind) -> frozenset[tuple[object, ...]]:
+def of_all(x: Rational, kind: Kind) -> frozenset[Condition]:
     """A reduction is defined where all its entries are."""
-    return frozenset(c if c[0] == "reads" else ("all", kind, c) for c in x.conditions)
+    return frozenset(_each(c, kind) for c in x.conditions)
+
+
+def _each(condition: Condition, kind: Kind) -> Condition:
+    return condition if condition[0] == "reads" else ("all", kind, condition)
 
 
 def _undefined(*values: Rational) -> Rational:
@@ -310,7 +326,22 @@ def _undefined(*values: Rational) -> Rational:
     return NOTHING.under(*frozenset().union(*(v.conditions for v in values)), ("nonzero", never))
 
 
-def condition_holds(condition: tuple[object, ...], context: Context) -> bool:
+def state_read(condition: Condition) -> tuple[object, object] | None:
+    """Return whose state was defined before, where a condition says no more than that."""
+    match condition:
+        case ("all" | "unless", *_, tuple() as inner):
+            return state_read(inner)
+        case ("reads", owner, name):
+            return owner, name
+    return None
+
+
+def reads(condition: Condition) -> bool:
+    """Does a condition say no more than that a state was defined before?"""
+    return state_read(condition) is not None
+
+
+def condition_holds(condition: Condition, context: Context) -> bool:
     """Is it proved that a value is defined here?"""
     match condition:
         case ("nonzero", Polynomial() as polynomial):
@@ -321,6 +352,8 @@ def condition_holds(condition: tuple[object, ...], context: Context) -> bool:
             return sign == {1} or (wanted == "nonneg" and -1 not in sign)
         case ("all", Kind() as kind, tuple() as inner):
             return condition_holds(inner, context.for_all(kind))
+        case ("unless", _, _, tuple() as inner):
+            return condition_holds(inner, context)
         case ("came", *question):
             return context.truths.get(tuple(question), False)
     return False

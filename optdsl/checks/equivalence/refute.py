@@ -18,7 +18,7 @@ _KEPT = 14  # races that suggest maps between states
 
 @dataclass(frozen=True)
 class Refutation:
-    """A counterexample, or how far none was found."""
+    """A counterexample, or how far none was found: the most steps, and at how many inputs."""
 
     steps: int = 0
     points: int = 0
@@ -56,18 +56,20 @@ def refute(
     """
     found = earlier or Refutation()
     trial, difference, points, races = found.trial, found.difference, found.points, found.races
+    longest = found.steps
     for candidate in planned:
         if difference is not None and (difference.t <= 1 or candidate.steps > _SHORT):
             break
         steps = candidate.steps if difference is None else difference.t - 1
         race = Race(question, candidate.shortened(steps), arithmetic(DIGITS)).run()
-        points += 1
+        points += race.ended != 1  # an open comparison in the first step shows nothing
+        longest = max(longest, len(race.theirs))
         if len(races) < _KEPT:
             races = (*races, race)
         if race.difference is not None and confirmed(race):
             difference = race.difference
             trial = candidate.shortened(difference.t)
-    steps = max(found.steps, *(t.steps for t in planned)) if trial is None else trial.steps
+    steps = longest if trial is None else trial.steps
     return Refutation(steps, points, trial, difference, races)
 
 

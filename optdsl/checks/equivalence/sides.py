@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
-from optdsl.checks.equivalence.reading import Reader
+from optdsl.checks.equivalence.reading import Reader, of_all
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Apply, Clock, Expression, Kind, Reduce, Value, values
@@ -16,8 +16,8 @@ from optdsl.model.system import Gradient, System
 #: The value of a hyperparameter, by name and offset from this step.
 Hyper = Callable[[str, int], Rational]
 
-#: The answer to the k-th gradient asked for in a step, and the point.
-Answer = Callable[[int, "Rational | None"], Rational]
+#: The answer to the k-th gradient asked for in a step; None is the one that is handed in.
+Answer = Callable[["int | None"], Rational]
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Side:
     generic: Callable[[Kind], Side] | None = None
     _within: dict[Kind, Side] = field(default_factory=dict)
     _known: dict[str, Rational] = field(default_factory=dict)
-    _points: list[Rational | None] = field(default_factory=list)
+    _points: list[Rational] = field(default_factory=list)
     _requests: dict[str, int] = field(default_factory=dict)
     _equations: dict[str, Expression] = field(default_factory=dict)
 
@@ -81,43 +81,43 @@ class Side:
         """Return the value of an expression in this step."""
         return self._reader.value(expression)
 
-    def points(self) -> list[Rational | None]:
-        """Return the points at which gradients are asked for, each once; None is handed in."""
+    def points(self) -> list[Rational]:
+        """Return the points at which gradients are asked for, each once."""
         for asked in self.system.gradients:
             self.named(asked.name)
         return list(self._points)
 
     def _gradient(self, asked: Gradient) -> Rational:
         """Return a gradient; one that is asked for again at the same point is the same."""
-        point = None if asked.point is None else self.value(asked.point)
+        if asked.point is None:
+            return self.answer(None)
+        point = self.value(asked.point)
         number = self._number(asked, point)
         if number == len(self._points):
             self._points.append(point)
         self._requests[asked.name] = number
-        return self._answered(number, point)
+        return self.answer(number).under(*point.conditions)
 
-    def _number(self, asked: Gradient, point: Rational | None) -> int:
+    def _number(self, asked: Gradient, point: Rational) -> int:
         """Return which point of this step it is; two are the same where all their entries are."""
         if len(self.system.gradients) > 1 and self.over is not Kind.ALL:
             every = self.within(Kind.ALL)
             every.named(asked.name)
             return every._requests[asked.name]
         for number, known in enumerate(self._points):
-            if point is None or known is None:
-                same = point is known
-            else:
-                same = equal(point, known, self.context)
-            if same:
+            if equal(point, known, self.context):
                 return number
         return len(self._points)
 
     def _loss(self, asked: Gradient) -> Rational:
         """Return the loss at the point of a gradient: like it, an unknown function of the point."""
         self.named(asked.name)
+        table = self.functions.table
+        if asked.point is None:
+            return of_atom(table.atom("loss", None, kind=Kind.ALL))
         number = self._requests[asked.name]
-        loss = of_atom(self.functions.table.atom("loss", number, kind=Kind.ALL))
-        point = self._points[number]
-        return loss if point is None else loss.under(*point.conditions)
+        told = of_all(self._points[number], Kind.ALL)
+        return of_atom(table.atom("loss", number, kind=Kind.ALL)).under(*told)
 
     def _ask_before(self, asked: Gradient) -> None:
         """Ask for gradients in their order, whichever is read first."""
@@ -125,10 +125,6 @@ class Side:
             if earlier is asked:
                 return
             self.named(earlier.name)
-
-    def _answered(self, number: int, point: Rational | None) -> Rational:
-        answer = self.answer(number, point)
-        return answer if point is None else answer.under(*point.conditions)
 
     def output(self, name: str) -> Rational:
         """Return what the system gives under this name."""

@@ -1,8 +1,9 @@
 """Terms, each known by a number: equal numbers, equal values.
 
 Sums and products of real numbers do not depend on how they are grouped and ordered, and are
-undefined together; nothing is cancelled, so that nothing that may be undefined is lost. In a
-product of matrices the order stays, and numbers stand before it.
+undefined together; nothing is cancelled, so that nothing that may be undefined is lost. What is
+divided by a quotient stays so, since `x/(y/z)` is undefined where z is 0 and `x*z/y` is not. In a
+product of matrices the order stays, and numbers stand before it, if none can be infinite.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ class Factors:
 
 @dataclass
 class Terms:
-    """The numbers of all terms that were met."""
+    """The numbers of all terms that were met.
 
+    `infinite` says that some of them may be infinite; `sizes` are exact numbers above 0.
+    """
+
+    infinite: bool = False
     known: dict[tuple[object, ...], int] = field(default_factory=dict)
     factors: dict[int, Factors] = field(default_factory=dict)
     summands: dict[int, tuple[int, ...]] = field(default_factory=dict)
     chains: dict[int, tuple[int, ...]] = field(default_factory=dict)
     numbers: set[int] = field(default_factory=set)
+    sizes: set[int] = field(default_factory=set)
 
     def of(self, *parts: object) -> int:
         """Return the number of a term made of `parts`."""
@@ -44,14 +50,24 @@ class Terms:
     def number(self, value: Fraction) -> int:
         """Return the term of an exact number."""
         size = self.as_number("number", abs(value))
+        if value:
+            self.sizes.add(size)
         return self.negated(size) if value < 0 else size
 
     def times(self, left: int, right: int, divides: bool = False) -> int:
         """Return the product of two terms, or their quotient."""
         a, b = self._factors(left), self._factors(right)
-        up, down = (b.below, b.above) if divides else (b.above, b.below)
+        if divides:
+            b = self._inverted(b)
         negative = a.negative is not b.negative
-        return self._product(Factors((*a.above, *up), (*a.below, *down), negative))
+        return self._product(Factors((*a.above, *b.above), (*a.below, *b.below), negative))
+
+    def _inverted(self, factors: Factors) -> Factors:
+        """Return what 1 over a product multiplies by and divides by."""
+        if self.sizes.issuperset(factors.below):
+            return Factors(factors.below, factors.above, factors.negative)
+        whole = self._product(Factors(factors.above, factors.below))
+        return Factors((), (whole,), factors.negative)
 
     def negated(self, term: int) -> int:
         """Return a term with its sign turned."""
@@ -73,7 +89,8 @@ class Terms:
         for side in (left, right):
             own = self._factors(side)
             matrices = [each for each in own.above if each not in self.numbers]
-            if len(matrices) == 1 and all(each in self.numbers for each in own.below):
+            apart = not self.infinite and self.numbers.issuperset(own.below)
+            if len(matrices) == 1 and apart:
                 rest = tuple(each for each in own.above if each in self.numbers)
                 negative = numbers.negative is not own.negative
                 numbers = Factors(numbers.above + rest, numbers.below + own.below, negative)
