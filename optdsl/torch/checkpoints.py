@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -77,8 +78,30 @@ def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[
         groups.append(
             {name: _taken_up(name, value, here.get(name)) for name, value in group.items()}
         )
+    groups = _by_name(groups, now)
     sealed = {key: Sealed(each) for key, each in state["state"].items() if each}
     return {**state, "state": sealed, "param_groups": groups}
+
+
+def _by_name(stored: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return stored groups with the names of those here, and their parameters in this order.
+
+    Parameters that are not called alike are told by their order alone, as PyTorch does it.
+    """
+    ids = [each for group in stored for each in group["params"]]
+    names = [name for group in stored for name in group.get("param_names", ())]
+    here = [name for group in now for name in group.get("param_names", ())]
+    sizes = [[len(group["params"]) for group in groups] for groups in (stored, now)]
+    if sizes[0] != sizes[1] or len(here) != len(ids):
+        return stored  # PyTorch refuses it, or there are no names
+    if sorted(here) == sorted(names) and len(set(here)) == len(here):
+        by_name = dict(zip(names, ids, strict=True))
+        ids = [by_name[name] for name in here]
+    rest = iter(ids)
+    return [
+        {**group, "params": list(islice(rest, size)), "param_names": list(other["param_names"])}
+        for group, other, size in zip(stored, now, sizes[0], strict=True)
+    ]
 
 
 def _taken_up(name: str, value: Any, now: Any) -> Any:

@@ -6,11 +6,12 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
 
-from optdsl.runtime import StepError, StepResult
+from optdsl.runtime import ParameterError, StepError, StepResult
 from optdsl.torch import checkpoints, states
 from optdsl.torch.groups import parted, settings_of, spelled
 from optdsl.torch.memory import HOST
@@ -66,6 +67,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
     recipe: ClassVar[tuple[str, str, dict[str, str]]]  # what it is compiled of
     __signature__: ClassVar[inspect.Signature]
     _running: Running | None = None
+    _resting: Mapping[torch.Tensor, Any] = MappingProxyType({})
     assigned: dict[torch.Tensor, Any] | None = None
 
     def __init__(self, params: Any, *unnamed: Any, **hyperparameters: Any) -> None:
@@ -89,6 +91,8 @@ class CompiledOptimizer(torch.optim.Optimizer):
             ParameterError: as for the class.
             HyperparameterError: as for the class.
         """
+        if "params" not in param_group:
+            raise ParameterError('the new group has no "params": they are what is stepped')
         names = self.rules.names
         own, rest = parted(names, param_group)
         settings = settings_of(names, own, self._settings)
@@ -107,9 +111,13 @@ class CompiledOptimizer(torch.optim.Optimizer):
     @property
     def running(self) -> Running:
         """The runtime's optimizer under this one, with the states that were assigned."""
-        assert self._running is not None
+        running = self._running
+        assert running is not None
         if self.assigned is not None:
-            self._load(self.assigned, self._running.attributes())
+            self._load(self.assigned, running.attributes())
+        elif not running.is_of(self.param_groups):  # somebody has changed them
+            self._load({**states.of_parameters(running), **self._resting}, running.attributes())
+        assert self._running is not None
         return self._running
 
     def _begun(self, seed: Mapping[str, Any]) -> Running:
@@ -118,11 +126,16 @@ class CompiledOptimizer(torch.optim.Optimizer):
         return Running(self.rules, self.param_groups, {**seed, **capturable})
 
     def _load(self, told: Mapping[torch.Tensor, Any], about: Mapping[str, Any]) -> None:
-        """Put new states in place of those there are, which stay where that is refused."""
+        """Put new states in place of those there are, which stay where that is refused.
+
+        Those of tensors that stand in no group wait until these do.
+        """
         seed = {} if self.rules.layout.seed is None else {"seed": about["seed"]}
         running = self._begun(seed)
         states.load(running, told, about["mode"])
         self._seed, self._running, self.assigned = seed, running, None
+        present = {parameter for group in self.param_groups for parameter in group["params"]}
+        self._resting = {tensor: told[tensor] for tensor in set(told) - present}
 
     @property
     def _step_supports_amp_scaling(self) -> bool:

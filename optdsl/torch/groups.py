@@ -9,14 +9,16 @@ from typing import Any
 import torch
 
 from optdsl.diagnostics import did_you_mean
-from optdsl.runtime import Group, HyperparameterError
+from optdsl.runtime import Group, HyperparameterError, HyperparameterTypeError
 from optdsl.runtime.hyperparameters import Names, Settings
 
 #: What stands in a group beside hyperparameters: PyTorch's own names, and those of users' tools.
 BESIDE = (
     "params", "param_names", "name", "maximize", "initial_lr", "max_lr", "min_lr", "swa_lr",
-    "max_momentum", "base_momentum",
+    "max_momentum", "base_momentum", "lr_scale",
 )  # fmt: skip
+#: What other optimizers of PyTorch are told of how they work.
+_WORK = ("foreach", "fused", "differentiable")
 
 
 def parted(names: Names, group: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -31,6 +33,8 @@ def parted(names: Names, group: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     for name in rest:
         if name not in BESIDE:
             near = did_you_mean(name, known)
+            if name in _WORK:
+                near = f"a step is one compiled pass without it: leave `{name}` out"
             listed = ", ".join(f"`{each}`" for each in names.preferred()) or "none"
             raise HyperparameterError(
                 f"{names.owner} has no hyperparameter `{name}`: " + (near or f"it has {listed}")
@@ -77,8 +81,16 @@ def _shown(settings: Settings, name: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a hyperparameter as the runtime takes it: numbers for tensors, tuples for lists."""
+    """Return a hyperparameter as the runtime takes it: numbers for tensors, tuples for lists.
+
+    Raises:
+        HyperparameterTypeError: a tensor holds several numbers.
+    """
     if isinstance(value, torch.Tensor):
+        if value.numel() != 1:
+            raise HyperparameterTypeError(
+                f"a hyperparameter is a tensor of {value.numel()} entries: give one number"
+            )
         return value.item()
     if isinstance(value, list | tuple):
         return tuple(plain(item) for item in value)

@@ -106,7 +106,7 @@ class HostMemory:
 
     def new_state(self, values: torch.Tensor, dtype: np.dtype[Any], beside: Array) -> Array:
         """Return an array that holds `values`."""
-        return np.ascontiguousarray(self.array(values.cpu()), dtype)
+        return np.asarray(self.array(values.cpu()), dtype, order="C")
 
     def enter(self, optimizer: Optimizer) -> Mapping[str, Any]:
         """Return nothing: what runs on the host has no stream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
@@ -34,8 +35,10 @@ class Running:
         self.result: StepResult | None = None
         self.portions: dict[Key, Portion] = {}
         self._groups: list[tuple[dict[str, Any], list[Place]]] = []
+        self._tensors: list[list[torch.Tensor]] = []
         for group in groups:
             self._groups.append((group, _places_of(group, len(self._groups))))
+            self._tensors.append(list(group["params"]))
         keys = self._keys()
         self._check(keys)
         self.portions = {key: self._portion(key) for key in keys or [(HOST, None)]}
@@ -84,6 +87,16 @@ class Running:
         for portion, each in zip(self.portions.values(), added, strict=True):
             portion.add(each)
         self.portions |= new
+        self._tensors.append(list(group["params"]))
+
+    def is_of(self, groups: Sequence[dict[str, Any]]) -> bool:
+        """Are these the groups and the tensors that are stepped, in the same order?"""
+        return len(groups) == len(self._groups) and all(
+            group is known
+            and len(group["params"]) == len(tensors)
+            and all(map(operator.is_, group["params"], tensors))
+            for group, (known, _), tensors in zip(groups, self._groups, self._tensors, strict=True)
+        )
 
     # ------------------------------------------------------------------- steps
 
