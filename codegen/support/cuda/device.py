@@ -37,15 +37,13 @@ def device_words(real: Any) -> dict[str, Any]:
     found = shared_words() | {
         "block_index": inlined(threads.block_index),
         "thread_index": inlined(threads.thread_index),
-        "sum_of_block": inlined(threads.folding(kernels.plus)),
-        "least_of_block": inlined(threads.folding(kernels.minimum)),
-        "greatest_of_block": inlined(threads.folding(kernels.maximum)),
         "warp_index": inlined(threads.warp_index),
         "thread_of_warp": inlined(threads.thread_of_warp),
-        "sum_of_warp": inlined(threads.folding_warps(kernels.plus)),
-        "least_of_warp": inlined(threads.folding_warps(kernels.minimum)),
-        "greatest_of_warp": inlined(threads.folding_warps(kernels.maximum)),
     }
+    folds = {"sum": kernels.plus, "least": kernels.minimum, "greatest": kernels.maximum}
+    for name, combined in folds.items():
+        of_warp = found[f"{name}_of_warp"] = inlined(threads.folding_warps(combined))
+        found[f"{name}_of_block"] = inlined(threads.folding(combined, of_warp))
     for distribution in ("normal", "uniform"):
         formula = drawn[f"{distribution}{bits}"]
         found[f"standard_{distribution}"] = inlined(_ignoring_type(formula))

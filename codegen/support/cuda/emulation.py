@@ -22,7 +22,7 @@ from optdsl.codegen.support import chances, kernel_draws, kernels
 from optdsl.codegen.support.compiling import Code, compile_function
 from optdsl.codegen.support.cuda import memory
 from optdsl.codegen.support.cuda.device import shared_words
-from optdsl.codegen.support.cuda.words import THREADS, WARP, Kernel
+from optdsl.codegen.support.cuda.words import THREADS, WARP, WARPS, Kernel
 from optdsl.codegen.support.pieces import piece
 from optdsl.codegen.support.processor import target_machine
 
@@ -37,7 +37,7 @@ _binding: Any = binding
 Run = Callable[..., None]
 
 #: How many reductions a kernel may have, and how often a thread may fold numbers of its warp.
-_MOST, _MOST_FOLDS = 64, 8192
+_MOST, _MOST_FOLDS = 256, 8192
 #: The block and the thread that run, and how often that thread has folded numbers of its warp.
 _PLACE = np.zeros(3, np.int64)
 #: What the threads of a block share, and those of a warp.
@@ -205,23 +205,40 @@ def _words(real: Any) -> dict[str, Any]:
 
 
 def _folding(thread_index: Any, combined: Any) -> Any:
-    """Return what folds a number a thread; thread 0, the last to come, gets the result."""
-    shared = _SHARED.ctypes.data
+    """Return what folds a number a thread; thread 0, the last to come, gets the result.
+
+    As on a device, the first thread of a warp folds that, and thread 0 what warps come to.
+    """
+    shared, halve = _SHARED.ctypes.data, _halving(_SHARED.ctypes.data, combined)
 
     @piece
     def of_block(place: Any, x: Any) -> Any:
+        if place >= _MOST:
+            raise IndexError("a kernel has too many reductions to be emulated")
         thread, first = thread_index(), place * THREADS
         write("float64", shared, first + thread, x)
-        width = THREADS // 2 if thread == 0 else 0
-        while width > 0:
-            for lower in range(width):
-                left = read_changing("float64", shared, first + lower)
-                right = read_changing("float64", shared, first + lower + width)
-                write("float64", shared, first + lower, combined(left, right))
-            width //= 2
+        if thread % WARP == 0:
+            halve(first + thread, WARP // 2, 1)
+        if thread == 0:
+            halve(first, WARPS // 2, WARP)
         return read_changing("float64", shared, first)
 
     return of_block
+
+
+def _halving(numbers: int, combined: Any) -> Any:
+    """Return what folds numbers `apart` from each other into the first, by halves."""
+
+    @piece
+    def halve(first: Any, width: Any, apart: Any) -> Any:
+        while width > 0:
+            for lower in range(first, first + width * apart, apart):
+                left = read_changing("float64", numbers, lower)
+                right = read_changing("float64", numbers, lower + width * apart)
+                write("float64", numbers, lower, combined(left, right))
+            width //= 2
+
+    return halve
 
 
 def _folding_warps(thread_index: Any, combined: Any) -> Any:
@@ -230,6 +247,7 @@ def _folding_warps(thread_index: Any, combined: Any) -> Any:
     Threads of a warp call it equally often, so that calls with one count belong together.
     """
     place, folded = _PLACE.ctypes.data, _FOLDED.ctypes.data
+    halve = _halving(folded, combined)
 
     @piece
     def of_warp(x: Any) -> Any:
@@ -239,13 +257,8 @@ def _folding_warps(thread_index: Any, combined: Any) -> Any:
         write("int64", place, 2, count + 1)
         first = count * THREADS + thread_index()
         write("float64", folded, first, x)
-        width = WARP // 2 if thread_index() % WARP == 0 else 0
-        while width > 0:
-            for lower in range(first, first + width):
-                left = read_changing("float64", folded, lower)
-                right = read_changing("float64", folded, lower + width)
-                write("float64", folded, lower, combined(left, right))
-            width //= 2
+        if thread_index() % WARP == 0:
+            halve(first, WARP // 2, 1)
         return read_changing("float64", folded, first)
 
     return of_warp

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optdsl.codegen.support.cuda.words import THREADS, WARP
+from optdsl.codegen.support.cuda.words import WARP, WARPS
 
 cuda: Any = import_module("numba.cuda")
 
@@ -35,18 +35,20 @@ def thread_of_warp() -> Any:
     return np.int64(cuda.threadIdx.x % WARP)
 
 
-def folding(combined: Any) -> Any:
-    """Return what folds a number a thread into one: `of_block(place, x)`, by halves.
+def folding(combined: Any, of_warp: Any) -> Any:
+    """Return what folds a number a thread into one: `of_block(place, x)`, warp by warp.
 
     Every thread of the block calls it. `place` tells the calls of a kernel apart, where threads
-    do not wait for each other.
+    do not wait for each other: each call has shared memory of its own, a number a warp.
     """
 
     def of_block(place: Any, x: Any) -> Any:
-        shared = cuda.shared.array(THREADS, np.float64)
+        shared = cuda.shared.array(WARPS, np.float64)
         thread = cuda.threadIdx.x
-        shared[thread] = x
-        width = THREADS // 2
+        of_one = of_warp(x)
+        if thread % WARP == 0:
+            shared[thread // WARP] = of_one
+        width = WARPS // 2
         while width > 0:
             cuda.syncthreads()
             if thread < width:

@@ -90,18 +90,21 @@ def passing(combined):
     return of_warp
 
 
+def folding(name, combined):
+    of_warp = passing(combined)
+    of_block = threads.cuda.jit(threads.folding(combined, of_warp), device=True)
+    return {f"{name}_of_warp": of_warp, f"{name}_of_block": of_block}
+
+
 def words(real):
     return {
         "warp_index": threads.cuda.jit(threads.warp_index, device=True),
         "thread_of_warp": threads.cuda.jit(threads.thread_of_warp, device=True),
-        "sum_of_warp": passing(lambda a, b: a + b),
-        "least_of_warp": passing(smaller), "greatest_of_warp": passing(larger),
+        **folding("sum", lambda a, b: a + b),
+        **folding("least", smaller), **folding("greatest", larger),
         "repeated": lambda lanes, value: [value] * lanes,
         "block_index": threads.cuda.jit(threads.block_index, device=True),
         "thread_index": threads.cuda.jit(threads.thread_index, device=True),
-        "sum_of_block": threads.cuda.jit(threads.folding(lambda a, b: a + b), device=True),
-        "least_of_block": threads.cuda.jit(threads.folding(smaller), device=True),
-        "greatest_of_block": threads.cuda.jit(threads.folding(larger), device=True),
         "read": read, "read_changing": read, "write": write, "load": load,
         "load_constant": load, "load_some": load_some, "store_some": store_some,
         "store": lambda form, address, index, values: store_some(form, address, index, 16, values),

@@ -3,6 +3,7 @@
 import inspect
 import re
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,12 @@ def compiled(name, form, architecture="sm_90", **options):
     [machine] = architectures(architecture)
     for kernel, stage in kernels_of(layout):
         formats = (form,) if stage is None else formats_of(layout, stage, form)
-        yield kernel, stage, machine, ptx(kernel, formats, machine.capability, name, **options)
+        yield (
+            kernel,
+            stage,
+            machine,
+            ptx(kernel, formats, machine.capability, Path(name).stem, **options),
+        )
 
 
 def formats_of(layout, stage, form):
@@ -121,6 +127,19 @@ def test_gradients_are_read_through_the_cache_for_constants():
     [*_, [_, _, _, text]] = compiled("AdamW", "float32")
     assert text.text.count("ld.global.nc.v4.f32") == 1
     assert text.text.count("ld.global.v4.f32") == 3
+
+
+def test_many_norms_fit_into_shared_memory(tmp_path):
+    path = tmp_path / "many.opt"
+    path.write_text(
+        "optimizer Many\n  index k = 1..30\n  a[k] = norm(g[t] - k)\n"
+        "  theta[t] = theta[t-1] - mean(a[k], k)*g[t]\n"
+    )
+    found = {each[0].kind: each for each in compiled(str(path), "float32")}
+    for kind in ("reduction", "tensor"):
+        _, _, machine, text = found[kind]
+        [taken] = assemble(text.text, machine).kernels.values()
+        assert taken.shared <= 30 * 8 * 8  # a float64 a warp, for each
 
 
 def test_no_number_of_float32_is_computed_in_float64():
