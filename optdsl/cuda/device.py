@@ -48,14 +48,15 @@ class Device(Protocol):
     def zero(self, address: int, size: int, stream: int) -> None:
         """Set bytes to zero."""
 
-    def upload(self, address: int, values: Bytes, stream: int) -> None:
+    def upload(self, address: int, values: Bytes, stream: int, reserved: Any = None) -> None:
         """Copy a contiguous array to an address. It may be changed once this returns.
 
-        While a graph is recorded, memory is used that was reserved, and stays as it is for replays.
+        While a graph is recorded, this goes by way of memory that was `reserved`: replays read
+        it, so whoever reserved it keeps it, and uses it for no other upload.
         """
 
-    def reserve(self, address: int, size: int) -> None:
-        """See that so many bytes can be uploaded to an address while a graph is recorded."""
+    def reserve(self, size: int) -> Any:
+        """Return memory by way of which so many bytes can be uploaded while a graph is recorded."""
 
     def copy(self, address: int, source: int, size: int, stream: int) -> None:
         """Copy bytes from one address of the card to another."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from optdsl.cuda.device import Arguments, Bytes, as_bytes
+from optdsl.cuda.failures import told
 from optdsl.runtime.errors import DeviceError
 
 #: Uploads under way at most: only who is further ahead of the card than this waits for it.
@@ -38,7 +40,7 @@ def driver_module() -> Any:
             "driver; compiling and inspecting need neither"
         ) from error
     if status != driver.CUresult.CUDA_SUCCESS:
-        raise DeviceError(f"the driver of CUDA finds no card that works ({status.name})")
+        raise DeviceError(told("cuInit", status.name))
     return driver
 
 
@@ -53,7 +55,7 @@ class DriverMemory:
 
     def __del__(self) -> None:
         if hasattr(self, "address"):
-            self._device.call("cuMemFree", self.address)
+            self._device.give_back("cuMemFree", self.address)
 
 
 class _Stage:
@@ -61,9 +63,16 @@ class _Stage:
 
     def __init__(self, device: DriverDevice, size: int) -> None:
         self.size = size
+        self._device = device
         self.address = int(device.call("cuMemAllocHost", size))
         self.event = device.call("cuEventCreate", 2)  # 2: an event that measures no time
         self.bytes = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(self.address))
+
+    def __del__(self) -> None:
+        if hasattr(self, "event"):
+            self._device.give_back("cuEventDestroy", self.event)
+        if hasattr(self, "address"):
+            self._device.give_back("cuMemFreeHost", self.address)
 
 
 class DriverDevice:
@@ -81,10 +90,9 @@ class DriverDevice:
             for part in ("MAJOR", "MINOR")
         )
         self.capability = (major, minor)
+        self._lock = Lock()  # optimizers of several threads may share a card
         self._modules: dict[str, Any] = {}
-        self._stages: deque[_Stage] = deque()
-        self._reserved: dict[int, _Stage] = {}  # by the address that they are for
-        self._recorded: list[_Stage] = []  # those that graphs read when they are replayed
+        self._stages: deque[_Stage] = deque()  # in the order in which they were put on streams
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the driver; return what it gives, if anything.
@@ -94,8 +102,16 @@ class DriverDevice:
         """
         status, *results = getattr(self._driver, name)(*arguments)
         if status != self._driver.CUresult.CUDA_SUCCESS:
-            raise DeviceError(f"the driver of CUDA refused {name}: {status.name}")
+            raise DeviceError(told(name, status.name))
         return results[0] if results else None
+
+    def give_back(self, name: str, handle: Any) -> None:
+        """Give back something of the card, from whatever thread collects garbage.
+
+        Where that fails there is nothing to be done: the card has gone, and all of it with it.
+        """
+        with suppress(DeviceError), self.current():
+            self.call(name, handle)
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -115,46 +131,39 @@ class DriverDevice:
         if size:
             self.call("cuMemsetD8Async", address, 0, size, stream)
 
-    def upload(self, address: int, values: Bytes, stream: int) -> None:
+    def upload(self, address: int, values: Bytes, stream: int, reserved: Any = None) -> None:
         """Copy an array to an address, by way of memory that the card may read at leisure."""
         if not values.nbytes:
             return
-        if self.capturing(stream):
-            self._record_upload(address, values, stream)
-            return
-        stage = self._stage(values.nbytes)
-        stage.bytes[: values.nbytes] = as_bytes(values)
-        self.call("cuMemcpyHtoDAsync", address, stage.address, values.nbytes, stream)
-        self.call("cuEventRecord", stage.event, stream)
-        self._stages.append(stage)
-
-    def reserve(self, address: int, size: int) -> None:
-        """See that so many bytes can be uploaded to an address while a graph is recorded."""
-        if address not in self._reserved:
-            self._reserved[address] = _Stage(self, max(size, 1))
-
-    def _record_upload(self, address: int, values: Bytes, stream: int) -> None:
-        stage = self._reserved.pop(address, None)
-        if stage is None:
+        recorded = self.capturing(stream)
+        if recorded and reserved is None:
             raise DeviceError(
                 "a step cannot be recorded in a graph now: give capturable=True, and take a step "
                 "before the one that is recorded"
             )
+        stage = reserved if recorded else self._stage(values.nbytes)
         stage.bytes[: values.nbytes] = as_bytes(values)
-        self._recorded.append(stage)
         self.call("cuMemcpyHtoDAsync", address, stage.address, values.nbytes, stream)
+        if not recorded:
+            self.call("cuEventRecord", stage.event, stream)
+            with self._lock:
+                self._stages.append(stage)
+
+    def reserve(self, size: int) -> Any:
+        """Return memory by way of which so many bytes can be uploaded while a graph is recorded."""
+        return _Stage(self, max(size, 1))
 
     def _stage(self, size: int) -> _Stage:
         """Return host memory that the card is done with: new memory until enough is there."""
-        for stage in self._stages:
-            if stage.size >= size and self._is_done(stage):
-                self._stages.remove(stage)
-                return stage
-        fitting = [stage for stage in self._stages if stage.size >= size]
-        if len(fitting) >= _STAGES:
-            self.call("cuEventSynchronize", fitting[0].event)
-            self._stages.remove(fitting[0])
-            return fitting[0]
+        with self._lock:
+            fitting = [stage for stage in self._stages if stage.size >= size]
+            done = next((stage for stage in fitting if self._is_done(stage)), None)
+            if done is None and len(fitting) >= _STAGES:
+                done = fitting[0]
+                self.call("cuEventSynchronize", done.event)
+            if done is not None:
+                self._stages.remove(done)
+                return done
         return _Stage(self, 1 << max(12, (size - 1).bit_length()))
 
     def _is_done(self, stage: _Stage) -> bool:
@@ -168,9 +177,11 @@ class DriverDevice:
 
     def download(self, values: Bytes, address: int, stream: int) -> None:
         """Fill an array from an address, and wait for it."""
+        if self.capturing(stream):
+            raise DeviceError("arrays cannot be read back while a step is recorded in a graph")
         if values.nbytes:
+            self.call("cuMemcpyDtoHAsync", values.ctypes.data, address, values.nbytes, stream)
             self.call("cuStreamSynchronize", stream)
-            self.call("cuMemcpyDtoH", values.ctypes.data, address, values.nbytes)
 
     def function(self, ptx: str, entry: str) -> Any:
         """Return the kernel called `entry` of a PTX module."""

@@ -82,8 +82,7 @@ class DeviceEngine(Engine):
         names = [work.streams[column] for column in moving]
         streams: Any = self.tensors.gather(names, live.identities)
         changed = [table.move(c, arrays) for c, arrays in zip(moving, streams, strict=True)]
-        if any(changed):
-            table.push()
+        table.push(any(changed))
 
     def _formats(self, work: Work) -> tuple[str, ...]:
         """Return the formats of the streams of a pass: the same for all tensors."""

@@ -28,14 +28,14 @@ class Queue:
         """Set bytes to zero."""
         self.device.zero(address, size, self.stream)
 
-    def upload(self, address: int, values: Bytes) -> None:
-        """Copy an array of the host to an address."""
-        self.device.upload(address, np.ascontiguousarray(values), self.stream)
+    def upload(self, address: int, values: Bytes, reserved: Any = None) -> None:
+        """Copy an array of the host to an address. See `Device.upload`."""
+        self.device.upload(address, np.ascontiguousarray(values), self.stream, reserved)
 
-    def reserve(self, address: int, size: int) -> None:
-        """See that an upload to this address can be recorded in a graph."""
-        if self.capturable and not self.device.capturing(self.stream):
-            self.device.reserve(address, size)
+    @property
+    def recording(self) -> bool:
+        """Is what is put on it recorded in a graph, instead of done?"""
+        return self.capturable and self.device.capturing(self.stream)
 
     def uploaded(self, values: Bytes) -> Memory:
         """Return new memory that holds an array of the host."""

@@ -16,6 +16,9 @@ from optdsl.cuda.queue import Queue
 
 Whole = npt.NDArray[np.int64]
 
+#: Graphs that can be recorded without a plain step in between.
+_GRAPHS = 4
+
 
 class BlockTable:
     """The tables of tensors that take part in a pass, on the card.
@@ -54,7 +57,9 @@ class BlockTable:
             self.owners, self.pieces, self.firsts, self.sizes, self.shapes, self.rows,
             self.addresses,
         ) = (int(place) for place in places[:-1])  # fmt: skip
-        queue.reserve(self.addresses, self._addresses.nbytes)
+        self._reserved: list[Any] = []  # for graphs that are recorded before the next plain step
+        self._recorded: list[Any] = []  # what graphs copy addresses from: it stays as it is
+        self._reserve()
         self._partials = queue.allocate(8 * self.chunks * reductions)
         self.joint: dict[Any, tuple[Any, JointTable]] = {}
         self.given: dict[tuple[str, str], tuple[int, Arguments]] = {}
@@ -72,10 +77,26 @@ class BlockTable:
         self._addresses[:, column] = addresses
         return True
 
-    def push(self) -> None:
-        """Give the card the addresses as they are now."""
-        self._queue.upload(self.addresses, self._addresses)
-        self._queue.reserve(self.addresses, self._addresses.nbytes)
+    def push(self, changed: bool) -> None:
+        """See that the card has the addresses as they are now, which may have changed.
+
+        A graph gives the card its own in each replay, whatever steps there were in between; and
+        once there is one, nobody knows which the card has.
+        """
+        if self._queue.recording:
+            reserved = self._reserved.pop() if self._reserved else None
+            self._queue.upload(self.addresses, self._addresses, reserved)
+            self._recorded.append(reserved)
+            return
+        if changed or self._recorded:
+            self._queue.upload(self.addresses, self._addresses)
+        self._reserve()
+
+    def _reserve(self) -> None:
+        """See that uploads of addresses can be recorded in graphs."""
+        if self._queue.capturable:
+            while len(self._reserved) < _GRAPHS:
+                self._reserved.append(self._queue.device.reserve(self._addresses.nbytes))
 
 
 class JointTable:

@@ -17,7 +17,9 @@ CUresult = Enum("CUresult", ["CUDA_SUCCESS", "CUDA_ERROR_NOT_READY", "CUDA_ERROR
 GOOD = CUresult.CUDA_SUCCESS
 
 
-_NEEDS_CONTEXT = ("cuMemAlloc", "cuMemcpy", "cuMemset", "cuModule", "cuLaunch", "cuEventCreate")
+_NEEDS_CONTEXT = (
+    "cuMemAlloc", "cuMemFree", "cuMemcpy", "cuMemset", "cuModule", "cuLaunch", "cuEventCreate",
+)  # fmt: skip
 
 #: Kernels that run on the CPU already: to compile them takes longer than any test.
 _KNOWN = {}
@@ -54,6 +56,8 @@ class FakeDriver:
         self.capturing = False
         self.recorded = []  # what is put on a stream while it is captured is done in `replay`
         self.unfinished = 0  # how many of the next questions for an event are answered "not yet"
+        self.late = False  # is what is put on a stream done only when somebody waits for it?
+        self.waiting = []
 
     # --------------------------------------------------------------- kernels
 
@@ -104,12 +108,19 @@ class FakeDriver:
 
     def cuMemFree(self, address):
         self._note("cuMemFree", address)
+        self.finish()  # the driver waits for the card before it takes memory away
+        del self.kept[address]
+        return (GOOD,)
+
+    def cuMemFreeHost(self, address):
+        self._note("cuMemFreeHost", address)
+        self.finish()
         del self.kept[address]
         return (GOOD,)
 
     def cuMemsetD8Async(self, address, value, size, stream):
         self._note("cuMemsetD8Async", size, stream)
-        ctypes.memset(address, value, size)
+        self._put(lambda: ctypes.memset(address, value, size))
         return (GOOD,)
 
     def _copied(self, name, address, source, size, stream):
@@ -123,8 +134,8 @@ class FakeDriver:
     def cuMemcpyDtoDAsync(self, address, source, size, stream):
         return self._copied("cuMemcpyDtoDAsync", address, source, size, stream)
 
-    def cuMemcpyDtoH(self, address, source, size):
-        return self._copied("cuMemcpyDtoH", address, source, size, None)
+    def cuMemcpyDtoHAsync(self, address, source, size, stream):
+        return self._copied("cuMemcpyDtoHAsync", address, source, size, stream)
 
     def cuPointerGetAttribute(self, name, address):
         return GOOD, 0
@@ -152,28 +163,38 @@ class FakeDriver:
 
     def cuEventCreate(self, flags):
         self._note("cuEventCreate")
-        return GOOD, object()
+        return GOOD, SimpleNamespace(done=True)
 
     def cuEventDestroy(self, event):
         return (GOOD,)
 
     def cuEventRecord(self, event, stream):
         self._note("cuEventRecord", stream)
+        event.done = False
+        self._put(lambda: setattr(event, "done", True))
         return (GOOD,)
 
     def cuEventQuery(self, event):
-        if self.unfinished:
-            self.unfinished -= 1
+        if self.unfinished or not event.done:
+            self.unfinished = max(self.unfinished - 1, 0)
             return (CUresult.CUDA_ERROR_NOT_READY,)
         return (GOOD,)
 
     def cuEventSynchronize(self, event):
         self._note("cuEventSynchronize")
+        while not event.done:
+            self.waiting.pop(0)()
         return (GOOD,)
 
     def cuStreamSynchronize(self, stream):
         self._note("cuStreamSynchronize", stream)
+        self.finish()
         return (GOOD,)
+
+    def finish(self):
+        """Do all that has been put on streams."""
+        while self.waiting:
+            self.waiting.pop(0)()
 
     def cuStreamWaitEvent(self, stream, event, flags):
         self._note("cuStreamWaitEvent", stream)
@@ -185,6 +206,8 @@ class FakeDriver:
     def _put(self, work):
         if self.capturing:
             self.recorded.append(work)
+        elif self.late:
+            self.waiting.append(work)
         else:
             work()
 

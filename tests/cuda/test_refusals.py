@@ -60,6 +60,24 @@ def test_a_call_that_the_driver_refuses_is_an_error(card, adam):
         optimizer.step([CardArray(np.ones(3))])
 
 
+@pytest.mark.parametrize(
+    ("call", "status", "advice"),
+    [
+        ("cuMemAlloc", "OUT_OF_MEMORY", "empty_cache"),
+        ("cuModuleLoadData", "UNSUPPORTED_PTX_VERSION", "update the driver"),
+        ("cuLaunchKernel", "ILLEGAL_ADDRESS", "compute-sanitizer"),
+        ("cuStreamIsCapturing", "STREAM_CAPTURE_IMPLICIT", "a graph is being recorded"),
+    ],
+)
+def test_errors_of_the_driver_say_what_to_do(card, adam, call, status, advice):
+    optimizer = adam([CardArray(np.ones(3))])
+    refused = SimpleNamespace(name=f"CUDA_ERROR_{status}")
+    setattr(card, call, lambda *arguments: (refused, None))
+    with pytest.raises(DeviceError, match=f"refused {call}: CUDA_ERROR_{status}: .*{advice}"):
+        optimizer.step([CardArray(np.ones(3))])
+    assert not card.contexts
+
+
 def test_loading_needs_neither_a_driver_nor_the_packages_of_cuda():
     code = """
 import sys

@@ -4,11 +4,14 @@ Kernels run on the CPU, thread by thread, and the CPU target stands beside them.
 """
 
 import gc
+import threading
+from collections import Counter
 
 import numpy as np
 import pytest
 
 import optdsl
+from tests.cuda import fake_driver
 from tests.cuda.fake_driver import CardArray, card_array
 
 SHAPES = [(7,), (3, 5), (2500,), (), (0,), (33, 8)]
@@ -171,13 +174,59 @@ def test_who_is_far_ahead_of_the_card_waits_in_the_end(card, monkeypatch):
     assert card.called("cuEventSynchronize")
 
 
+@pytest.mark.parametrize("rule", ["LAMB", "Nesterov"])
+def test_a_card_that_is_far_behind_takes_the_same_steps(card, monkeypatch, rule):
+    """What the host hands over is read when the card gets there: it must still be there."""
+    monkeypatch.setattr("optdsl.cuda.driver._STAGES", 2)
+    card.late = True
+    on_card, theirs, on_cpu, ours = pair(rule)
+    kept = []
+    for seed in range(1, 5):
+        gradients = [CardArray(each) for each in numbers(SHAPES, seed)]
+        kept.append(gradients)  # as whoever makes them must
+        on_card.groups[0]["lr"] = on_cpu.groups[0]["lr"] = 0.1 / seed
+        on_card.step(gradients)
+        on_cpu.step([each.values.copy() for each in gradients])
+        on_card.theta()  # and its copies are given back at once
+    card.finish()
+    assert_close(theirs, ours)
+
+
+def test_optimizers_of_two_threads_share_a_card(card):
+    gradient, plain = CardArray(np.ones(3)), [np.ones(3, np.float32) for _ in range(2)]
+    arrays = [CardArray(each) for each in plain]
+    adam, on_cpu = optdsl.load("Adam", "cuda"), optdsl.load("Adam")
+    here, there = (adam([a], lr=lr) for a, lr in zip(arrays, (0.1, 0.2), strict=True))
+    for optimizer in (here, there):
+        optimizer.step([gradient])
+    helper, answer = threading.Thread(target=lambda: there.step([gradient])), card.cuEventQuery
+
+    def query(event):
+        answered = answer(event)
+        if helper.ident is None:
+            helper.start()
+            helper.join(0.1)  # long enough for a step, if nothing keeps it from being taken
+        return answered
+
+    card.cuEventQuery, card.late = query, True
+    here.step([gradient])
+    helper.join()
+    card.finish()
+    for values, lr in zip(plain, (0.1, 0.2), strict=True):
+        optimizer = on_cpu([values], lr=lr)
+        for _ in range(2):
+            optimizer.step([gradient.values])
+    assert_close(arrays, plain)
+
+
 def test_memory_is_given_back(card):
     on_card, *_ = pair("LAMB")
     on_card.step([CardArray(each) for each in numbers(SHAPES, 1)])
     del on_card, _
     gc.collect()
-    kept = [call for call in card.calls if call[0] == "cuMemAlloc"]
-    assert len(card.called("cuMemFree")) == len(kept)
+    counted = Counter(name for name, *_ in card.calls)
+    assert counted["cuMemFree"] == counted["cuMemAlloc"]
+    assert not card.without_context
 
 
 # ------------------------------------------------------------------------- states
