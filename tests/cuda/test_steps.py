@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import optdsl
-from tests.cuda import fake_driver
 from tests.cuda.fake_driver import CardArray, card_array
 
 SHAPES = [(7,), (3, 5), (2500,), (), (0,), (33, 8)]
