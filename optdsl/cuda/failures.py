@@ -12,8 +12,8 @@ _RECORDING = (
     "with capturable=True, after one plain step, and nothing else of an optimizer"
 )
 _PTX = (
-    "it cannot compile the kernels; `optdsl compile RULE --target cuda --arch sm_XX -o DIR` lets an "
-    "assembler say why"
+    "it cannot compile the kernels; `optdsl compile RULE --target cuda --arch sm_XX -o DIR` lets "
+    "an assembler say why"
 )
 _ADVICE = {
     "OUT_OF_MEMORY": "the card has no room for it; PyTorch and CuPy keep what they have freed, "
