@@ -10,27 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
 
-import platformdirs
-
 from optdsl.asking import file_named
 from optdsl.codegen.versions import environment, files_of, hash_of
+from optdsl.files import cache_directory, write_text
 
 _IMPORTING = Lock()
 _ASKED = "asked"
-
-
-def cache_directory() -> Path:
-    """Return where generated modules are kept; OPTDSL_CACHE_DIR says otherwise."""
-    chosen = os.environ.get("OPTDSL_CACHE_DIR")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("optdsl"))
 
 
 def place_of(name: str) -> Path:
@@ -39,16 +30,9 @@ def place_of(name: str) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Put `text` at `path` whole or not at all."""
+    """Put `text` at `path`, in a folder that is made where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_text(path, text)
 
 
 def imported(name: str) -> ModuleType:

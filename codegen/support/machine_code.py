@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from optdsl.codegen.support.jobs import Helpers, Job
 from optdsl.codegen.support.processor import processor, target_machine
 from optdsl.codegen.support.words import Kernel, Run
+from optdsl.files import write_bytes
 from optdsl.runtime import formats as formats_of_states
 
 _SUFFIX = ".machine"
@@ -136,13 +137,6 @@ def _read(place: Path, facts: bytes) -> tuple[str, bytes] | None:
 
 def _write(place: Path, facts: bytes, name: str, code: bytes) -> None:
     body = name.encode() + b"\n" + code
-    temporary = None
-    try:
+    with suppress(OSError):  # without it, the next process compiles once more
         place.parent.mkdir(exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=place.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(facts + hashlib.sha256(body).digest() + body)
-        os.replace(temporary, place)
-    except OSError:  # without it, the next process compiles once more
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        write_bytes(place, facts + hashlib.sha256(body).digest() + body)

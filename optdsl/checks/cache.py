@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from optdsl.checks.equivalence import Verdict, compare
 from optdsl.checks.equivalence.verdict import from_json
+from optdsl.files import cache_directory, write_text
 from optdsl.model.expressions import Expression
 from optdsl.model.system import System
 
@@ -31,7 +32,7 @@ def remembered(
     """Compare two systems, or return what an earlier comparison of the same found."""
     asked = (plain(ours), plain(theirs), sorted(constant), plain(mapping), plain(fixed))
     text = json.dumps([checker(), asked], sort_keys=True)
-    path = directory() / f"{hashlib.sha256(text.encode()).hexdigest()[:40]}.json"
+    path = cache_directory() / "checks" / f"{hashlib.sha256(text.encode()).hexdigest()[:40]}.json"
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
@@ -41,25 +42,11 @@ def remembered(
     return verdict
 
 
-def directory() -> Path:
-    """Return where verdicts are kept; OPTDSL_CACHE_DIR says otherwise."""
-    chosen = os.environ.get("OPTDSL_CACHE_DIR")
-    if chosen:
-        return Path(chosen) / "checks"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("optdsl") / "checks"
-
-
 def _write(path: Path, verdict: Verdict) -> None:
     """Write whole or not at all; a cache that cannot be written is no cache."""
-    temporary = path.with_suffix(f".{os.getpid()}")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(verdict.to_json()), encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+        write_text(path, json.dumps(verdict.to_json()))
 
 
 def plain(value: object) -> object:

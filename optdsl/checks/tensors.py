@@ -6,9 +6,12 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
+from typing import TYPE_CHECKING
 
 from optdsl.model.expressions import Apply, Constant, Expression, Fact, Number, walk
-from optdsl.runtime.facts import Facts
+
+if TYPE_CHECKING:
+    from optdsl.runtime.facts import Facts
 
 _OPERATIONS: Mapping[str, Callable[..., float]] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
@@ -115,6 +118,8 @@ def _value(node: Expression, facts: Facts) -> float:
 
 def _tensors(*conditions: Expression) -> Iterator[Facts]:
     """Yield tensors of shapes and names near what the conditions speak of."""
+    from optdsl.runtime.facts import Facts  # with which NumPy is loaded
+
     nodes = [node for condition in conditions for node in walk(condition)]
     numbers = {1, 2, 3, 5}
     for node in nodes:

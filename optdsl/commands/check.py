@@ -15,8 +15,8 @@ from rich.text import Text
 from optdsl.commands.check_html import as_html
 from optdsl.commands.check_json import as_json
 from optdsl.commands.checking import CheckedFile, CheckedRule, check_paths
-from optdsl.commands.files import write_text
 from optdsl.commands.terminal import out, print_json, show_diagnostics, write
+from optdsl.files import write_text
 
 if TYPE_CHECKING:
     from optdsl.checks.claims import Finding

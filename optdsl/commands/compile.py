@@ -9,9 +9,9 @@ import typer
 
 from optdsl.commands.compile_cuda import built, write_build
 from optdsl.commands.compile_library import LIBRARY, tell, tell_import, write_libraries
-from optdsl.commands.files import write_text
 from optdsl.commands.rules import check_target, renamed, rules_by_module, stored_as
 from optdsl.commands.terminal import Misuse
+from optdsl.files import write_text
 
 
 def compile_(

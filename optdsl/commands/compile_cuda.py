@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optdsl.commands.files import write_bytes, write_text
 from optdsl.commands.terminal import Misuse, out, print_text
+from optdsl.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from optdsl.codegen.toolkit.building import Build

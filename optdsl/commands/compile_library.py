@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optdsl.commands.files import write_bytes, write_text
 from optdsl.commands.terminal import out
+from optdsl.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from optdsl.model import Rule

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from optdsl.commands.files import read_text, spec_files, write_text
+from optdsl.commands.files import read_text, spec_files
 from optdsl.commands.terminal import err, out, show_diagnostics
 from optdsl.diagnostics import DiagnosticError
+from optdsl.files import write_text
 
 
 def fmt(

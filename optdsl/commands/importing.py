@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from optdsl.commands.files import read_text, write_text
+from optdsl.commands.files import read_text
 from optdsl.commands.import_steps import Asked, Imported, draft_of, prove, starting
 from optdsl.commands.naming import snake_case
 from optdsl.commands.terminal import Misuse, out
 from optdsl.diagnostics import DiagnosticError
+from optdsl.files import write_text
 
 if TYPE_CHECKING:
     from optdsl.checks.claims import Finding

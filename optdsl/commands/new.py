@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from optdsl.commands.files import write_text
 from optdsl.commands.naming import snake_case
 from optdsl.commands.terminal import Misuse, out
+from optdsl.files import write_text
 
 _OPTIMIZER = """\
 # A definition begins at the margin; what it says is indented below it, one statement a line.

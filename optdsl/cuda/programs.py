@@ -15,6 +15,7 @@ from optdsl.codegen.support.cuda.words import Kernel
 from optdsl.codegen.toolkit.compiling import ptx_of
 from optdsl.codegen.versions import environment
 from optdsl.cuda.device import Device
+from optdsl.files import cache_directory
 
 #: Returns the PTX of a kernel for streams of formats and a compute capability, and its entry.
 Compiler = Callable[[Kernel, tuple[str, ...], tuple[int, int], bool], tuple[str, str]]
@@ -51,7 +52,7 @@ def _place(
     source = Path(kernel.make.__code__.co_filename).read_bytes()
     facts = (kernel.name, *formats, str(capability), str(approximate), *_environment())
     digest = hashlib.sha256(source + "\n".join(facts).encode()).hexdigest()[:24]
-    return shelf.cache_directory() / "ptx" / f"{kernel.name}_{digest}.ptx"
+    return cache_directory() / "ptx" / f"{kernel.name}_{digest}.ptx"
 
 
 @cache

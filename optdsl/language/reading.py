@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from functools import cache
-from importlib.resources import files
 
 from lark import Lark, Tree, UnexpectedInput
 
@@ -14,6 +13,7 @@ from optdsl.language.builder import Branch
 from optdsl.language.layout import Layout, Line
 from optdsl.language.mistakes import FAMILIES
 from optdsl.language.syntax_errors import explain
+from optdsl.parsers import Grammar
 
 START_RULES = (
     "header", "docstring", "hyper", "index", "input", "skip", "evaluate", "storage",
@@ -35,19 +35,13 @@ KEYWORD_RULES = {
 }  # fmt: skip
 
 
+GRAMMAR = Grammar("optdsl.language", START_RULES, positions=True)
+
+
 @cache
-def lark_parser(strict: bool = False) -> Lark:
-    """Return the parser of logical lines; `strict` refuses a grammar with conflicts."""
-    grammar = files("optdsl.language").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(
-        grammar,
-        parser="lalr",
-        lexer="contextual",
-        start=list(START_RULES),
-        propagate_positions=True,
-        maybe_placeholders=False,
-        strict=strict,
-    )
+def lark_parser() -> Lark:
+    """Return the parser of logical lines."""
+    return GRAMMAR.parser()
 
 
 def begins_definition(code: str) -> bool:

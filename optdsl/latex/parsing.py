@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal, cast
 
 from lark import Lark, Token, UnexpectedToken
@@ -47,6 +46,7 @@ from optdsl.latex.notation import (
 from optdsl.latex.problems import refuse
 from optdsl.latex.rows import Row
 from optdsl.latex.vocabulary import CALLED
+from optdsl.parsers import Grammar
 
 _MARKS = {"+": "plus", "-": "minus", "*": "star", "\\odot": "circ", "\\times": "times"}
 
@@ -95,10 +95,12 @@ class _Given(Lexer):
         yield from tokens
 
 
+GRAMMAR = Grammar("optdsl.latex", ("row", "condition"), lexer=_Given)
+
+
 @cache
 def _parser() -> Lark:
-    grammar = files("optdsl.latex").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer=_Given, start=["row", "condition"])
+    return GRAMMAR.parser()
 
 
 def _unexpected(error: UnexpectedToken, source: SourceText, end: int) -> Diagnostic:

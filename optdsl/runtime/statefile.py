@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from optdsl.files import write_bytes
 from optdsl.runtime.arrays import Array
 from optdsl.runtime.errors import CheckpointError
 from optdsl.runtime.formats import dtype_named
@@ -30,18 +30,7 @@ def write(state: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Array] = {}
     text = json.dumps(_without_arrays(state, "", arrays))
     metadata = {"optdsl": text, "checksum": _checksum(text, arrays)}
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        data = safetensors.numpy.save(arrays, metadata)
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_bytes(Path(path), safetensors.numpy.save(arrays, metadata), durable=True)
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from optdsl import files
 from optdsl.codegen import cache, compile_system, emit, shelf, versions
 from optdsl.diagnostics import DiagnosticError
 from optdsl.model.expressions import number
@@ -51,7 +52,7 @@ def test_a_module_is_written_once(folder, monkeypatch):
 def test_it_lies_where_the_platform_keeps_caches(monkeypatch, tmp_path):
     monkeypatch.delenv("OPTDSL_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert shelf.cache_directory() == tmp_path / "optdsl"
+    assert files.cache_directory() == tmp_path / "optdsl"
 
 
 def changed_equation(of):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -39,15 +40,15 @@ def factor(polynomial: Polynomial) -> Factored:
 
 
 def _is_irreducible(polynomial: Polynomial) -> bool:
-    """Is it obviously so: of degree one in an atom whose coefficient is a number?"""
+    """Is it obviously so: of degree one in an atom that one term has?
+
+    The coefficient of that atom is a monomial then, and no monomial divides all terms.
+    """
     if len(polynomial.terms) > _LARGEST:
         return True
-    for monomial, _ in polynomial.terms.items():
-        if len(monomial) == 1 and monomial[0][1] == 1:
-            atom = monomial[0][0]
-            if sum(any(a is atom for a, _ in m) for m in polynomial.terms) == 1:
-                return True
-    return False
+    held = Counter(power for monomial in polynomial.terms for power in monomial)
+    atoms = Counter(atom for monomial in polynomial.terms for atom, _ in monomial)
+    return any(n == atoms[atom] == 1 for (atom, power), n in held.items() if power == 1)
 
 
 def _by_sympy(polynomial: Polynomial) -> Factored:

@@ -68,8 +68,6 @@ class Proof:
         if obstacle is not None:
             self.reason = obstacle
             return False
-        import sympy  # noqa: F401  - its loading is not part of the time for the proof
-
         deadline = process_time() + self.seconds
         systems = (self.question.ours, self.question.theirs)
         mixed = frozenset[Kind]().union(*map(reductions, systems))

@@ -23,6 +23,10 @@ from optdsl.checks.equivalence.rationals import (
 )
 from optdsl.checks.equivalence.signs import NULL, Context, negated, powered, substitute, times
 
+_SMALL = (
+    100  # factors below it are found without SymPy, whose loading takes longer than most proofs
+)
+
 
 class NeedSign(Exception):
     """The sign of an irreducible polynomial decides what the value is."""
@@ -172,14 +176,21 @@ def _number_root(value: Fraction, degree: int, table: Table) -> Rational:
 
 
 def primes(value: int) -> dict[int, int]:
-    """Return the factors of a whole number; a large one counts as prime."""
+    """Return the factors of a whole number; a large one counts as prime, as 0 and -1 do."""
+    if value == 0:
+        return {0: 1}
+    found: dict[int, int] = {}
+    for divisor in range(2, _SMALL):
+        while value % divisor == 0:
+            found[divisor] = found.get(divisor, 0) + 1
+            value //= divisor
     if value == 1:
-        return {}
-    if value.bit_length() > 80:
-        return {value: 1}
+        return found
+    if value < _SMALL**2 or value.bit_length() > 80:
+        return {**found, value: 1}
     from sympy import factorint
 
-    return {int(p): int(n) for p, n in factorint(value).items()}
+    return {**found, **{int(p): int(n) for p, n in factorint(value).items()}}
 
 
 def _root_atom(rest: Rational, degree: int, table: Table) -> Rational:

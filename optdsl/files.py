@@ -1,0 +1,51 @@
+"""Files: written whole or not at all; and where what was made once is kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_directory() -> Path:
+    """Return where what was made once is kept; OPTDSL_CACHE_DIR says otherwise."""
+    chosen = os.environ.get("OPTDSL_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("optdsl")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put `text` at `path` whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(
+    path: Path, data: bytes, *, executable: bool = False, durable: bool = False
+) -> None:
+    """Put `data` at `path` whole or not at all, by way of a file beside it.
+
+    Args:
+        path: a file in a folder that exists; its permissions are kept where it does.
+        data: all that the file is to hold.
+        executable: may a new file be run?
+        durable: wait until it is on the disk.
+
+    Raises:
+        OSError: it cannot be written; an old file is untouched then.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    mode = 0o777 if executable else 0o666
+    try:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            if path.exists():
+                os.chmod(temporary, path.stat().st_mode)
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
