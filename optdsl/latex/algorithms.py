@@ -68,6 +68,7 @@ class _Reader:
     at: int = 0
     loop: tuple[str, int] | None = None
     looping: bool = False
+    over: bool = False  # has the loop over steps ended?
     inner: list[tuple[Sides, Span]] = field(default_factory=list)  # what one branch alone sets
 
     # ---------------------------------------------------------------- blocks
@@ -106,6 +107,7 @@ class _Reader:
 
     def _loop(self, line: Line, before: list[Sides]) -> list[Sides]:
         end = {"while": "endwhile", "loop": "endloop", "repeat": "until"}.get(line.word, "endfor")
+        outer = self.loop
         index = None if line.word == "repeat" else self._header(line)
         counting = line.word != "repeat" and index is None and self.looping
         if line.word == "repeat":
@@ -114,6 +116,7 @@ class _Reader:
         if end == "until" and self.at < len(self.lines):
             self._until(self.lines[self.at])
         self._close(line, end)
+        self.over = self.over or (outer is None and self.loop is not None)
         if index is not None:
             return [*before, index, *(_within(index, one) for one in inside)]
         if counting:
@@ -144,8 +147,8 @@ class _Reader:
         place = line.argument or line.span
         text = "" if line.argument is None else line.argument.text
         count = _COUNT.fullmatch(text)
-        steps = not self.looping or (count is not None and count["letter"] == "t")
-        first = self.loop is None and steps
+        by_t = count is not None and count["letter"] == "t"
+        first = self.loop is None and (by_t or not self.looping)
         bound = _BOUND.fullmatch(text)
         if first and line.word == "while" and bound is not None:
             self.loop = (bound["letter"], 1)
@@ -159,13 +162,15 @@ class _Reader:
                 self.loop = ("t", 1)
                 return None
             if count is not None and (line.word != "while" or listed):
+                if not wording.counts_up(int(count["first"]), count["rest"]):
+                    raise refuse("latex-algorithm", "this loop is not understood", place, _LOOPS)
                 self.loop = (count["letter"], int(count["first"]))
                 return None
             if (whole := _WHOLE.fullmatch(text)) is not None and line.word != "while":
                 self.loop = (whole["letter"], 1)
                 return None
         fixed = None if count is None else _FIXED.fullmatch(count["rest"])
-        if line.word in ("for", "forall") and count is not None and fixed is not None:
+        if line.word in ("for", "forall") and count and fixed and not by_t:
             return _range_of(place, count, fixed)
         raise refuse("latex-algorithm", "this loop is not understood", place, _LOOPS)
 
@@ -229,6 +234,9 @@ class _Reader:
         self._refuse(line, wording.unsaid(text), "no formula of this line does what this says")
         said = [one for _, statements in formulas for one in paired([*map(_assigning, statements)])]
         made = {shapes.key_of(one.sides[0]) for one in said if one.relations}
+        if self.over and any(one.relations for one in said):
+            message = "this is set behind the loop over steps"
+            raise refuse("latex-algorithm", message, _trimmed(line.text), "a rule is one step")
         for one in said:
             if len(one.sides) == 1 and not one.relations:
                 if wording.is_start(text) or shapes.key_of(one.sides[0]) in made - {()}:

@@ -35,10 +35,8 @@ def joined(
                 raise refuse("latex-algorithm", "expected one assignment", statement.span)
             targets.setdefault(_printed(statement.sides[0]), statement)
     _check_conditions(branches, targets)
+    _check_sequence(branches, list(targets))
     for text, first in targets.items():
-        earlier = [
-            one for one in found if one.sides[0] is not None and _printed(one.sides[0]) == text
-        ]
         rows = [
             Case(_set(branch, text), branch.condition, place)
             for branch in branches
@@ -46,11 +44,14 @@ def joined(
         ]
         complete = all(_sets(branch, text) for branch in branches)
         if not (complete and branches[-1].condition is None):
+            earlier = next((one for one in reversed(found) if _is_set(one, text)), None)
             if earlier or not has_time(first.sides[0]):
                 _check_order(branches, text, first)
-            if earlier:
-                found.remove(earlier[-1])
-                rows.append(Case(_side(earlier[-1]), None, earlier[-1].span))
+            if earlier and _may_move(earlier, text, found, branches):
+                found.remove(earlier)
+                rows.append(Case(_side(earlier), None, earlier.span))
+            elif earlier and first.sides[0] is not None:
+                rows.append(Case(first.sides[0], None, earlier.span))
             elif has_time(first.sides[0]):
                 setting = [branch for branch in branches if _sets(branch, text)]
                 if len(setting) > 1:
@@ -60,6 +61,42 @@ def joined(
                 continue
         found.append(replace(first, sides=(first.sides[0], Cases(tuple(rows), place))))
     return found
+
+
+def _is_set(statement: Sides, text: str) -> bool:
+    return statement.sides[0] is not None and _printed(statement.sides[0]) == text
+
+
+def _reads(node: object) -> set[str]:
+    """What is read, as it is printed."""
+    return {_printed(part) for part in shapes.walk_raw(node)}
+
+
+def _may_move(earlier: Sides, text: str, found: list[Sides], branches: list[Branch]) -> bool:
+    """May a value be made where the branches are? Nothing may read it, or change what it reads."""
+    behind = found[found.index(earlier) + 1 :]
+    values = [one.sides[1:] for one in behind]
+    values += [one.sides[1:] for branch in branches for one in branch.statements]
+    reads = {name for value in values for name in _reads(value)}
+    reads |= {name for branch in branches for name in _reads(branch.condition)}
+    made = {_printed(one.sides[0]) for one in behind if one.sides[0] is not None}
+    return text not in reads and not made & _reads(earlier.sides[1:])
+
+
+def _check_sequence(branches: list[Branch], order: list[str]) -> None:
+    """What a branch reads behind its setting is made before it, and what it reads above, after."""
+    for branch in branches:
+        names = [_printed(one.sides[0]) for one in branch.statements if one.sides[0] is not None]
+        for place, one in enumerate(branch.statements):
+            for node in shapes.walk_raw(one.sides[1:]):
+                name = _printed(node)
+                if name not in names or name == names[place]:
+                    continue
+                above = names.index(name) < place
+                if above != (order.index(name) < order.index(names[place])):
+                    message = "another branch sets this in another order"
+                    hint = "set what the branches set in one order"
+                    raise refuse("latex-algorithm", message, node.span, hint)
 
 
 def _undefined(first: Sides) -> DiagnosticError:
@@ -122,11 +159,12 @@ def _check_order(branches: list[Branch], text: str, first: Sides) -> None:
 
 
 def _check_conditions(branches: list[Branch], targets: dict[str, Sides]) -> None:
-    """A condition that reads what its branch sets would be asked again after it."""
-    names = {_printed(side) for one in targets.values() if (side := one.sides[0]) is not None}
+    """A condition that reads what its branch sets would be asked again for what is set below."""
+    if len(targets) < 2:
+        return
     for branch in branches:
         for node in shapes.walk_raw(branch.condition) if branch.condition is not None else ():
-            if _printed(node) in names:
+            if _printed(node) in targets:
                 raise refuse("latex-algorithm", "this is set in the branch itself", node.span)
 
 

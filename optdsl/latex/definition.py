@@ -16,6 +16,7 @@ from optdsl.latex import trees
 from optdsl.latex.declared import Declared, spellings
 from optdsl.latex.equations import SourceEquation
 from optdsl.latex.firsts import from_first
+from optdsl.latex.given_gradient import with_changed_gradient
 from optdsl.latex.members import write_out
 from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
@@ -70,11 +71,14 @@ def to_definition(
     members = write_out(tuple(equations), numbers or {})
     given, moving = _sort(members.equations)
     called = parameter or parameter_of(moving)
-    moving = apart(moving, called)
+    moving = apart(with_changed_gradient(moving), called)
     if called != "theta":
         given = [_rename(equation, {called: "theta"}) for equation in given]
         moving = [_rename(equation, {called: "theta"}) for equation in moving]
     moving, renamed = _part_names(moving)
+    given = [
+        _rename(one, {old: new for old, new in renamed.items() if old == "g"}) for one in given
+    ]
     targets = find_targets(moving)
     check_gradient(moving, targets)
     moving = from_first(moving, given, targets)
@@ -187,7 +191,7 @@ def _is_aside(points: set[str], equations: Sequence[SourceEquation]) -> bool:
     """Is the one point made anew in each step, while another name moves from itself or from it?"""
     reads = {
         target.name: {name.name for name, _ in trees.names_in(equation.value)}
-        for equation in equations
+        for equation in reversed(equations)  # the first that sets a name says whether it stays
         for target in equation.targets
     }
     if any(point not in reads or point in reads[point] for point in points):

@@ -11,6 +11,12 @@ from optdsl.latex.equations import SourceEquation
 from optdsl.latex.problems import refuse
 from optdsl.latex.timing import Target, place_of, printed
 
+_TURNED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+#: Comparisons with t that always come out the same where it begins at 1.
+_SAYS_ZERO = {
+    syntax.Number("0"): ("==", "!=", "<", ">", "<=", ">="),
+    syntax.Number("1"): ("<", ">="),
+}
 _AHEAD = syntax.Binary("+", syntax.Name("t"), syntax.Number("1"))
 
 
@@ -31,7 +37,8 @@ def from_first(
     firsts = dict(_firsts(starts, targets))
     if set(firsts) == {0}:
         return [replace(one, value=_later(one.value)) for one in equations]
-    made = {target.offset for name, target in targets.items() if name not in ("g", "g_t")}
+    _check_zero(equations)
+    made = _made(equations, targets)
     if made == {1} and len(firsts) == 2:
         first, second = firsts[0], firsts[1]
         message = f"`{printed(first)}` says that t is 0 in the first step, `{printed(second)}` 1"
@@ -42,6 +49,34 @@ def from_first(
         hint = "say where something starts, as in `m_0 = 0`"
         raise refuse("latex-clock", "is t 0 or 1 in the first step?", place, hint)
     return list(equations)
+
+
+def _made(equations: Sequence[SourceEquation], targets: Mapping[str, Target]) -> set[int | None]:
+    """When are the values made whose past is read? Others, as a look-ahead point, tell nothing."""
+    past = {
+        name.name
+        for one in equations
+        for name, _ in trees.names_in(one.value)
+        if (target := targets.get(name.name)) is not None
+        if (trees.offset_of(name) or 0) < (target.offset or 0)
+    }
+    offsets = {name: target.offset for name, target in targets.items()}
+    return {offset for name, offset in offsets.items() if name in past and name != "g"}
+
+
+def _check_zero(equations: Sequence[SourceEquation]) -> None:
+    """`t = 0` never holds where t counts the steps from 1."""
+    clock = syntax.Name("t")
+    for one in equations:
+        for node in trees.within(one.value):
+            if not (isinstance(node, syntax.Binary) and clock in (node.left, node.right)):
+                continue
+            other = node.right if node.left == clock else node.left
+            sign = node.operator if node.left == clock else _TURNED.get(node.operator, "")
+            if isinstance(other, syntax.Number) and sign in _SAYS_ZERO.get(other, ()):
+                hint = "say where something starts, as in `m_0 = 0`"
+                message = "is t 0 or 1 in the first step?"
+                raise refuse("latex-clock", message, node.span or place_of(one), hint)
 
 
 def _reads_clock(value: syntax.Expression) -> bool:

@@ -39,8 +39,10 @@ def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
         if subject is None:
             message = "expected the point at which the gradient is taken"
             raise refuse("latex-gradient", message, loss.span)
+        _check_data(loss, (), reader)
         return syntax.Call("grad", (subject,), span=head.span.to(loss.span))
     if point is not None:
+        _check_data(loss, (), reader)
         return _evaluated(point, subject, head, reader)
     follower, point = _point_behind(rest.pop(0))
     if isinstance(follower, Scripted):
@@ -54,6 +56,7 @@ def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
             hint = "the data of a loss stand behind a semicolon"
             raise refuse("latex-gradient", "two points of one gradient", item.span, hint)
         _require_data(item)
+    _check_data(loss, group.items[1:], reader)
     if point is not None:
         if not shapes.is_symbol(group.items[0]):
             raise refuse("latex-gradient", "two points of one gradient", point.span)
@@ -111,6 +114,7 @@ def derivative(raw: Fraction, rest: list[Raw], reader: Reads) -> syntax.Expressi
     if len(values) != 1 or not isinstance(values[0], syntax.Name):
         raise refuse("latex-gradient", "expected a parameter", raw.denominator.span)
     name = values[0]
+    _check_data(loss[0], (), reader)
     if len(loss) == 2:
         return _derivative_at(loss[1], name, raw, reader)
     if rest and shapes.is_group(rest[0], "("):
@@ -135,6 +139,24 @@ def _derivative_at(
     return syntax.Call("grad", (point,), span=raw.span)
 
 
+def _check_data(loss: Raw, data: tuple[Raw, ...], reader: Reads) -> None:
+    """All gradients of one step are taken on the same data: `\\xi_t` and `\\xi_{t-1}` are two."""
+    before = reader.data if reader.data is not None else data
+    if [_sample(one) for one in before] != [_sample(one) for one in data]:
+        place = data[0].span if data else loss.span
+        message = "gradients on data of two kinds, or of two steps"
+        hint = "all gradients that a step asks for are taken on its own data"
+        raise refuse("latex-gradient", message, place, hint)
+    reader.data = before
+
+
+def _sample(raw: Raw) -> tuple[object, ...]:
+    """What tells one sample from another: its letter, and the time on it."""
+    scripts = raw.scripts if isinstance(raw, Scripted) else ()
+    times = [shapes.time_of(item) for script in scripts for item in script.items]
+    return (*shapes.key_of(raw), *(time for time in times if time is not None))
+
+
 def _check_loss(raw: Raw, reader: Reads) -> None:
     """One loss in a group of equations, none that they define themselves."""
     loss = sort_scripts(_without_fonts(raw), reader.evidence)
@@ -144,7 +166,8 @@ def _check_loss(raw: Raw, reader: Reads) -> None:
         message = f"`{raw.span.text}` has an equation here: its gradient is not understood"
         raise refuse("latex-gradient", message, raw.span)
     before = reader.loss or loss
-    if before.printed_as != loss.printed_as:
+    said = [(one.printed_as, one.components, one.time) for one in (before, loss)]
+    if said[0] != said[1]:
         message = f"gradients of two losses, `{before.span.text}` and `{raw.span.text}`"
         raise refuse("latex-gradient", message, raw.span)
     reader.loss = before

@@ -34,6 +34,10 @@ _SAYS_NOTHING = re.compile(
     r"|end\{algorithm2?e?\*?\}|;)(?![A-Za-z])"
 )
 _COMMENT = re.compile(r"\\tc[pc]\*?(?:\[[^\]]*\])?\s*(?=\{)|\\(?:caption|label)\s*(?=\{)")
+_TRIANGLE = re.compile(
+    r"(?:\{\s*\\color\s*\{[^{}]*\}\s*)?(?:\$\s*|\\\(\s*)?"
+    r"\\(?:triangleright|rhd|vartriangleright)(?![A-Za-z])"
+)
 _WORD = re.compile(r"\\([A-Za-z]+)")
 
 
@@ -74,10 +78,18 @@ def _worded(span: Span, plain: str) -> Iterator[Line]:
         if word in _WITH_ARGUMENT and plain[at : at + 1] == "{":
             _, after = take_argument(source, at, end, place.text)
             argument, at = Span(source, at + 1, after - 1), after
-        behind = Span(source, at, end)
+        behind = _without_remark(Span(source, at, end))
         yield Line(word, argument, behind, place)
         if argument is not None and word not in REMARKS and behind.text.strip():
             yield Line("", None, behind, behind)
+
+
+def _without_remark(text: Span) -> Span:
+    """Cut off a remark behind a triangle, where no formula stands on the lines below it."""
+    match = _TRIANGLE.search(text.text)
+    if match is None or "$" in text.text[match.end() :].partition("\n")[2]:
+        return text
+    return Span(text.source, text.start, text.start + match.start())
 
 
 def _within_math(text: str, start: int, at: int) -> bool:

@@ -52,6 +52,7 @@ class Reader:
     seen: dict[str, Named] = field(default_factory=dict)
     letters: dict[frozenset[str], Span] = field(default_factory=dict)
     loss: Named | None = None
+    data: tuple[Raw, ...] | None = None
     totals: list[Total] = field(default_factory=list)
     draws: list[tuple[syntax.Name, syntax.Call]] = field(default_factory=list)
     indices: dict[str, syntax.Index] = field(default_factory=dict)
@@ -240,6 +241,8 @@ class Reader:
             message = "a list stands only behind a function's name"
             place = raw.items[1].span if raw.items else raw.span
             raise refuse("latex-unexpected", message, place)
+        if raw.bracket == "[" and isinstance(raw.items[0], Comparison | Logic):
+            return conditions.indicator(raw.items[0], raw.span, self)  # Iverson's bracket
         value = self.expression(raw.items[0])
         if raw.bracket == "\\lfloor":
             return syntax.Call("floor", (value,), span=raw.span)

@@ -16,6 +16,7 @@ class Reads(Protocol):
 
     evidence: Evidence
     loss: Named | None
+    data: tuple[Raw, ...] | None
     totals: list[Total]
     draws: list[tuple[syntax.Name, syntax.Call]]
     indices: dict[str, syntax.Index]

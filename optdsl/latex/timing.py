@@ -157,6 +157,8 @@ def _needs(
                 continue
             if (trees.offset_of(name) or 0) < (other.offset or 0):
                 continue  # its value of the step before
+            if other.in_place and not name.indices and one.order < other.order:
+                continue  # set below: its value of the step before
             if name.name in names:
                 return True
             if name.name not in seen:

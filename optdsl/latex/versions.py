@@ -63,6 +63,12 @@ class _Line:
     def read(self, equation: SourceEquation) -> SourceEquation:
         if not _sets(equation):
             return replace(equation, value=self._value(equation))
+        (first, *_) = equation.targets
+        if first.name in self.often and not _covers(equation.value):
+            if first.name not in self.last and first.indices:
+                message = "what is this where the condition does not hold?"
+                raise refuse("latex-twice", message, place_of(equation), "give an `\\Else`")
+            equation = replace(equation, value=_covering(equation.value, first))
         value = self._value(equation)
         targets = tuple(self._set(target, equation) for target in equation.targets)
         return replace(equation, targets=targets, value=value)
@@ -114,3 +120,19 @@ class _Line:
         for equation in self.unread.values():
             message = f"a second equation for `{equation.targets[0].name}`"
             raise refuse("latex-twice", message, place_of(equation))
+
+
+def _covers(value: syntax.Expression) -> bool:
+    while isinstance(value, syntax.Conditional):
+        if value.otherwise is None:
+            return False
+        value = value.otherwise
+    return True
+
+
+def _covering(value: syntax.Expression, before: syntax.Name) -> syntax.Expression:
+    """`x = a if p` keeps, where p fails, the value that x has then."""
+    if not isinstance(value, syntax.Conditional):
+        return value
+    otherwise = before if value.otherwise is None else _covering(value.otherwise, before)
+    return replace(value, otherwise=otherwise)

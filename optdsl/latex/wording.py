@@ -103,6 +103,21 @@ def over_layers(text: str) -> bool:
     return bool(_PARTS & {*said}) and {*said} <= _PARTS | _OF_PARTS
 
 
+def counts_up(first: int, rest: str) -> bool:
+    """Does the header of a loop, behind its first number, count one by one, and not back?"""
+    if re.search(r"\b(?:down|downto|step|by|every|backwards?|skip\w*)\b", rest, re.IGNORECASE):
+        return False
+    listed, dots, last = re.match(r"([\s\d,$]*)(\\[lc]?dots)?(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    numbers = [int(one) for one in re.findall(r"\d+", listed)] if dots or "," in listed else []
+    if numbers != list(range(first + 1, first + 1 + len(numbers))):
+        return False
+    ends = re.match(
+        r"[\s,$]*(?:\\KwTo|\\to|\\text(?:bf)?\{ ?to ?\}|to)?[\s,$]*(\d+)",
+        last if dots or not listed.strip(" $,") else "",
+    )
+    return ends is None or int(ends[1]) >= first
+
+
 def limit(text: str) -> tuple[int, int] | None:
     """Return where words say that something holds in some steps only."""
     plain = without_formulas(text)

@@ -386,6 +386,33 @@ def test_words_that_a_formula_shows() -> None:
     assert len(rule(latex)) == 2
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["$t = 1, 3, 5, \\dots, T$", "$t = 10$ to $1$", "$t = 1$ to $T$ step 2", "$t = T$ downto $1$"],
+)
+def test_a_loop_that_does_not_count_one_by_one(header: str) -> None:
+    with pytest.raises(DiagnosticError, match="loop is not understood"):
+        read(block(rf"\For{{{header}}}", r"\State $x_t = x_{t-1} - g_t$", r"\EndFor"))
+
+
+def test_nothing_is_set_behind_the_loop() -> None:
+    lines = [r"\For{$t = 1$ to $T$}", r"\State $x \gets x - g$", r"\EndFor"]
+    with pytest.raises(DiagnosticError, match="behind the loop"):
+        read(block(*lines, r"\State $x \gets x - m$"))
+    with pytest.raises(DiagnosticError, match="loop is not understood"):
+        read(block(r"\For{$e = 1$ to $E$}", *lines, r"\EndFor"))
+
+
+def test_a_triangle_begins_a_remark() -> None:
+    latex = block(
+        r"\For{$t = 1$ to $T$}",
+        r"\State $g \gets \nabla f(x)$ \hfill $\triangleright$ the gradient $g$",
+        r"\State $x \gets x - \eta g$ {\color{gray}\(\triangleright\) move}",
+        r"\EndFor",
+    )
+    assert len(rule(latex)) == 2
+
+
 REFUSED = [
     ([r"\State $m, v \gets \beta m + g, \gamma v + m$"], "m", "set each on a line of its own"),
     ([r"\State $m, v = \beta m + g, m^2$"], "m^2", "before this line, or the new one"),
@@ -430,7 +457,7 @@ REFUSED = [
     ([r"\Repeat", r"\State $b = 1$", r"\Until{$c$}"], "$c$", "not understood"),
     ([r"\State $b = (1$"], "(", "never closed"),
     (
-        [r"\If{$b > 0$}", r"\State $b = 1$", r"\Else", r"\State $b = 2$", r"\EndIf"],
+        [r"\If{$b > 0$}", r"\State $b = 1$, $c = 2$", r"\Else", r"\State $b = 2$", r"\EndIf"],
         "b",
         "set in the branch itself",
     ),

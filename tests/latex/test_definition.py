@@ -208,6 +208,16 @@ def test_a_start_says_which_number_the_first_step_has(start: str, power: str) ->
     assert equations(found)[-2] == f"h[t] = m[t]/(1 - beta^{power})"
 
 
+def test_a_start_of_what_is_called_g() -> None:
+    latex = (
+        r"g_0 = 1 \\ g_{t+1} = \beta g_t + \nabla f(\theta_t) \\ \theta_{t+1} = \theta_t - g_{t+1}"
+    )
+    assert equations(to_definition(read(latex)))[:2] == [
+        "g_t[0] = 1",
+        "g_t[t] = beta*g_t[t-1] + grad(theta[t-1])",
+    ]
+
+
 def test_what_a_loop_from_0_sets_at_its_own_number() -> None:
     latex = (
         r"\begin{algorithmic} \For{$k = 0, 1, \dots$} \State $g_k = \nabla f(x_k)$"
@@ -221,6 +231,12 @@ def test_what_a_loop_from_0_sets_at_its_own_number() -> None:
 
 NOT_ONE_RULE = [
     (CORRECTED, "t+1", "is t 0 or 1"),
+    (
+        r"y_t = x_t \\ x_{t+1} = x_t - c_{t+1} \nabla f(y_t) \\ c_{t+1} = 1/(t+1)",
+        "t+1",
+        "is t 0 or 1",
+    ),
+    (r"v_k = \begin{cases} 0 & k = 0 \\ v_{k-1} & k \ge 1 \end{cases}", "k = 0", "is t 0 or 1"),
     (r"m_0 = 0 \\ h_1 = 0 \\" + CORRECTED, "h_1", "says that t is 0"),
     (r"\theta_t = \theta_t + \Delta\theta_t", r"\theta_t", "same time"),
     (r"g_{t,i} = g_{t,i} + n_t", "g_{t,i}", "same time"),

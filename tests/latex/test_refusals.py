@@ -107,6 +107,10 @@ REFUSED = [
     (r"x = \partial w", r"\partial", "lone partial"),
     (r"x = \frac{\partial L}{w}", "w", "parameter"),
     (r"x = \frac{\partial L}{\partial w}(t - 1)", "(t - 1)", "time"),
+    (r"x = \nabla f(y_t, \xi_t) - \nabla f(y_{t-1}, \xi_{t-1})", r"\xi_{t-1}", "or of two steps"),
+    (r"x = \nabla f(y_t, \xi_t) - \nabla f(y_t, \zeta_t)", r"\zeta_t", "data of two kinds"),
+    (r"x = \nabla f(y_t; \xi_t) - \nabla f(y_t)", "f", "data of two kinds"),
+    (r"x = \nabla f_i(y) - \nabla f(y)", "f", "two losses"),
     # cases
     (r"x = 1 + \begin{cases} a & \text{if } b > 0 \end{cases}", None, "all other cases"),
     (r"x = \begin{cases} a & b + c \end{cases}", "b + c", "expected a comparison"),
