@@ -8,12 +8,14 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optdsl.cuda.driver import find_device
 from optdsl.cuda.queue import Queue
 from optdsl.runtime.errors import ParameterError, ParameterTypeError
 from optdsl.runtime.formats import dtype_named
@@ -168,13 +170,25 @@ def _by_dlpack(given: Any, what: str) -> DeviceArray:
             f"{what} lies in the memory of the host: move it to a card, "
             'or load the rule for the target "numba-cpu"'
         )
-    capsule = given.__dlpack__(stream=-1)  # -1: the exporter need not wait for anything
+    capsule = _exported(given, ordinal, what)
     tensor = _Tensor.from_address(_pointer_of(capsule, b"dltensor"))
     shape = tuple(tensor.shape[: tensor.ndim])
     strides = tuple(tensor.strides[: tensor.ndim]) if tensor.strides else None
     _require_contiguous(shape, strides, 1, what)
     dtype = _dtype(tensor.dtype, what)
     return DeviceArray((tensor.data or 0) + tensor.offset, shape, dtype, given, ordinal)
+
+
+def _exported(given: Any, ordinal: int, what: str) -> Any:
+    """Return the DLPack capsule of an array. PyTorch makes those of the current card alone."""
+    waiting = -1  # the exporter need not wait for anything
+    with suppress(BufferError):
+        return given.__dlpack__(stream=waiting)
+    try:
+        with find_device(0, ordinal).current():
+            return given.__dlpack__(stream=waiting)
+    except BufferError as error:
+        raise ParameterTypeError(f"{what} cannot be handed on: {error}") from error
 
 
 def _dtype(said: _Type, what: str) -> np.dtype[Any]:

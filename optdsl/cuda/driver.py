@@ -212,7 +212,8 @@ class DriverDevice:
         return bool(status != self._driver.CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE)
 
 
-_DEVICES: dict[int, DriverDevice] = {}
+_DEVICES: dict[int, DriverDevice] = {}  # one for each card, whoever asks first
+_FINDING = Lock()
 
 
 def find_device(address: int, ordinal: int | None) -> DriverDevice:
@@ -228,6 +229,7 @@ def find_device(address: int, ordinal: int | None) -> DriverDevice:
         if status != driver.CUresult.CUDA_SUCCESS:
             raise DeviceError(f"the address {address:#x} lies on no card")
         ordinal = int(found)
-    if ordinal not in _DEVICES:
-        _DEVICES[ordinal] = DriverDevice(ordinal, driver)
-    return _DEVICES[ordinal]
+    with _FINDING:
+        if ordinal not in _DEVICES:
+            _DEVICES[ordinal] = DriverDevice(ordinal, driver)
+        return _DEVICES[ordinal]

@@ -71,6 +71,12 @@ class DeviceIntake(Intake):
             raise GradientTypeError(str(error)) from None
         except ParameterError as error:
             raise GradientError(str(error)) from None
+        here = tensors.on.device.ordinal
+        if array.ordinal not in (None, here):
+            raise GradientError(
+                f"the gradient of {label} lies on card {array.ordinal}, and the parameter on "
+                f"card {here}"
+            )
         if array.dtype != tensors.dtype:
             raise GradientTypeError(
                 f"the gradient of {label} holds {array.dtype}, but the parameter {tensors.dtype}"
@@ -105,6 +111,7 @@ class DeviceIntake(Intake):
         """Let the step begin after what still writes its gradients on other streams."""
         queue = self.engine.tensors.on
         others = {array.stream for array in arrays if array.stream is not None}
+        others |= {array.queue.stream for array in arrays if array.queue is not None}
         for other in sorted(others - {queue.stream}):
             queue.device.follow(queue.stream, other)
 

@@ -100,8 +100,14 @@ class DeviceOptimizer(Optimizer):
             return
         held = [array for array in arrays if array.size] or arrays
         device = find_device(held[0].address, next(iter(ordinals), None))
-        if self._engine.tensors.queue is None:
+        queue = self._engine.tensors.queue
+        if queue is None:
             self._engine.run_on(Queue(device, self._capturable), self._approximate)
+        elif device is not queue.device:
+            raise ParameterError(
+                f"the arrays lie on card {device.ordinal}, and its states on card "
+                f"{queue.device.ordinal}: use one optimizer for each card"
+            )
         for array in arrays:
             array.queue = self._engine.tensors.on
 

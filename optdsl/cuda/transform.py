@@ -82,6 +82,11 @@ class DeviceTransform(Transform):
             return
         owners = (each for each in structure.flatten(gradients) if each is not None)
         queue.stream = current_stream(owners) if stream is None else handle_of(stream)
+        if queue.device.capturing(queue.stream):
+            raise StepError(
+                "an update cannot be recorded in a graph by itself: put it before a rule, as in "
+                f'"{self.layout.name} | ...", and load that with capturable=True'
+            )
 
     def _begin_on_card(self, gradients: Any) -> None:
         """Find the card that the first gradients lie on, and lay out what the engine needs."""
@@ -125,6 +130,12 @@ class DeviceTransform(Transform):
                     strict=True)  # fmt: skip
         for each, form, label in given:
             array = adopted(each, f"parameter {label}", read_only=True)
+            here = tensors.on.device.ordinal
+            if array.ordinal not in (None, here):
+                raise GradientError(
+                    f"parameter {label} lies on card {array.ordinal}, and the gradients on card "
+                    f"{here}"
+                )
             if (array.shape, array.dtype) != form:
                 raise GradientError(
                     f"parameter {label} does not fit its gradient: it must be a contiguous array "

@@ -142,6 +142,42 @@ def test_cards_are_not_mixed(card, adam):
     second.device = (2, 1)
     with pytest.raises(ParameterError, match="on 2 cards"):
         adam([first, second])
+    optimizer = adam([first])
+    with pytest.raises(GradientError, match="lies on card 1, and the parameter on card 0"):
+        optimizer.step([second])
+    with pytest.raises(ParameterError, match="lie on card 1, and its states on card 0"):
+        optimizer.rebind([second])
+    decay = optdsl.load("WeightDecay", "cuda")()
+    with pytest.raises(GradientError, match="lies on card 1, and the gradients on card 0"):
+        decay.update([first], [second])
+    assert not card.launches
+
+
+def test_arrays_of_other_cards_are_handed_on_in_a_context_of_theirs(card, adam):
+    class Tensor(DLPackArray):
+        """As one of PyTorch, which exports those of the current card alone."""
+
+        def __dlpack__(self, *, stream=None):
+            if not card.contexts:
+                raise BufferError("Can't export tensors on a different CUDA device index")
+            return super().__dlpack__(stream=stream)
+
+    array = Tensor(np.ones(3))
+    adam([array]).step([Tensor(np.ones(3))])
+    assert not np.array_equal(array.values, np.ones(3))
+    assert not card.contexts
+
+
+def test_what_cannot_be_handed_on_is_refused(card, adam):
+    class Sparse(DLPackArray):
+        def __dlpack__(self, *, stream=None):
+            raise BufferError("Can't export tensors with layout other than torch.strided")
+
+    with pytest.raises(ParameterTypeError, match=r"parameter number 0 .*torch\.strided"):
+        adam([Sparse(np.ones(3))])
+    with pytest.raises(GradientTypeError, match=r"torch\.strided"):
+        adam([CardArray(np.ones(3))]).step([Sparse(np.ones(3))])
+    assert not card.contexts
 
 
 def test_a_tensor_that_requires_a_gradient_is_taken_without_its_history():
@@ -212,9 +248,13 @@ def test_streams_of_libraries_are_understood():
 def test_the_current_stream_is_that_of_the_library_of_the_arrays(monkeypatch):
     current = SimpleNamespace(current_stream=lambda device: SimpleNamespace(cuda_stream=41))
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=current))
-    tensor = type("Tensor", (), {"__module__": "torch", "device": "cuda:0"})()
+    kind = type("Tensor", (), {"__module__": "torch", "device": SimpleNamespace(type="cuda")})
+    tensor, parameter = kind(), type("Own", (kind,), {})()
     assert streams.current_stream([object(), tensor]) == 41
+    assert streams.current_stream([parameter]) == 41, "a class of the caller's own"
     assert streams.current_stream([np.ones(1)]) == 0
+    tensor.device = SimpleNamespace(type="cpu")  # which PyTorch knows no stream of
+    assert streams.current_stream([tensor]) == 0
 
 
 def test_other_libraries_can_read_what_is_given_back():

@@ -85,6 +85,26 @@ def test_what_a_transform_gives_an_optimizer_takes(card):
     np.testing.assert_allclose(array.values, [-2, -3])
 
 
+def test_what_a_transform_gives_stays_in_order(card):
+    clip, sign = (optdsl.load(name, "cuda")() for name in ("ClipByGlobalNorm", "Sign"))
+    made = clip.update([CardArray([6.0, 8.0])], stream=7)
+    again = sign.update(made)
+    assert {launch.stream for launch in card.launches} == {7}, "behind what makes its gradients"
+    array = CardArray(np.ones(2))
+    optdsl.load("SGD", "cuda")([array], lr=1.0).step(again, stream=9)
+    waits = [call for call in card.calls if call[0] in ("cuStreamWaitEvent", "cuLaunchKernel")]
+    assert waits[-2] == ("cuStreamWaitEvent", 9)
+    np.testing.assert_array_equal(array.values, 0)
+
+
+def test_an_update_cannot_be_recorded(card):
+    clip, gradient = optdsl.load("ClipByGlobalNorm", "cuda")(c=5), CardArray([6.0, 8.0])
+    clip.update([gradient])
+    card.capturing = True
+    with pytest.raises(StepError, match="put it before a rule"):
+        clip.update([gradient])
+
+
 def test_a_state_goes_from_one_target_to_the_other(card, tmp_path):
     on_card, on_cpu = both("Grokfast")
     for seed in (1, 2):
