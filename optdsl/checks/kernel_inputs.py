@@ -9,11 +9,11 @@ from random import Random
 from typing import Any
 
 from optdsl.checks.equivalence.question import Question, speaks_of_rows
+from optdsl.checks.equivalence.tensor_facts import facts_read
 from optdsl.checks.equivalence.trials import (
     Trial,
     choices_for,
     entries_in,
-    facts_read,
     tensors_needed,
 )
 from optdsl.model.expressions import Apply, Expression, Number, Value, values

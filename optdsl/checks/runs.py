@@ -8,11 +8,11 @@ from fractions import Fraction
 from itertools import cycle, islice
 
 from optdsl.checks.equivalence.question import Question, speaks_of_rows
+from optdsl.checks.equivalence.tensor_facts import facts_read
 from optdsl.checks.equivalence.trials import (
     Trial,
     choices_for,
     entries_in,
-    facts_read,
     tensors_needed,
     trials,
 )

@@ -172,3 +172,34 @@ def test_magnitudes_beyond_a_float_make_no_difference():
     assert arithmetic.same(one, less)  # nothing is known of it any more
     assert apply("exp", [real(-1000)]).magnitude > 0
     assert UNDEFINED not in (moved, one)
+
+
+FACTS = {
+    "the size is rows by columns": ("size", "rows*columns"),
+    "a vector is one row": ("rows if ndim <= 1 else 2", "1 if ndim <= 1 else 2"),
+    "a name that fits one pattern fits a wider one": (
+        '1 if named("*.bias") and not named("*bias") else 2',
+        "2",
+    ),
+    "what has no dimensions has one entry": (
+        "sum(g[t]) if ndim == 0 else 1",
+        "g[t] if ndim == 0 else 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_no_tensor_has_facts_that_contradict_each_other(name):
+    ours, theirs = (rule(stepping(f"g[t]*({value})")) for value in FACTS[name])
+    assert compare(ours, theirs, explain=False).kind != "differs"
+
+
+@pytest.mark.parametrize("condition", ["t > 40", "mod(t, 300) == 299", "c[t] > 100"])
+def test_runs_go_on_until_a_counter_turns(condition):
+    count = "c[0] = 0\nc[t] = c[t-1] + 1 if g[t] != 0\n"
+    ours = rule(count + stepping(f"g[t] if {condition} else 2*g[t]"))
+    theirs = rule(count + stepping("2*g[t]"))
+    verdict = compare(ours, theirs)
+    assert verdict.kind == "differs"
+    assert verdict.counterexample.step > 40
+    assert len(verdict.counterexample.inputs) < 9

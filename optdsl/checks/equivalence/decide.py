@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 
 from optdsl.checks.equivalence.causes import likely_cause
 from optdsl.checks.equivalence.induction import Proof
@@ -19,14 +20,15 @@ from optdsl.checks.equivalence.refute import (
 )
 from optdsl.checks.equivalence.reverse import reversed_question
 from optdsl.checks.equivalence.signs import REALS, Range
-from optdsl.checks.equivalence.simplest import in_simple_inputs
+from optdsl.checks.equivalence.simplest import LONGEST, in_simple_inputs
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.equivalence.verdict import Counterexample, Verdict
 from optdsl.checks.equivalence.words import number_text, text, value_text
 from optdsl.model.arithmetic import arithmetic
-from optdsl.model.expressions import Expression, Value
+from optdsl.model.expressions import Expression, Fact, Value, transform
 from optdsl.model.system import System
 
+_SHOWN = 6  # steps of a counterexample, beyond which equal inputs are told together
 _NO_RUN = "no run tells: in each, rounding leaves a comparison of the first step open"
 
 
@@ -191,7 +193,7 @@ def _differs(question: Question, refutation: Refutation, explain: bool) -> Verdi
         ours=value_text(difference.ours),
         theirs=value_text(difference.theirs),
         equation=_first_equation(question, race),
-        cause=likely_cause(question, trial) if explain else None,
+        cause=likely_cause(question, trial) if explain and trial.steps <= LONGEST else None,
     )
     return Verdict(
         "differs",
@@ -210,17 +212,30 @@ def _inputs(question: Question, trial: Trial) -> dict[str, str]:
         if len(set(series)) == 1:
             inputs[name] = number_text(series[0])
         else:
-            inputs |= {f"{name}[{t}]": number_text(x) for t, x in enumerate(series)}
+            inputs |= _by_step(name, {t: number_text(x) for t, x in enumerate(series)})
     if question.ours.family != "schedule":
         inputs["theta[0]"] = _entries_text(trial.theta)
-        for t, asks in enumerate(trial.gradients, 1):
-            used = max(1, len(question.ours.gradients))
-            for k, entries in enumerate(asks[:used]):
-                extra = f", request {k + 1}" if used > 1 else ""
-                inputs[f"g[{t}]{extra}"] = _entries_text(entries)
-                if trial.losses[t - 1] and question.ours.losses:
-                    inputs[f"loss[{t}]{extra}"] = number_text(trial.losses[t - 1][k])
+        used = max(1, len(question.ours.gradients))
+        for k in range(used):
+            extra = f", request {k + 1}" if used > 1 else ""
+            answers = {t: _entries_text(a[k]) for t, a in enumerate(trial.gradients, 1) if a[k:]}
+            inputs |= _by_step("g", answers, extra)
+            if question.ours.losses:
+                losses = {t: number_text(a[k]) for t, a in enumerate(trial.losses, 1) if a[k:]}
+                inputs |= _by_step("loss", losses, extra)
     return inputs
+
+
+def _by_step(name: str, told: Mapping[int, str], extra: str = "") -> dict[str, str]:
+    """Return what a name is at each step; of many steps, those in a row that agree together."""
+    if len(told) <= _SHOWN:
+        return {f"{name}[{t}]{extra}": value for t, value in told.items()}
+    runs = [list(run) for _, run in groupby(told.items(), key=lambda item: item[1])]
+    steps = [(run[0][0], run[-1][0], run[0][1]) for run in runs]
+    return {
+        f"{name}[{begin}]{extra}" if begin == end else f"{name}[{begin}..{end}]{extra}": value
+        for begin, end, value in steps
+    }
 
 
 def _entries_text(entries: tuple[object, ...]) -> str:
@@ -234,14 +249,19 @@ def _first_equation(question: Question, race: Race) -> str | None:
         return None
     ours, theirs = race.ours[-1].values, race.theirs[-1].values
     states = ["theta", *(state.name for state in question.ours.states)]
+    facts = {s.name: s.start for s in question.ours.states if isinstance(s.start, Fact)}
+
+    def told(node: Expression) -> Expression | None:
+        return facts.get(node.name) if isinstance(node, Value) else None
+
     for equation in question.ours.equations:
         name = equation.name
-        if name in theirs and name not in question.mapping and name in ours:
+        if name in theirs and name not in (*question.mapping, *facts) and name in ours:
             a, b = _tuple(ours[name]), _tuple(theirs[name])
             pairs = zip(a, b, strict=False)
             if len(a) == len(b) and not all(race.arithmetic.same(x, y) for x, y in pairs):  # type: ignore[arg-type]
                 written = f"{name}[t]" if name in states else name
-                return f"{written} = {text(equation.value, states)}"
+                return f"{written} = {text(transform(equation.value, told), states)}"
     return None
 
 

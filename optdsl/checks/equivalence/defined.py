@@ -174,28 +174,23 @@ class Account:
 
     def _concerned(self) -> set[str]:
         """Return the values that a state which may be undefined can make so."""
-        sound = {state for entry in self.entries for state in entry.states()}
-        left = None
-        while left != sound:
-            left = set(sound)
-            for entry in self.entries:
-                states = entry.states().items()
-                sound -= {state for state, conditions in states if not _rest_on(conditions, left)}
+        states = [item for entry in self.entries for item in entry.states().items()]
+        open_states = {state for state, conditions in states if _without_reads(conditions)}
+        known = -1
+        while known != len(open_states):
+            known = len(open_states)
+            open_states |= {state for state, c in states if _states_read(c) & open_states}
         return {
             name
             for entry in self.entries
             for name, (ours, theirs) in entry.pairs.items()
-            if not _rest_on(_only_reads(ours | theirs), sound)
+            if _states_read(ours | theirs) & open_states
         }
 
 
-def _rest_on(conditions: Conditions, states: Set[State]) -> bool:
-    """Is a value defined where these states are?"""
-    return all(state_read(condition) in states for condition in conditions)
-
-
-def _only_reads(conditions: Conditions) -> Conditions:
-    return frozenset(c for c in conditions if reads(c))
+def _states_read(conditions: Conditions) -> set[State]:
+    """Return the states that must have been defined before."""
+    return {read for c in conditions if (read := state_read(c)) is not None}
 
 
 def _taken(condition: Condition, kind: Kind, taken: Conditions) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.question import Question, expressions_of
 from optdsl.checks.equivalence.race import Difference, Race
 from optdsl.checks.equivalence.trials import SHAPES, Trial, entries_needed, trials
 from optdsl.model.arithmetic import arithmetic
+from optdsl.model.expressions import Number, walk
 
 DIGITS = 50
 _CONFIRMING_DIGITS = 120
 _SHORT, _LONG = 5, 24  # steps of a trial
+_LATEST = 1200  # the last step that one trial goes to, where a number asks for it
+_MOST_EQUATIONS = 15_000  # that it may compute on the way
 _KEPT = 14  # races that suggest maps between states
 
 
@@ -41,7 +44,21 @@ def second_look(question: Question) -> list[Trial]:
     return [
         *trials(question, _SHORT, count, seed=4),
         *trials(question, _LONG, long_count, seed=5),
+        *_late_trials(question),
     ]
+
+
+def _late_trials(question: Question) -> Iterator[Trial]:
+    """Yield a trial that goes past the numbers which a counter may be held against, if any."""
+    systems = (question.ours, question.theirs)
+    nodes = (node for system in systems for each in expressions_of(system) for node in walk(each))
+    written = {node.value for node in nodes if isinstance(node, Number)}
+    turns = {int(x) for x in written if x.denominator == 1 and _LONG <= x <= _LATEST}
+    equations = sum(len(system.equations) for system in systems)
+    if turns and max(turns) * equations <= _MOST_EQUATIONS:
+        for trial in trials(question, max(turns) + 2, 1, seed=6, shapes=("constant",)):
+            kept = tuple((name, series[:1] * len(series)) for name, series in trial.hypers)
+            yield replace(trial, hypers=kept)
 
 
 def refute(

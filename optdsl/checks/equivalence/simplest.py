@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from itertools import takewhile
 
 from optdsl.checks.equivalence.effort import Effort
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
 from optdsl.checks.equivalence.refute import DIGITS, Refutation, confirmed
+from optdsl.checks.equivalence.tensor_facts import facts_read, possible_facts
 from optdsl.checks.equivalence.trials import Trial, choices_for, entries_in
 from optdsl.model.arithmetic import arithmetic
+from optdsl.model.expressions import Fact
 
 _EFFORT = 12_000
+LONGEST = 100  # steps of a counterexample that is looked into
 _SIMPLE = [Fraction(x) for x in ("0", "1", "-1", "1/2", "2", "-1/2", "-2", "3")]
 
 
 def in_simple_inputs(question: Question, found: Refutation) -> Refutation:
-    """Return a refutation with inputs made simpler."""
+    """Return a refutation with inputs made simpler, where a run does not take long."""
     assert found.trial is not None
+    if found.trial.steps > LONGEST:
+        return found
     trial, difference = simplified(question, found.trial)
     return replace(found, steps=trial.steps, trial=trial, difference=difference)
 
@@ -115,10 +121,23 @@ def _without(
 
 
 def _simpler_hypers(question: Question, trial: Trial) -> Iterator[Trial]:
+    facts = facts_read(question.ours) | facts_read(question.theirs)
+    yield from _simpler_facts(facts, trial)
     for index, (name, series) in enumerate(trial.hypers):
+        if name in facts:
+            continue
         choices = [c for c in choices_for(question, name) if not isinstance(c, bool)]
         for candidate in _simpler_series(series, choices, question.is_constant(name)):
             hypers = (*trial.hypers[:index], (name, candidate), *trial.hypers[index + 1 :])
+            yield replace(trial, hypers=hypers)
+
+
+def _simpler_facts(facts: Mapping[str, Fact], trial: Trial) -> Iterator[Trial]:
+    """Yield the trial of another tensor: what is known of one changes together."""
+    given = {name: series[0] for name, series in trial.hypers if name in facts}
+    for known in takewhile(lambda each: each != given, possible_facts(facts)):
+        hypers = tuple((n, (known[n],) * len(s) if n in known else s) for n, s in trial.hypers)
+        if known.get("ndim") != 0 or len(trial.theta) == 1:
             yield replace(trial, hypers=hypers)
 
 

@@ -6,14 +6,15 @@ ends included; gradients are generic, zero, tiny, huge, alternating, shrinking.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from random import Random
 
 from optdsl.checks.equivalence.question import Question, reductions, speaks_of_rows
-from optdsl.model.expressions import Constant, Fact
+from optdsl.checks.equivalence.tensor_facts import facts_read, possible_facts
+from optdsl.model.expressions import Constant
 from optdsl.model.system import Domain, System
 
 F = Fraction
@@ -95,24 +96,31 @@ def reads_shape(system: System) -> bool:
     return any(name in ("rows", "columns", "size") for name in facts_read(system))
 
 
-def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterator[Trial]:
-    """Yield trials; simple ones first."""
+def trials(
+    question: Question, steps: int, count: int, seed: int = 1, shapes: Sequence[str] | None = None
+) -> Iterator[Trial]:
+    """Yield trials; simple ones first. Their gradients have each of the `shapes` in turn."""
     random = Random(seed)
     asks = max(1, len(question.ours.gradients), len(question.theirs.gradients))
     facts = facts_read(question.ours) | facts_read(question.theirs)
-    shapes = list(_SHAPES)
-    names = [*question.our_hypers, *_handed_in(question.ours), *facts]
+    shapes = shapes or list(_SHAPES)
+    known = possible_facts(facts)
+    names = [*question.our_hypers, *_handed_in(question.ours)]
     choices = {name: choices_for(question, name) for name in names}
-    still = {name for name in names if name in facts or question.is_constant(name)}
+    still = {name for name in names if question.is_constant(name)}
     layouts = tensors_needed(question.ours, question.theirs)
     for number in range(count):
         shape = shapes[number % len(shapes)]
-        tensors = layouts[number % len(layouts)]
+        told = known[number % len(known)]
+        tensors = _of_ndim(told.get("ndim"), layouts[number % len(layouts)])
         entries = entries_in(tensors)
         yield Trial(
-            hypers=tuple(
-                (name, _series(choices[name], name in still, steps, random, number))
-                for name in names
+            hypers=(
+                *(
+                    (name, _series(choices[name], name in still, steps, random, number))
+                    for name in names
+                ),
+                *((name, (value,) * (steps + 1)) for name, value in told.items()),
             ),
             theta=tuple(random.choice(_SIGNED) for _ in range(entries)),
             gradients=tuple(
@@ -124,21 +132,19 @@ def trials(question: Question, steps: int, count: int, seed: int = 1) -> Iterato
         )
 
 
+def _of_ndim(
+    ndim: Fraction | None, tensors: tuple[int | tuple[int, int], ...]
+) -> tuple[int | tuple[int, int], ...]:
+    """Return the tensors; those without dimensions have one entry."""
+    return (1,) * len(tensors) if ndim == 0 else tensors
+
+
 def _losses(
     question: Question, steps: int, asks: int, random: Random
 ) -> tuple[tuple[Fraction, ...], ...]:
     if not (question.ours.losses or question.theirs.losses):
         return ((),) * steps
     return tuple(tuple(random.choice(_LOSSES) for _ in range(asks)) for _ in range(steps))
-
-
-_FACTS: dict[str, tuple[Fraction, ...]] = {
-    "rows": (F(1), F(2), F(3), F(8)),
-    "columns": (F(1), F(2), F(3), F(8)),
-    "size": (F(1), F(2), F(6), F(24)),
-    "ndim": (F(2), F(1), F(0), F(3), F(4)),
-    "named": (F(0), F(1)),
-}
 
 
 def _handed_in(system: System) -> list[str]:
@@ -186,17 +192,13 @@ def choices_for(question: Question, name: str) -> list[Fraction | bool]:
         return list(_SIGNED)
     if name in question.ours.flags:
         return [True, False]
-    if name in facts_read(question.ours) | facts_read(question.theirs):
-        return list(_FACTS["named" if name.startswith("named") else name])
+    facts = facts_read(question.ours) | facts_read(question.theirs)
+    if name in facts:
+        return list(dict.fromkeys(each[name] for each in possible_facts(facts)))
     hyper = question.ours.hyperparameter(name)
     if isinstance(hyper.default, Constant) and hyper.default.name in ("true", "false"):
         return [True, False]
     return list(numbers_in(hyper.domain or Domain()))
-
-
-def facts_read(system: System) -> dict[str, None]:
-    """Return the facts about tensors that a system reads."""
-    return {str(state.start): None for state in system.states if isinstance(state.start, Fact)}
 
 
 @cache

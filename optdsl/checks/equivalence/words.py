@@ -13,6 +13,7 @@ from optdsl.model.expressions import (
     Constant,
     Draw,
     Expression,
+    Fact,
     Kind,
     Number,
     Reduce,
@@ -60,6 +61,8 @@ def _text(expression: Expression, states: frozenset[str]) -> tuple[str, int]:
             return _within(left, level, states) + sign + _within(right, level + 1, states), level
         case Apply(operator, arguments):
             return f"{operator}({', '.join(_text(a, states)[0] for a in arguments)})", _ATOM
+        case Fact():
+            return str(expression), _ATOM
         case Draw(distribution, number):
             return f"{distribution}{number + 1 if number else ''}(0, 1)", _ATOM
     return str(expression), 0
