@@ -45,6 +45,19 @@ def check_ahead(
             engine.take_back()
 
 
+def begin(optimizer: Optimizer, present: Sequence[int]) -> None:
+    """Start the states of some tensors as for their first step, and take none.
+
+    Raises:
+        HyperparameterError: a value is outside its domain.
+        StepError: an input is read and has never come.
+    """
+    engine = optimizer._engine
+    with optimizer._turns:
+        optimizer._aside.require_back()
+        engine.prepare(engine.select(tuple(present)))
+
+
 def check_group_ahead(optimizer: Optimizer, group: Mapping[str, Any]) -> None:
     """Raise what `add_group` would raise; change nothing.
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from optdsl.runtime import CheckpointError
+from optdsl.runtime.layout import Layout
 from optdsl.runtime.sources import noted, taken_up
+from optdsl.torch.groups import BESIDE
 from optdsl.torch.moving import from_torch
 
 if TYPE_CHECKING:
@@ -64,9 +66,13 @@ def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[
     compiled = _compiled(optimizer)
     layout, now = compiled.rules.layout, compiled.param_groups
     if not any(ABOUT in group for group in state["param_groups"]):
-        state = from_torch(layout, state, now)
-        about = {**compiled.running.attributes(), "mode": state.pop("mode")}
-        state["param_groups"] = [{**group, ABOUT: about} for group in state["param_groups"]]
+        about = compiled.running.attributes()
+        if _looks_like_ours(state, now):
+            _require_told(layout)
+        else:
+            state = from_torch(layout, state, now)
+            about["mode"] = state.pop("mode")
+        state = {**state, "param_groups": [{**g, ABOUT: about} for g in state["param_groups"]]}
     groups = []
     for number, group in enumerate(state["param_groups"]):
         rule = dict(group.get(ABOUT) or {}).get("rule")
@@ -81,6 +87,30 @@ def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[
     groups = _by_name(groups, now)
     sealed = {key: Sealed(each) for key, each in state["state"].items() if each}
     return {**state, "state": sealed, "param_groups": groups}
+
+
+def _looks_like_ours(state: Mapping[str, Any], now: list[dict[str, Any]]) -> bool:
+    """Is it a state of ours whose groups have lost what they told of themselves?
+
+    So they do where PyTorch flattens them (`flatten_optimizer_state_dict`).
+    """
+    told = {name for group in now for name in group}.union(BESIDE)
+    return bool(state["state"]) and all(told.issuperset(g) for g in state["param_groups"])
+
+
+def _require_told(layout: Layout) -> None:
+    """Refuse a flattened state of a rule where that lacks something.
+
+    Raises:
+        CheckpointError: it says what.
+    """
+    lost = "where its gradients were taken" if layout.iterate is not None else ""
+    lost = lost or ("the seed of its random numbers" if layout.seed is not None else "")
+    if lost:
+        raise CheckpointError(
+            f"the stored state of {layout.name} has been flattened, and {lost} is lost: store it "
+            "with `flatten_optimizer_state_dict=False`"
+        )
 
 
 def _by_name(stored: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import torch
 
 from optdsl.runtime import ParameterError, StepError, StepResult
 from optdsl.torch import checkpoints, states
+from optdsl.torch.callers import makes_room
 from optdsl.torch.groups import parted, settings_of, spelled
 from optdsl.torch.memory import HOST
 from optdsl.torch.moving import to_torch
@@ -177,7 +178,9 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
         When it raises, no parameter and no state has changed.
         """
-        running = self.running
+        running = self._beginning()
+        if running is None:
+            return None
         if closure is None:
             self._step_unscaled(loss, inputs)
             return None
@@ -189,6 +192,16 @@ class CompiledOptimizer(torch.optim.Optimizer):
             loss = closure()
         self._step_unscaled(loss, inputs)
         return loss
+
+    def _beginning(self) -> Running | None:
+        """Return what takes the step; None where no step is wanted, but states to be written to."""
+        running = self.running
+        if running.result is None and makes_room():
+            running.begin()
+            return None
+        if running.has_begun:  # by the parameters and the hyperparameters of then
+            running = self._running = self._begun(self._seed)
+        return running
 
     def _step_unscaled(self, loss: Any, inputs: Mapping[str, Any]) -> None:
         """Take one step with the gradients there are, without the scale that a scaler tells of."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from optdsl.runtime import GradientError, Optimizer, ParameterError, StepResult
-from optdsl.runtime.inside import check_ahead, check_group_ahead
+from optdsl.runtime.inside import begin, check_ahead, check_group_ahead
 from optdsl.runtime.rows import Rows
 from optdsl.torch.gradients import copied
 from optdsl.torch.groups import Link
@@ -174,6 +174,12 @@ class Portion:
         place.gradients.check(gradient)
         rows[index], values = rows_of(gradient, place.label)
         return copied(self.memory, values)
+
+    def begin(self) -> None:
+        """Start the states of tensors that have a gradient, and take no step."""
+        self.memory.enter(self.optimizer)
+        items = enumerate(self.places.items)
+        begin(self.optimizer, [index for index, place in items if place.tensor.grad is not None])
 
     def check(self, found: Found, loss: Any, inputs: Mapping[str, Any]) -> None:
         """Raise what `step` would raise; change nothing."""

@@ -33,6 +33,7 @@ class Running:
         self.rules = rules
         self.options = options
         self.result: StepResult | None = None
+        self.has_begun = False  # are there states that no step has made?
         self.portions: dict[Key, Portion] = {}
         self._groups: list[tuple[dict[str, Any], list[Place]]] = []
         self._tensors: list[list[torch.Tensor]] = []
@@ -99,6 +100,12 @@ class Running:
         )
 
     # ------------------------------------------------------------------- steps
+
+    def begin(self) -> None:
+        """Start the states of tensors that have a gradient, and take no step."""
+        for portion in self.portions.values():
+            portion.begin()
+        self.has_begun = True
 
     @property
     def needs_points(self) -> bool:

@@ -17,6 +17,7 @@ import torch
 
 from optdsl.codegen.support.tables import Indices, Numbers, Table
 from optdsl.runtime import Optimizer, ParameterError
+from optdsl.torch.callers import callers
 from optdsl.torch.memory import HOST
 from optdsl.torch.needs import Need
 from optdsl.torch.places import Place
@@ -79,14 +80,12 @@ def check_owner(name: str, needs: frozenset[Need]) -> None:
     needed = next((need for need in ("all", "draws") if need in needs), None)
     if kept is None or needed is None:
         return
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        if isinstance(frame.f_locals.get("self"), kept.ZeroRedundancyOptimizer):
-            raise ParameterError(
-                f"a ZeroRedundancyOptimizer gives each process some of the tensors, and {name} "
-                f"{WORDS[needed]}: use `fully_shard`, or clip before the step"
-            )
-        frame = frame.f_back
+    owners = (frame.f_locals.get("self") for frame in callers())
+    if any(isinstance(owner, kept.ZeroRedundancyOptimizer) for owner in owners):
+        raise ParameterError(
+            f"a ZeroRedundancyOptimizer gives each process some of the tensors, and {name} "
+            f"{WORDS[needed]}: use `fully_shard`, or clip before the step"
+        )
 
 
 class Shards:

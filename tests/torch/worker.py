@@ -73,11 +73,7 @@ def sharded(rule, shape=(2,), train=train):
         box = [stored if rank == 0 else None]
         dist.broadcast_object_list(box)
         again = made(rule)(model.parameters(), lr=0.02)
-        if rule == AT_POINTS:  # PyTorch makes room for states by a step without a closure
-            kept = {name: p.clone() for name, p in model.state_dict().items()}
-            train(model, again, halves(rank, given[:1]))
-            model.load_state_dict(kept)
-        again.zero_grad()  # and it does so only where there are no gradients
+        again.zero_grad()  # PyTorch makes room for states only where there are no gradients
         set_optimizer_state_dict(model, again, box[0], options=WHOLE)
         train(model, again, halves(rank, given[10:]))
         why = refused(lambda: made("Muon")(model.parameters()))
