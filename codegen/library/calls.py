@@ -10,8 +10,9 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.interface import Interface, feed_key
 from optdsl.codegen.library.settings import OK, Settings
-from optdsl.codegen.library.tasks import Whole, count_function, tell
+from optdsl.codegen.library.tasks import FOR_EACH, Whole, count_function, tell
 from optdsl.codegen.support.emitting import (
+    BYTE,
     DOUBLE,
     HALF,
     NUMBERS,
@@ -29,6 +30,7 @@ from optdsl.codegen.support.emitting import (
 #: Tasks of a pass, where there are many chunks: enough to balance threads. A task has at least
 #: and at most so many chunks.
 _TASKS, _LEAST, _LARGEST = 128, 4, 16
+_POOL = BYTE.as_pointer()
 
 
 class Call:
@@ -86,6 +88,14 @@ class Call:
         """Run a pass, or what follows from one, over all tensors."""
         given = [self.given["tensors"], self.given["count"], self.scalars, self.everything]
         self.builder.call(function, given)
+
+    def run_matrices(self, function: Any) -> None:
+        """Run a stage of whole matrices, alone or with the threads of the caller."""
+        nobody = {"for_each": ir.Constant(FOR_EACH, None), "pool": ir.Constant(_POOL, None)}
+        given = nobody | self.given
+        rest = [given["tensors"], given["count"], self.scalars, self.everything]
+        room = self.builder.bitcast(given["room"], WORDS)
+        self.builder.call(function, [*rest, room, given["for_each"], given["pool"]])
 
     def run_pass(self, whole: Whole) -> None:
         """Run a pass over all tensors: alone, or in tasks."""

@@ -14,9 +14,8 @@ from optdsl.codegen.library.filters import in_cases
 from optdsl.codegen.library.folds import finished
 from optdsl.codegen.library.numbers import COMBINED
 from optdsl.codegen.library.settings import OK, Settings
-from optdsl.codegen.library.steps import Steps
+from optdsl.codegen.library.steps import Loops, Steps
 from optdsl.codegen.library.storing import Precision
-from optdsl.codegen.library.tasks import Whole
 from optdsl.codegen.support.emitting import (
     HALF,
     VOID,
@@ -32,22 +31,22 @@ from optdsl.codegen.support.emitting import (
 )
 from optdsl.model.system import State
 from optdsl.program.cases import InCase, Together
-from optdsl.program.program import Combine, Pass
+from optdsl.program.program import Combine
 
 
 class ChoiceSteps(Steps):
-    """Writes the functions of C for one format; `passes` are those of each case."""
+    """Writes the functions of C for one format; `loops` are those of each case."""
 
     def __init__(
         self, module: Any, rules: Rules, settings: Settings, precision: Precision, ending: str,
-        passes: Sequence[dict[Pass, Whole]],
+        loops: Sequence[Loops],
     ) -> None:  # fmt: skip
-        together = {stage: each for known in passes for stage, each in known.items()}
+        together = Loops({stage: each for own in loops for stage, each in own.passes.items()})
         super().__init__(module, rules, settings, precision, ending, together)
         self.rules = rules
         self.cases = [
             Steps(module, interface, settings, precision, ending, own)
-            for interface, own in zip(rules.cases, passes, strict=True)
+            for interface, own in zip(rules.cases, loops, strict=True)
         ]
         self.folded: dict[Together, str] = {}
 

@@ -12,10 +12,13 @@ import llvmlite.ir as ir
 from optdsl.codegen.library.choice_steps import ChoiceSteps
 from optdsl.codegen.library.choices import Whole as Rules
 from optdsl.codegen.library.dispatch import add_choice, dispatched, levels
-from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.library.interface import Interface, whole_stages
+from optdsl.codegen.library.matrices import matrices_function
 from optdsl.codegen.library.passes import PassWriter
+from optdsl.codegen.library.products import TILES
+from optdsl.codegen.library.rooms import room_function
 from optdsl.codegen.library.settings import Settings
-from optdsl.codegen.library.steps import Steps
+from optdsl.codegen.library.steps import Loops, Steps
 from optdsl.codegen.library.storing import WIDE, Precision
 from optdsl.codegen.library.tasks import TaskWriter, Whole
 from optdsl.codegen.support.attending import add_helpers
@@ -23,7 +26,7 @@ from optdsl.codegen.support.emitting import BYTE
 from optdsl.codegen.support.jobs import VERSION
 from optdsl.program.program import Pass
 
-_VARIANT = re.compile(r'^(define [^\n]*@"[^"\n]*\.level_([\w-]+)"\([^\n]*\))', re.MULTILINE)
+_VARIANT = re.compile(r'^(define [^\n]*@"([^"\n]*)\.level_([\w-]+)"\([^\n]*\))', re.MULTILINE)
 
 
 def library_code(
@@ -38,44 +41,54 @@ def library_code(
     module = ir.Module(first.prefix)
     module.triple = triple
     level = None
-    if any(interface.passes for interface in interfaces):
+    if any(interface.passes or interface.has_matrices for interface in interfaces):
         level = add_choice(module, first.prefix, machine)
         add_helpers(module, f"{first.prefix}_kernel_v{VERSION}_", machine)
     settings = None if seen is None else Settings(module, seen)
     schedule = first.unit.system.family == "schedule"
     if schedule and settings is not None:
-        _add_steps(Steps(module, first, settings, WIDE[1], "", {}))
+        _add_steps(Steps(module, first, settings, WIDE[1], "", Loops()))
     for precision in () if schedule else first.precisions:
-        passes = [_add_passes(module, interface, precision, level, machine, seen is not None)
-                  for interface in interfaces]  # fmt: skip
+        loops = [_add_loops(module, interface, precision, level, machine, seen is not None)
+                 for interface in interfaces]  # fmt: skip
         ending = f"_{precision.ending}"
-        if isinstance(seen, Rules) and settings is not None:
-            _add_steps(ChoiceSteps(module, seen, settings, precision, ending, passes))
-        elif settings is not None:
-            _add_steps(Steps(module, first, settings, precision, ending, passes[0]))
+        if settings is None:
+            continue
+        if isinstance(seen, Rules):
+            _add_steps(ChoiceSteps(module, seen, settings, precision, ending, loops))
+        else:
+            _add_steps(Steps(module, first, settings, precision, ending, loops[0]))
+        if settings.interface.needs_room:
+            room_function(module, settings.interface, interfaces, precision, ending)
     digest = hashlib.sha256(str(module).encode()).hexdigest()[:16]
     _add_text(module, f"{first.prefix}_fingerprint", digest)
     return _with_processors(str(module), machine), digest
 
 
-def _add_passes(
+def _add_loops(
     module: Any, interface: Interface, precision: Precision, level: Any, machine: str, for_c: bool
-) -> dict[Pass, Whole]:
-    """Add the passes of a rule for one format; return those that C runs."""
-    passes = {}
+) -> Loops:
+    """Add the passes of a rule for one format, and what is done to matrices; return what C runs."""
+    passes, matrices = {}, {}
     for stage, number in interface.passes.items():
         of_c = for_c and any(stage in program.passes for program in interface.programs)
         made = _add_pass(module, interface, stage, precision, number, level, machine, of_c)
         if made is not None:
             passes[stage] = made
-    return passes
+    stages = [stage for program in interface.programs for stage in whole_stages(program)]
+    for number, shaped in enumerate(dict.fromkeys(stages) if for_c else ()):
+        name = f"matrices_{number}{interface.tag}_{precision.ending}"
+        variants = [matrices_function(module, interface, shaped, precision, name, each)
+                    for each in levels(machine)]  # fmt: skip
+        matrices[shaped] = dispatched(module, name, level, variants)
+        matrices[shaped].linkage = "internal"
+    return Loops(passes, matrices)
 
 
 def _add_steps(steps: Steps) -> None:
     steps.start()
     steps.step()
-    if steps.passes:
-        steps.room()
+    if steps.interface.needs_room:
         steps.step_in_threads()
     for name, program in steps.interface.looks.items():
         steps.look(name, program)
@@ -119,5 +132,13 @@ def _add_text(module: Any, name: str, text: str) -> None:
 
 def _with_processors(text: str, machine: str) -> str:
     """Say of each function of a level for which processor it is compiled."""
-    cpus = {each.name: each.cpu for each in levels(machine)}
-    return _VARIANT.sub(lambda found: f'{found[1]} "target-cpu"="{cpus[found[2]]}"', text)
+    known = {each.name: each for each in levels(machine)}
+
+    def processor(found: re.Match[str]) -> str:
+        level = known[found[3]]
+        wide = found[2].startswith(TILES) and level.tile > level.bytes
+        bits = f' "prefer-vector-width"="{8 * level.tile}"'
+        bits += f' "min-legal-vector-width"="{8 * level.tile}"'
+        return f'{found[1]} "target-cpu"="{level.cpu}"{bits if wide else ""}'
+
+    return _VARIANT.sub(processor, text)

@@ -19,12 +19,15 @@ from optdsl.codegen.support.emitting import BYTE, HALF, VOID
 class Level:
     """A level of instructions: its name, and the processor for which LLVM compiles.
 
-    `halves` says that it has instructions between float16 and float.
+    `halves` says that it has instructions between float16 and float; `bytes` is the size of the
+    vectors that LLVM prefers there, and `tile` that of the vectors that multiply matrices.
     """
 
     name: str
     cpu: str
     halves: bool = False
+    bytes: int = 16
+    tile: int = 16
 
     @property
     def ending(self) -> str:
@@ -34,8 +37,8 @@ class Level:
 
 #: The levels of x86, each with all that those before it have.
 X86_LEVELS = (
-    Level("baseline", "x86-64"), Level("avx2", "x86-64-v3", True),
-    Level("avx512", "x86-64-v4", True),
+    Level("baseline", "x86-64"), Level("avx2", "x86-64-v3", True, 32, 32),
+    Level("avx512", "x86-64-v4", True, 32, 64),
 )  # fmt: skip
 OTHER_LEVELS = (Level("baseline", "generic"),)
 

@@ -66,3 +66,16 @@ def finished(builder: Any, operator: str, total: Any, count: Any) -> Any:
     if operator in ("norm", "rms"):
         total = arithmetic.intrinsic_call(builder, "sqrt", total)
     return total
+
+
+def taken(builder: Any, operator: str, total: Any, one: Any, other: Any) -> Any:
+    """Return a total that has taken in one more number, whose other factor is itself or another."""
+    match operator:
+        case "norm" | "rms" | "dot":
+            return arithmetic.add(builder, total, builder.fmul(one, other, flags=("contract",)))
+        case "min" | "max":
+            return arithmetic.extreme("<" if operator == "min" else ">")(builder, total, one)
+        case "any":
+            held = builder.fcmp_unordered("!=", one, ir.Constant(DOUBLE, 0.0))
+            return builder.select(held, ir.Constant(DOUBLE, 1.0), total)
+    return arithmetic.add(builder, total, one)

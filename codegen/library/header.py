@@ -68,6 +68,7 @@ def _usage(interface: Interface) -> list[str]:
                 f"    {prefix}_next(&hyper, &run, {outputs});  // for each step"]  # fmt: skip
         return ["How it is used:", "", *head, *body]
     more = "" if interface.is_given else ", my_gradient, NULL"
+    more += ", room" if interface.has_matrices else ""
     ending = interface.precisions[0].ending
     with_ = "with float (with double: _f64 in place of _f32)"
     if len(interface.precisions) == 1:
@@ -76,6 +77,7 @@ def _usage(interface: Interface) -> list[str]:
         f"How it is used, {with_}:", "", *head,
         *_example(interface),
         f"    {prefix}_init_{ending}(&hyper, &run, tensors, 1);",
+        *[f"    void *room = malloc({prefix}_room_{ending}(tensors, 1));"] * interface.has_matrices,
         f"    {prefix}_step_{ending}(&hyper, &run, tensors, 1{more});  // again and again", "",
         "A step over several tensors is one call with a table of them; what is reduced over all",
         "tensors is so over those of the call. No two arrays may overlap. Calls with other runs",
@@ -132,17 +134,21 @@ def _functions(interface: Interface) -> list[str]:
     if not interface.is_given:
         lines += _callbacks(interface)
     rests = ", or 1 where the rule rests in this step" if interface.unit.system.parts > 1 else ""
+    if interface.has_matrices:
+        lines += _room(interface, "a step")
     lines += remark(f"Takes a step. Returns 0{rests}. {wrong}")
+    more += ", void *room" if interface.has_matrices else ""
     lines += _declared(interface, "step", common, table + more)
     looks = {
         "iterate": "Between steps theta holds the point of the next gradient. Writes the iterate "
         "itself into `iterate`. hyper is that of the step to come.",
         "evaluate": "Writes the point at which the model is evaluated.",
     }
+    given = ", void *room" if interface.has_matrices else ""
     for name in interface.looks:
-        lines += [*remark(looks[name]), *_declared(interface, name, common, table)]
-    if interface.programs_have_passes:
-        lines += _threads(interface, common, table, more)
+        lines += [*remark(looks[name]), *_declared(interface, name, common, table + given)]
+    if interface.needs_room:
+        lines += _threads(interface, common, table, more.removesuffix(", void *room"))
     return lines
 
 
@@ -157,21 +163,31 @@ def _threads(interface: Interface, common: str, table: str, more: str) -> list[s
         f"typedef void (*{prefix}_for_each)(void *pool, int64_t count,",
         "    void (*task)(void *data, int64_t k), void *data);", "",
     ]  # fmt: skip
-    lines += remark("How many bytes of room a step in threads needs, for tensors of these sizes.")
-    for ending in (each.ending for each in interface.precisions):
-        tensors = f"const {prefix}_tensor_{ending} *tensors"
-        lines.append(f"int64_t {prefix}_room_{ending}({tensors}, int64_t count);")
-    lines += ["", *remark(
+    if not interface.has_matrices:
+        lines += _room(interface, "a step in threads")
+    lines += remark(
         "Takes the same step with the threads of the caller: for_each runs its tasks, several "
-        "times in turn. The bits do not depend on the number of threads. `room` is aligned as a "
-        "double; nothing in it outlives the call."
-    )]  # fmt: skip
+        "times in turn. The bits do not depend on the number of threads."
+    )
     shared = f", void *room, {prefix}_for_each for_each, void *pool"
     lines += _declared(interface, "step_in_threads", common, table + more + shared)
     for name in interface.looks:
         lines += remark(f"Does what {prefix}_{name} does, in the same way.")
         lines += _declared(interface, f"{name}_in_threads", common, table + shared)
     return lines
+
+
+def _room(interface: Interface, what: str) -> list[str]:
+    """Return the declaration of what tells how much memory a step needs."""
+    prefix = interface.prefix
+    lines = remark(
+        f"How many bytes of room {what} needs, for tensors of these sizes. It is aligned as a "
+        "double; nothing in it outlives the call."
+    )
+    for ending in (each.ending for each in interface.precisions):
+        tensors = f"const {prefix}_tensor_{ending} *tensors"
+        lines.append(f"int64_t {prefix}_room_{ending}({tensors}, int64_t count);")
+    return [*lines, ""]
 
 
 def _declared(interface: Interface, name: str, common: str, more: str) -> list[str]:

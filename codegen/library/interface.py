@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from optdsl.codegen.forms import FORMS
+from optdsl.codegen.library.matrix_plans import is_of_vectors
 from optdsl.codegen.library.storing import C_TYPES, NARROW, WIDE, Precision
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.matrices import matrices_streams
@@ -182,6 +183,16 @@ class Interface:
         return [name for name in known if name in present] + [n for n in present if n not in known]
 
     @property
+    def needs_room(self) -> bool:
+        """Is there work that threads can share?"""
+        return self.programs_have_passes or self.has_matrices
+
+    @property
+    def has_matrices(self) -> bool:
+        """Do its functions need room to compute with whole matrices?"""
+        return any(whole_stages(program) for program in self.programs)
+
+    @property
     def has_shapes(self) -> bool:
         """Must a tensor tell its rows and columns?"""
         stages = [stage for program in self.unit.programs for stage in program.stages]
@@ -333,6 +344,11 @@ def feed_key(feed: Feed, state: str) -> str:
 def shaped_stages(program: Program) -> list[Matrices]:
     """Return what is done to values a row and a column between passes."""
     return [stage for stage in program.stages if isinstance(stage, Matrices)]
+
+
+def whole_stages(program: Program) -> list[Matrices]:
+    """Return the stages that compute with whole matrices."""
+    return [stage for stage in shaped_stages(program) if not is_of_vectors(stage)]
 
 
 def in_order(program: Program) -> Iterable[tuple[int, object]]:

@@ -179,7 +179,9 @@ def _meaning(interface: Interface, key: str) -> str:
     if name in {each.name for each in system.gradients}:
         asked = [stage.gradient for stage in interface.asked]
         return f"gradient number {asked.index(name)}" if name in asked else "the gradient"
-    counts = {"row": "one number a row: ", "column": "one number a column: "}
+    counts = {"row": "one number a row: ", "column": "one number a column: ",
+              "rows": "rows*rows numbers: ", "columns": "columns*columns numbers: ",
+              "turned": "of the transpose: "}  # fmt: skip
     count = counts.get({"blocks": "column"}.get(form := interface.form(name), form), "")
     if name in states:
         return f"{count}state {name}{interface.holders(name)}; init writes its start"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from optdsl.codegen.cases import CasesUnit
-from optdsl.codegen.library.vectors import is_of_vectors
 from optdsl.codegen.unit import Unit
 from optdsl.diagnostics import Diagnostic
-from optdsl.model.expressions import Kind
+from optdsl.model.expressions import Kind, Matrix, Reduce, walk
 from optdsl.model.system import State
-from optdsl.program.program import Guard, Matrices
+from optdsl.program.program import Guard
 
 _CODE = "not-in-a-library"
 
@@ -38,23 +37,22 @@ def refusal_of_choice(cases: CasesUnit) -> Diagnostic | None:
 
 
 def starts_plainly(state: State) -> bool:
-    """Does a state a row or a column begin with one number?"""
-    return state.start is None or state.start.kind is Kind.STEP
+    """Does each number of a state begin by itself, without products or sums of others?"""
+    nodes = [] if state.start is None else list(walk(state.start))
+    sums = any(isinstance(node, Reduce) for node in nodes)
+    return not sums and all(
+        node.operator == "identity" for node in nodes if isinstance(node, Matrix)
+    )
 
 
 def refusal_of_unit(unit: Unit) -> Diagnostic | None:
     """Return why C cannot step a lowered rule, or None where it can."""
     name = unit.system.name
     stages = [stage for program in unit.programs for stage in program.stages]
-    if any(isinstance(stage, Matrices) and not is_of_vectors(stage) for stage in stages):
-        return Diagnostic(
-            _CODE,
-            f"{name} computes with whole matrices, which NumPy does between the passes of a step",
-        )
     for state in unit.system.states:
-        if state.kind.is_matrix and not starts_plainly(state):
+        if not starts_plainly(state):
             return Diagnostic(
-                _CODE, f"{name} begins `{state.name}` with what depends on the shape of a tensor"
+                _CODE, f"{name} begins `{state.name}` with what is computed of whole matrices"
             )
     for stage in stages:
         if isinstance(stage, Guard) and stage.condition.kind is Kind.TENSOR:

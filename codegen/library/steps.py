@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import llvmlite.ir as ir
@@ -16,7 +17,7 @@ from optdsl.codegen.library.interface import Interface, feed_key, in_order
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.storing import TYPES, Converter, Precision
-from optdsl.codegen.library.tasks import FOR_EACH, Whole, count_function
+from optdsl.codegen.library.tasks import FOR_EACH, Whole
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.vectors import vectors_function
 from optdsl.codegen.support.emitting import (
@@ -38,7 +39,7 @@ from optdsl.codegen.support.emitting import (
     store,
     word,
 )
-from optdsl.model.expressions import Expression, Fact, Kind, Value
+from optdsl.model.expressions import Expression, Fact, Kind, Matrix, Value
 from optdsl.model.system import State
 from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars
 from optdsl.storage import Storage
@@ -51,21 +52,24 @@ ASKED = ir.FunctionType(VOID, [_ANY, WORDS, WORD, HALF]).as_pointer()
 _THREADS = {"room": _ANY, "for_each": FOR_EACH, "pool": _ANY}
 
 
+@dataclass(frozen=True)
+class Loops:
+    """What runs each pass, and each stage of whole matrices."""
+
+    passes: dict[Pass, Whole] = field(default_factory=dict)
+    matrices: dict[Matrices, Any] = field(default_factory=dict)
+
+
 class Steps:
-    """Writes the functions of C for one format; `passes` has for each pass what runs it."""
+    """Writes the functions of C for one format; `loops` has what runs passes and matrices."""
 
     def __init__(
-        self,
-        module: Any,
-        interface: Interface,
-        settings: Settings,
-        precision: Precision,
-        ending: str,
-        passes: dict[Pass, Whole],
-    ) -> None:
+        self, module: Any, interface: Interface, settings: Settings, precision: Precision,
+        ending: str, loops: Loops,
+    ) -> None:  # fmt: skip
         self.module, self.interface, self.settings = module, interface, settings
         self.unit, self.precision, self.ending = interface.unit, precision, ending
-        self.passes = passes
+        self.passes, self.matrices = loops.passes, loops.matrices
         self.scalars: dict[tuple[str, int], Any] = {}
         self.combined: dict[Combine, str] = {}
 
@@ -74,16 +78,22 @@ class Steps:
     def step(self) -> Any:
         """Add the function that takes a step."""
         interface = self.interface
-        more = {} if interface.is_given else {"gradient": ASKED, "context": _ANY}
         if interface.unit.system.family == "schedule":
             outputs = interface.unit.system.outputs
             return self._schedule({f"value_{name}": NUMBERS for name in outputs})
-        return self._step("step", more)
+        return self._step("step", self._asking | self._room)
 
     def step_in_threads(self) -> Any:
         """Add the function that takes a step with the threads of its caller."""
-        more = {} if self.interface.is_given else {"gradient": ASKED, "context": _ANY}
-        return self._step("step_in_threads", {**more, **_THREADS})
+        return self._step("step_in_threads", self._asking | _THREADS)
+
+    @property
+    def _asking(self) -> dict[str, Any]:
+        return {} if self.interface.is_given else {"gradient": ASKED, "context": _ANY}
+
+    @property
+    def _room(self) -> dict[str, Any]:
+        return {"room": _ANY} if self.interface.has_matrices else {}
 
     def _step(self, name: str, more: dict[str, Any]) -> Any:
         made, builder = self._public(name, {"tensors": WORDS, "count": WORD, **more})
@@ -94,28 +104,12 @@ class Steps:
         builder.ret(OK)
         return made
 
-    def room(self) -> Any:
-        """Add the function that tells how much room threads need to share a step."""
-        name = f"{self.interface.prefix}_room{self.ending}"
-        made, builder = public(self.module, name, WORD, {"tensors": WORDS, "count": WORD})
-        tensors, count = made.args
-        nowhere = ir.Constant(WORDS, None)
-        chunks = builder.call(
-            count_function(self.module, self.interface), [tensors, count, nowhere]
-        )
-        more = builder.icmp_signed(">", chunks, count)
-        pieces = builder.select(more, chunks, count)
-        sums = max(sum(each.kind.is_number for each in stage.reductions) for stage in self.passes)
-        words = builder.add(builder.mul(pieces, word(sums)), builder.add(count, word(1)))
-        builder.ret(builder.mul(words, word(8)))
-        return made
-
     def look(self, name: str, program: Program, shared: bool = False) -> Any:
         """Add a function that writes what it looks for into an array, and moves nothing.
 
         Where it is `shared`, by the threads of its caller.
         """
-        more, ending = (_THREADS, "_in_threads") if shared else ({}, "")
+        more, ending = (_THREADS, "_in_threads") if shared else (self._room, "")
         made, builder = self._public(name + ending, {"tensors": WORDS, "count": WORD, **more})
         given = {argument.name: argument for argument in made.args}
         self._stages(program, Call(self.settings, builder, given))
@@ -155,6 +149,8 @@ class Steps:
                 call.run_pass(self.passes[stage])
             case Combine() if stage.assignments:
                 call.run(self.combine(program, stage))
+            case Matrices() if stage in self.matrices:
+                call.run_matrices(self.matrices[stage])
             case Matrices():
                 call.run(self._vectors(program, stage))
             case Ask():
@@ -235,9 +231,13 @@ class Steps:
         store(builder, value, self._number(builder, run, key), 0)
 
     def _expression(
-        self, builder: Any, hyper: Any, start: Expression | None, theta: Any = None
-    ) -> Any:
-        """Return a start, in float64; `theta` is what an entry of the parameters is."""
+        self, builder: Any, hyper: Any, start: Expression | None, theta: Any = None,
+        place_in_array: tuple[Any, Any] = (None, None),
+    ) -> Any:  # fmt: skip
+        """Return a start, in float64.
+
+        `theta` is what an entry of the parameters is, the place is its index and the numbers a row.
+        """
         if start is None:
             return ir.Constant(DOUBLE, 0.0)
         slots = self.unit.slots.hyper
@@ -247,7 +247,15 @@ class Steps:
                 return theta
             return load(builder, hyper, slots[Value(read.name, Kind.STEP)])
 
-        writer = Writer(builder, DOUBLE, value, lambda clock: None, self.unit.predicates)
+        def identity(_: Matrix) -> Any:
+            entry, across = place_in_array
+            off = builder.sub(builder.sdiv(entry, across), builder.srem(entry, across))
+            same = builder.icmp_signed("==", off, word(0))
+            return as_number(builder, same)
+
+        writer = Writer(
+            builder, DOUBLE, value, lambda clock: None, self.unit.predicates, matrix=identity
+        )
         return as_number(builder, writer.number(start))
 
     def _start_tensors(self, builder: Any, call: Call, tensors: Any, count: Any) -> None:
@@ -285,8 +293,7 @@ class Steps:
     def _start_entries(self, builder: Any, hyper: Any, tensor: Any, state: State) -> None:
         """Write the start of a state of which a tensor has an array."""
         record = self.interface.tensor
-        length = {Kind.ROW: "rows", Kind.COLUMN: "columns"}.get(state.kind, "size")
-        count = load(builder, tensor, record.offset(length))
+        count, across = self._lengths(builder, tensor, state.kind)
         theta = self._array(builder, tensor, "theta") if "stream theta" in record.fields else None
 
         def begun(entry: Any) -> Any:
@@ -294,7 +301,7 @@ class Steps:
             if theta is not None and state.kind is Kind.ENTRY:
                 stored = load(builder, theta, entry)
                 wide = Converter(builder).widened(stored, self._storage("theta"), DOUBLE)
-            return self._expression(builder, hyper, state.start, wide)
+            return self._expression(builder, hyper, state.start, wide, (entry, across))
 
         array, storage = self._array(builder, tensor, state.name), self._storage(state.name)
         if storage.block is not None:
@@ -303,6 +310,15 @@ class Steps:
         with counted(builder, word(0), count) as index:
             rounded = Converter(builder).rounded(begun(index), storage, array.type.pointee)
             store(builder, rounded, array, index)
+
+    def _lengths(self, builder: Any, tensor: Any, kind: Kind) -> tuple[Any, Any]:
+        """Return how many numbers an array of a kind has, in all and a row."""
+        record = self.interface.tensor
+        if kind is Kind.ENTRY:
+            return load(builder, tensor, record.offset("size")), None
+        down, across = (word(1) if axis == "1" else load(builder, tensor, record.offset(axis))
+                        for axis in kind.axes)  # fmt: skip
+        return builder.mul(down, across), across
 
     def _start_blocks(self, builder: Any, records: Any, block: int, count: Any, begun: Any) -> None:
         blocks = Blocks(self.module, block, PLAIN)

@@ -23,6 +23,7 @@ from optdsl.model.expressions import (
     Constant,
     Draw,
     Expression,
+    Matrix,
     Number,
     Reduce,
     Value,
@@ -46,7 +47,8 @@ class Writer:
 
     `value`, `clock`, `draw` and `reduced` give what is read, in the format `real`; `predicates`
     are the names whose value is true or false. `entries` says that a loop over entries is
-    written: then sums and products may be contracted, and functions run on vectors.
+    written: then functions run on vectors and, unless they are `plain`, sums and products may be
+    contracted. `matrix` gives an entry of a matrix that has no name.
     """
 
     builder: Any
@@ -57,6 +59,12 @@ class Writer:
     entries: bool = False
     draw: Callable[[Draw], Any] | None = None
     reduced: Callable[[Reduce], Any] | None = None
+    matrix: Callable[[Matrix], Any] | None = None
+    plain: bool = False
+
+    @property
+    def _flags(self) -> tuple[str, ...]:
+        return ("contract",) if self.entries and not self.plain else ()
 
     def number(self, expression: Expression) -> Any:
         """Write what is used as a number, though its value may be true or false."""
@@ -95,6 +103,8 @@ class Writer:
                 return self.draw(expression)
             case Reduce() if self.reduced is not None:
                 return self.reduced(expression)
+            case Matrix() if self.matrix is not None:
+                return self.matrix(expression)
         raise AssertionError(f"{expression} stands inside an expression")
 
     def _apply(self, operator: str, arguments: tuple[Expression, ...]) -> Any:
@@ -111,8 +121,7 @@ class Writer:
             compare = builder.fcmp_unordered if operator == "ne" else builder.fcmp_ordered
             return compare(_COMPARED[operator], *operands)
         if operator in _ARITHMETIC:
-            flags = ("contract",) if self.entries else ()
-            return getattr(builder, _ARITHMETIC[operator])(*operands, flags=flags)
+            return getattr(builder, _ARITHMETIC[operator])(*operands, flags=self._flags)
         if operator in ("min", "max"):
             return self._extreme("<" if operator == "min" else ">", operands)
         if operator == "pow":
@@ -152,8 +161,7 @@ class Writer:
     def _power(self, operands: list[Any], exponent: Expression) -> Any:
         exact = exponent.value if isinstance(exponent, Number) else None
         if exact == 2:
-            flags = ("contract",) if self.entries else ()
-            return self.builder.fmul(operands[0], operands[0], flags=flags)
+            return self.builder.fmul(operands[0], operands[0], flags=self._flags)
         if exact == 3 and self.entries:
             return arithmetic.cube(self.builder, operands[0])
         return self._function("pow", operands)

@@ -12,13 +12,13 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.library.entries import STARTS
 from optdsl.codegen.library.filters import in_case
+from optdsl.codegen.library.folds import finished, taken
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.numbers import COMBINED, as_number
 from optdsl.codegen.library.storing import TYPES, Precision
 from optdsl.codegen.library.values import Writer
-from optdsl.codegen.support import arithmetic
-from optdsl.codegen.support.arithmetic import intrinsic_call
 from optdsl.codegen.support.emitting import (
     DOUBLE,
     VOID,
@@ -32,21 +32,10 @@ from optdsl.codegen.support.emitting import (
     store,
     word,
 )
-from optdsl.model.expressions import Clock, Kind, Matrix, Reduce, Value, walk
-from optdsl.program.keeping import expressions
+from optdsl.model.expressions import Clock, Kind, Reduce, Value
 from optdsl.program.program import Accumulate, Matrices
 
 _VECTORS = (Kind.ROW, Kind.COLUMN)
-
-
-def is_of_vectors(stage: Matrices) -> bool:
-    """Does a stage compute values a row, a column and a tensor alone, from no entries?"""
-    kinds = {each.value.kind for each in stage.loads} | {each.value.kind for each in stage.stores}
-    kinds |= {each.kind for each in stage.body}
-    nodes = [node for tree in expressions(stage) for node in walk(tree)]
-    whole = any(isinstance(node, Matrix) for node in nodes)
-    folded = all(each.kind.is_number for each in nodes if isinstance(each, Reduce))
-    return all(kind.is_number or kind in _VECTORS for kind in kinds) and folded and not whole
 
 
 def vectors_function(
@@ -172,12 +161,7 @@ class _Tensor:
         total = load(self.builder, self.arrays[fold.partial], self.index[fold.kind])
         if fold.operator == "any":
             return self.builder.fcmp_unordered("!=", total, ir.Constant(DOUBLE, 0.0))
-        return self._finished(fold.operator, total, self.shape[fold.kind is Kind.ROW])
-
-    def _finished(self, operator: str, total: Any, count: Any) -> Any:
-        if operator in ("mean", "rms"):
-            total = self.builder.fdiv(total, self.builder.sitofp(count, DOUBLE))
-        return intrinsic_call(self.builder, "sqrt", total) if operator in ("norm", "rms") else total
+        return finished(self.builder, fold.operator, total, self.shape[fold.kind is Kind.ROW])
 
     # -------------------------------------------------------------- reductions
 
@@ -187,26 +171,12 @@ class _Tensor:
         assert kind in _VECTORS
         builder, operator = self.builder, reduction.operator
         total = room(builder, DOUBLE)
-        begin = {"min": float("inf"), "max": -float("inf")}.get(operator, 0.0)
-        builder.store(ir.Constant(DOUBLE, begin), total)
+        builder.store(ir.Constant(DOUBLE, STARTS.get(operator, 0.0)), total)
         with self._each(kind):
             one = self.writer.number(reduction.argument)
             other = one if reduction.other is None else self.writer.number(reduction.other)
-            builder.store(self._taken(operator, builder.load(total), one, other), total)
+            builder.store(taken(builder, operator, builder.load(total), one, other), total)
         found = builder.load(total)
         if operator == "any":
             return builder.fcmp_unordered("!=", found, ir.Constant(DOUBLE, 0.0))
-        return self._finished(operator, found, self.shape[kind is Kind.COLUMN])
-
-    def _taken(self, operator: str, total: Any, one: Any, other: Any) -> Any:
-        builder = self.builder
-        match operator:
-            case "norm" | "rms" | "dot":
-                return builder.fadd(total, builder.fmul(one, other))
-            case "min" | "max":
-                folded = arithmetic.extreme("<" if operator == "min" else ">")
-                return folded(builder, total, one)
-            case "any":
-                held = builder.fcmp_unordered("!=", one, ir.Constant(DOUBLE, 0.0))
-                return builder.select(held, ir.Constant(DOUBLE, 1.0), total)
-        return builder.fadd(total, one)
+        return finished(builder, operator, found, self.shape[kind is Kind.COLUMN])

@@ -83,7 +83,8 @@ class Caller:
     def room(self, stream, theta):
         """Return an array for a stream, as the header asks for it."""
         rows, columns = matrix_shape(theta.shape)
-        counts = {"row": rows, "column": columns, "blocks": columns}
+        counts = {"row": rows, "column": columns, "blocks": columns,
+                  "rows": rows * rows, "columns": columns * columns}  # fmt: skip
         count = counts.get(self.interface.form(stream))
         storage = self.interface.storage(stream, self.precision)
         shape = stored_shape(storage, theta.shape if count is None else (count,))
@@ -125,7 +126,8 @@ class Caller:
 
         With `threads`, that many share it, and take its tasks in an order of their own.
         """
-        name, more = ("step_in_threads", self.shared(threads)) if threads else ("step", [])
+        name = "step_in_threads" if threads else "step"
+        more = self.shared(threads)
         if not callable(gradients):
             for index, gradient in enumerate(gradients):
                 self.put(index, "g", np.ascontiguousarray(gradient, self.dtype))
@@ -143,12 +145,16 @@ class Caller:
         return self.checked(self.call(name, kind(asked), None, *more))
 
     def shared(self, threads):
-        """Return what C hands over so that threads share a step."""
+        """Return the room that C hands over, if any, and what lets threads share a step."""
+        if not threads and not self.interface.has_matrices:
+            return []
         room = self.built.functions[f"{self.built.name}_room_{ENDINGS[self.dtype]}"]
         room.restype, room.argtypes = ctypes.c_int64, [ctypes.c_void_p, ctypes.c_int64]
         size = room(self.table.ctypes.data, len(self.table))
         self.used = np.full(-(-size // 8) + 1, np.nan)
         self.used[-1] = 77.0  # behind what was asked for
+        if not threads:
+            return [ctypes.c_void_p(self.used.ctypes.data)]
         task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, task, ctypes.c_void_p)
 
@@ -169,8 +175,7 @@ class Caller:
     def look(self, name, stream, threads=0):
         for array in self.stream(stream):
             array.fill(np.nan)
-        shared = self.shared(threads) if threads else []
-        self.checked(self.call(f"{name}_in_threads" if threads else name, *shared))
+        self.checked(self.call(f"{name}_in_threads" if threads else name, *self.shared(threads)))
         return [arrays[stream] for arrays in self.arrays]
 
     def stream(self, name):

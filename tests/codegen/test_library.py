@@ -13,6 +13,7 @@ from optdsl.codegen.library.objects import c_compiler
 from optdsl.language import parse
 from optdsl.library import load_rule, lookup_in, shipped
 from optdsl.model import build
+from optdsl.model.alternatives import Alternatives
 from optdsl.program.streams import output_buffer
 from optdsl.runtime import ScheduleCursor, from_layout
 from tests.codegen.calling import Built, Caller
@@ -240,10 +241,11 @@ def test_c_takes_the_steps_of_the_reference(rule, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped())
-def test_every_shipped_rule_is_compiled_or_refused(name, tmp_path):
+def test_c_steps_every_shipped_rule(name, tmp_path):
     rule = load_rule(name)
-    if refusal(rule) is None:
-        compare(Built(rule, tmp_path))
+    assert refusal(rule) is None
+    if not isinstance(rule, Alternatives) and name != "Shampoo" and not name.startswith("Muon"):
+        compare(Built(rule, tmp_path))  # those of matrices have tests of their own
 
 
 # -------------------------------------------------------------------- choices
