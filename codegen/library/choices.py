@@ -80,9 +80,9 @@ class Whole(Interface):
         """The equations of all cases."""
         return cases_equations_text(self.rule)
 
-    def holders(self, state: str) -> str:
-        """Return in words which tensors alone have a state; nothing where all have."""
-        cases = self.rule.cases_with(self.unit.system.state(state))
+    def holders(self, stream: str) -> str:
+        """Return in words which tensors alone have an array; nothing where all have."""
+        cases = [number for number, case in enumerate(self.cases) if stream in case.streams]
         if len(cases) == len(self.rule.cases):
             return ""
         return f" where which is {' or '.join(map(str, cases))}, else NULL"

@@ -123,8 +123,8 @@ class Interface:
         """The equations, a line each."""
         return equations_text(self.unit.system)
 
-    def holders(self, state: str) -> str:
-        """Return in words which tensors alone have a state; nothing where all have."""
+    def holders(self, stream: str) -> str:
+        """Return in words which tensors alone have an array; nothing where all have."""
         return ""
 
     @cached_property

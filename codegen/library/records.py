@@ -192,4 +192,4 @@ def _meaning(interface: Interface, key: str) -> str:
     points = [stage.point for stage in interface.asked]
     if name in points:
         return f"the point of gradient number {points.index(name)}; a step writes it"
-    return f"{count}room that a step uses"
+    return f"{count}room that a step uses{interface.holders(name)}"
