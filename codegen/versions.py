@@ -70,6 +70,8 @@ def environment(target: str) -> tuple[str, ...]:
     """Return what compiled code depends on in this environment: versions and the processor."""
     facts = [f"optdsl {compiler_version()}", compiler_fingerprint(), target]
     packages = ["numpy", "numba", "llvmlite"]
-    packages += ["numba-cuda", "nvidia-nvvm"] if target == "numba-cuda" else []
+    if target == "numba-cuda":  # and libNVVM, of a release of CUDA 13, of CUDA 12, or installed
+        packages += ["numba-cuda", "nvidia-nvvm", "nvidia-cuda-nvcc-cu12"]
+        facts += [f"{name} {os.environ.get(name)}" for name in ("CUDA_HOME", "CUDA_PATH")]
     facts += [f"{package} {_version(package)}" for package in packages]
     return (*facts, *(processor() if target == "numba-cpu" else ()))

@@ -23,7 +23,8 @@ def ptx_of(
     the last place.
 
     Raises:
-        DiagnosticError: numba-cuda or libNVVM is missing, or the simulator stands for them.
+        DiagnosticError: numba-cuda or libNVVM is missing, or the simulator stands for them, or
+            they know nothing of cards so old.
     """
     if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0"):
         hint = "unset it, and start again"
@@ -31,13 +32,18 @@ def ptx_of(
         raise DiagnosticError(Diagnostic("simulated-cuda", message, hint=hint))
     if not has_module("numba_cuda"):
         raise missing("the package numba-cuda", "it compiles kernels for CUDA")
-    from numba.cuda.cudadrv import nvvm
+    from numba.cuda.cudadrv import error as errors
 
     from optdsl.codegen.support.cuda.compiling import ptx
 
-    unsupported: Any = nvvm
+    known: Any = errors
     try:
         made = ptx(kernel, formats, capability, approximate=approximate)
-    except unsupported.NvvmSupportError as error:
+    except known.NvvmSupportError as error:
         raise missing("libNVVM", f"it makes PTX of kernels ({error})") from error
+    except known.CCSupportError as error:
+        major, minor = capability
+        message = f"no kernels can be made for a card of compute capability {major}.{minor}"
+        hint = f"the toolkit that is installed knows later ones alone ({error})"
+        raise DiagnosticError(Diagnostic("unsupported-card", message, hint=hint)) from error
     return made.text.replace(made.entry, entry or made.entry)

@@ -1,5 +1,7 @@
 """What optimizers on a card refuse, and what they say where there is no card."""
 
+import inspect
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -92,7 +94,11 @@ def test_the_bindings_have_what_the_simulated_driver_has():
     bindings = pytest.importorskip("cuda.bindings.driver")
     names = [name for name in dir(FakeDriver) if name.startswith("cu") and name[2].isupper()]
     assert len(names) > 20
-    assert all(hasattr(bindings, name) for name in names)
+    for name in names:
+        described = getattr(bindings, name).__doc__.strip().splitlines()[0]  # "cuInit(... Flags)"
+        given = re.sub(r"\[[^()]*\]", "", described.partition("(")[2].removesuffix(")"))
+        taken = list(inspect.signature(getattr(FakeDriver, name)).parameters)[1:]
+        assert len([each for each in given.split(",") if each]) == len(taken), described
     attributes = ("MAJOR", "MINOR")
     known = bindings.CUdevice_attribute
     assert all(hasattr(known, f"CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_{a}") for a in attributes)

@@ -11,6 +11,7 @@ from optdsl.codegen import compile_system
 from optdsl.codegen.support.cuda.compiling import ptx
 from optdsl.codegen.toolkit.architectures import USUAL, architectures
 from optdsl.codegen.toolkit.assembling import assemble, assembler_at_hand
+from optdsl.codegen.toolkit.compiling import ptx_of
 from optdsl.codegen.toolkit.disassembling import instructions, sass_text
 from optdsl.codegen.toolkit.finding import find_program
 from optdsl.diagnostics import DiagnosticError
@@ -127,6 +128,13 @@ def test_gradients_are_read_through_the_cache_for_constants():
     [*_, [_, _, _, text]] = compiled("AdamW", "float32")
     assert text.text.count("ld.global.nc.v4.f32") == 1
     assert text.text.count("ld.global.v4.f32") == 3
+
+
+def test_a_card_that_the_toolkit_does_not_know_is_refused():
+    [kernel] = [each for each, stage in kernels_of(compile_system(load_rule("SGD"), "numba-cuda"))
+                if stage is not None]  # fmt: skip
+    with pytest.raises(DiagnosticError, match=r"compute capability 3\.5"):
+        ptx_of(kernel, ("float32", "float32"), (3, 5))
 
 
 def test_many_norms_fit_into_shared_memory(tmp_path):
