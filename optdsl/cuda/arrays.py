@@ -119,6 +119,20 @@ class DeviceArray:
             else:
                 self.queue.upload(self.address, values)
 
+    def view(self, dtype: str) -> DeviceArray:
+        """Return the same memory as numbers of another dtype that are as wide.
+
+        Nothing that reads `__cuda_array_interface__` knows bfloat16. A tensor of PyTorch comes of
+        `torch.as_tensor(array.view("int16")).view(torch.bfloat16)`.
+
+        Raises:
+            TypeError: such numbers are wider or narrower.
+        """
+        found = np.dtype(dtype)
+        if found.itemsize != self.dtype.itemsize:
+            raise TypeError(f"{self.dtype} cannot be seen as {found}, which has another width")
+        return DeviceArray(self.address, self.shape, found, self, self.ordinal, None, self.queue)
+
     def copy_to_host(self) -> npt.NDArray[Any]:
         """Return the values as a NumPy array; this waits for them."""
         assert self.queue is not None

@@ -138,8 +138,8 @@ class DriverDevice:
         recorded = self.capturing(stream)
         if recorded and reserved is None:
             raise DeviceError(
-                "a step cannot be recorded in a graph now: give capturable=True, and take a step "
-                "before the one that is recorded"
+                "a step cannot be recorded in a graph now: give capturable=True, and take a plain "
+                "step before the one that is recorded, and after whatever was changed last"
             )
         stage = reserved if recorded else self._stage(values.nbytes)
         stage.bytes[: values.nbytes] = as_bytes(values)
@@ -178,7 +178,7 @@ class DriverDevice:
     def download(self, values: Bytes, address: int, stream: int) -> None:
         """Fill an array from an address, and wait for it."""
         if self.capturing(stream):
-            raise DeviceError("arrays cannot be read back while a step is recorded in a graph")
+            raise DeviceError("nothing can be read back while a graph is recorded")
         if values.nbytes:
             self.call("cuMemcpyDtoHAsync", values.ctypes.data, address, values.nbytes, stream)
             self.call("cuStreamSynchronize", stream)

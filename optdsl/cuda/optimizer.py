@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from optdsl.cuda.arrays import DeviceArray, adopted, require_apart
@@ -61,7 +61,7 @@ class DeviceOptimizer(Optimizer):
         require_skippable(self.layout)
         self._capturable, self._approximate = capturable, approximate
         super().__init__(parameters, *unnamed, **hyperparameters)
-        self._turns = DeviceTurns(self._engine)
+        self._turns = DeviceTurns(self._engine, self._owners)
         self._results = Results(decided=not skips_on_card(self.layout, capturable))
 
     def _new_engine(self) -> DeviceEngine:
@@ -139,15 +139,17 @@ class DeviceOptimizer(Optimizer):
         with self._turns:
             queue = self._engine.tensors.queue
             if queue is not None:
-                queue.stream = handle_of(stream)
+                queue.go_to(handle_of(stream), named=True)
 
     def _begin_on(self, stream: Any) -> None:
         """Let a step go to a stream: the caller's, where None is given."""
         queue = self._engine.tensors.queue
         if queue is None:
             return
-        owners = (array.owner for array in self._arrays())
-        queue.stream = current_stream(owners) if stream is None else handle_of(stream)
+        if stream is not None:
+            queue.go_to(handle_of(stream), named=True)
+        elif queue.named:
+            queue.go_to(current_stream(self._owners()), named=False)
         self._require_recordable(queue)
 
     def _require_ready(self) -> None:
@@ -165,9 +167,10 @@ class DeviceOptimizer(Optimizer):
                 "before, in which states begin"
             )
 
-    def _arrays(self) -> list[DeviceArray]:
+    def _owners(self) -> Iterator[Any]:
+        """Return what the parameters were given as."""
         arrays: list[Any] = self._engine.tensors.stream("theta")
-        return arrays
+        return (array.owner for array in arrays)
 
     def _holder(self, arrays: bool = True) -> checkpoint.Holder:
         settings = [group.settings for group in self._groups]

@@ -12,6 +12,7 @@ from optdsl.cuda.device import Arguments, Bytes, Device, Memory
 class Queue:
     """Where the work of an optimizer goes: `stream` is the caller's, step by step.
 
+    It was `named` by the caller, or found as the one that the caller works on.
     With `capturable`, that work may be recorded in a graph instead of done.
     """
 
@@ -19,6 +20,11 @@ class Queue:
         self.device = device
         self.capturable = capturable
         self.stream = 0
+        self.named = False
+
+    def go_to(self, stream: int, named: bool) -> None:
+        """Put what comes on a stream."""
+        self.stream, self.named = stream, named
 
     def allocate(self, size: int) -> Memory:
         """Return memory of so many bytes."""

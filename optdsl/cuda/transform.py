@@ -42,7 +42,7 @@ class DeviceTransform(Transform):
                 f'"{self.layout.name} | ..." with an optimizer behind it'
             )
         super().__init__(*unnamed, **hyperparameters)
-        self._turns = DeviceTurns(self._engine)
+        self._turns = DeviceTurns(self._engine, tuple)
         self._approximate = approximate
         self._loaded: Engine | None = None  # a state that waits for the first gradients
 
@@ -81,7 +81,8 @@ class DeviceTransform(Transform):
         if queue is None or structure is None:
             return
         owners = (each for each in structure.flatten(gradients) if each is not None)
-        queue.stream = current_stream(owners) if stream is None else handle_of(stream)
+        found = current_stream(owners) if stream is None else handle_of(stream)
+        queue.go_to(found, named=True)  # until the next gradients come
         if queue.device.capturing(queue.stream):
             raise StepError(
                 "an update cannot be recorded in a graph by itself: put it before a rule, as in "

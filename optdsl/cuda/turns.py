@@ -1,20 +1,27 @@
-"""One caller at a time, on the card that it works on."""
+"""One caller at a time, on the card and the stream that it works on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from types import TracebackType
+from typing import Any
 
 from optdsl.cuda.engine import DeviceEngine
+from optdsl.cuda.streams import current_stream
 from optdsl.runtime.turns import Turns
 
 
 class DeviceTurns(Turns):
-    """A lock on a rule; who holds it works on the card of its arrays."""
+    """A lock on a rule; who holds it works on the card of its arrays.
 
-    def __init__(self, engine: DeviceEngine) -> None:
+    Where the caller has named no stream, it is the current one in the library of `owners`.
+    """
+
+    def __init__(self, engine: DeviceEngine, owners: Callable[[], Iterable[Any]]) -> None:
         super().__init__()
         self._engine = engine
+        self._owners = owners
         self._entered = ExitStack()
 
     def __enter__(self) -> None:
@@ -24,7 +31,10 @@ class DeviceTurns(Turns):
             return
         try:
             self._entered.enter_context(queue.device.current())
+            if not queue.named:
+                queue.go_to(current_stream(self._owners()), named=False)
         except BaseException:
+            self._entered.close()
             super().__exit__(None, None, None)
             raise
 

@@ -4,12 +4,15 @@ What is put on a stream while it is captured is kept, and done when the graph is
 """
 
 import gc
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import optdsl
 from optdsl.runtime import StepError
+from optdsl.runtime.errors import DeviceError
 from tests.cuda.fake_driver import CardArray
 from tests.cuda.test_steps import assert_close, numbers
 
@@ -134,6 +137,31 @@ def test_a_graph_keeps_to_its_gradients(card):
     assert_close(both.theirs, both.ours)
 
 
+def test_what_is_read_back_comes_behind_replays(card, monkeypatch):
+    """A graph is replayed on the caller's stream, not on the one that it was recorded from."""
+    current = SimpleNamespace(cuda_stream=5)
+    torch = SimpleNamespace(cuda=SimpleNamespace(current_stream=lambda device: current))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    place = SimpleNamespace(type="cuda")
+    kind = type("Tensor", (CardArray,), {"__module__": "torch", "device": place})
+    optimizer = optdsl.load("Adam", "cuda")([kind(np.ones(3))], capturable=True)
+    gradient = CardArray(np.ones(3))
+    optimizer.step([gradient])
+    current.cuda_stream, card.capturing = 6, True
+    optimizer.step([gradient])
+    current.cuda_stream, card.capturing = 5, False
+    card.calls.clear()
+    optimizer.state_dict()
+    assert {call[-1] for call in card.calls if call[0].startswith("cuMemcpy")} == {5}
+    optimizer.step([gradient], stream=7)
+    card.calls.clear()
+    optimizer.theta()
+    assert {call[-1] for call in card.calls if call[0].startswith("cuMemcpy")} == {7}, "as said"
+    card.calls.clear()
+    optimizer.step([gradient])
+    assert {call[-1] for call in card.calls} == {5}
+
+
 def test_several_graphs_may_be_recorded(card):
     both = Recorded(card, "Adam")
     both.step(1)
@@ -197,6 +225,14 @@ def test_what_cannot_be_recorded_is_refused(card):
     fresh = optdsl.load("Adam", "cuda")([array], capturable=True)
     with pytest.raises(StepError, match="take a step before"):
         fresh.step([gradient])
+    with pytest.raises(DeviceError, match="read back while a graph is recorded"):
+        plain.theta()[0].copy_to_host()
+    card.capturing = False
+    changed = optdsl.load("Adam", "cuda")([array], capturable=True)
+    changed.step([gradient])
+    changed.groups[0]["lr"], card.capturing = 0.5, True
+    with pytest.raises(DeviceError, match="a plain step before .* after whatever was changed"):
+        changed.step([gradient])
     card.capturing = False
     by_hand = optdsl.load("Adam", "cuda")([array], lr=lambda t: 0.1, capturable=True)
     with pytest.raises(StepError, match="function of the step"):

@@ -21,6 +21,7 @@ from optdsl.runtime import (
     StepError,
 )
 from optdsl.runtime.errors import DeviceError
+from optdsl.runtime.formats import dtype_named
 from tests.cuda.fake_driver import CardArray, DLPackArray, FakeDriver
 
 
@@ -267,3 +268,9 @@ def test_other_libraries_can_read_what_is_given_back():
     array = DeviceArray(4096, (2, 3), np.dtype(np.float32), None)
     said = array.__cuda_array_interface__
     assert (said["data"], said["shape"], said["typestr"]) == ((4096, False), (2, 3), "<f4")
+    narrow = DeviceArray(4096, (2, 3), dtype_named("bfloat16"), None)
+    said = narrow.view("int16").__cuda_array_interface__
+    assert (said["data"], said["shape"], said["typestr"]) == ((4096, False), (2, 3), "<i2")
+    assert narrow.view("int16").owner is narrow, "which keeps its memory"
+    with pytest.raises(TypeError, match="another width"):
+        narrow.view("float32")
