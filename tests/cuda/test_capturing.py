@@ -231,7 +231,7 @@ def test_what_cannot_be_recorded_is_refused(card):
     changed = optdsl.load("Adam", "cuda")([array], capturable=True)
     changed.step([gradient])
     changed.groups[0]["lr"], card.capturing = 0.5, True
-    with pytest.raises(DeviceError, match="a plain step before .* after whatever was changed"):
+    with pytest.raises(DeviceError, match=r"a plain step before .* after whatever was changed"):
         changed.step([gradient])
     card.capturing = False
     by_hand = optdsl.load("Adam", "cuda")([array], lr=lambda t: 0.1, capturable=True)
