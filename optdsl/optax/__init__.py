@@ -7,7 +7,7 @@ of Optax. Needs `pip install 'optdsl[optax]'`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ except ModuleNotFoundError as error:
     message = "optdsl.optax needs Optax: install it, as with `pip install 'optdsl[optax]'`"
     raise ModuleNotFoundError(message, name=error.name) from error
 
-from optdsl.optax.making import evaluation, from_functions, schedule_of, transformation_of
+from optdsl.optax.making import (
+    evaluation,
+    from_functions,
+    names_of,
+    schedule_of,
+    transformation_of,
+)
 from optdsl.optax.sources import of_t
 from optdsl.optax.state import State
 from optdsl.runtime.functional import Functions
@@ -31,7 +37,7 @@ __all__ = [
 
 
 def transformation(
-    rule: str | Path, **hyperparameters: Any
+    rule: str | Path, *unnamed: Any, **hyperparameters: Any
 ) -> optax.GradientTransformationExtraArgs:
     """Return the rule as a transformation of Optax.
 
@@ -62,7 +68,7 @@ def transformation(
     >>> [round(float(w), 3) for w in optax.apply_updates(params, updates)["w"]]
     [0.9, 1.1]
     """
-    return transformation_of(_compiled(rule), hyperparameters)
+    return transformation_of(_compiled(rule, unnamed), hyperparameters)
 
 
 def factory(rule: str | Path) -> Callable[..., Any]:
@@ -78,7 +84,7 @@ def factory(rule: str | Path) -> Callable[..., Any]:
     return from_functions(_compiled(rule))
 
 
-def schedule(rule: str | Path, **hyperparameters: Any) -> optax.Schedule:
+def schedule(rule: str | Path, *unnamed: Any, **hyperparameters: Any) -> optax.Schedule:
     """Return a schedule of ours as one of Optax: a function of the count of steps, 0 at first.
 
     Raises:
@@ -92,11 +98,13 @@ def schedule(rule: str | Path, **hyperparameters: Any) -> optax.Schedule:
     >>> [float(falling(count)) for count in range(5)]
     [1.0, 0.75, 0.5, 0.25, 0.0]
     """
-    return schedule_of(_compiled(rule), hyperparameters)
+    return schedule_of(_compiled(rule, unnamed), hyperparameters)
 
 
-def _compiled(rule: str | Path) -> Functions:
+def _compiled(rule: str | Path, unnamed: Sequence[Any] = ()) -> Functions:
     from optdsl.codegen import compile_functions
     from optdsl.library import load_rule
 
-    return compile_functions(load_rule(rule), "jax")
+    functions = compile_functions(load_rule(rule), "jax")
+    names_of(functions).refuse_unnamed(unnamed)
+    return functions

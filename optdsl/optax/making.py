@@ -29,7 +29,7 @@ def from_functions(functions: Functions) -> Callable[..., Any]:
     `optdsl.optax.transformation` for what each may be.
     """
 
-    names = Names(functions.name, functions.hyperparameters, functions.inputs)
+    names = names_of(functions)
 
     def make(*unnamed: Any, **hyperparameters: Any) -> Any:
         names.refuse_unnamed(unnamed)
@@ -44,6 +44,11 @@ def from_functions(functions: Functions) -> Callable[..., Any]:
     make.__doc__ = functions.doc or f"{functions.name}, a rule of optdsl."
     make.__signature__ = _signature(names)  # type: ignore[attr-defined]
     return make
+
+
+def names_of(functions: Functions) -> Names:
+    """Return the names of a rule's hyperparameters."""
+    return Names(functions.name, functions.hyperparameters, functions.inputs)
 
 
 def _is_formula(value: Any) -> bool:

@@ -8,14 +8,11 @@ from typing import Any
 import jax.numpy as jnp
 
 from optdsl.optax.sources import Known, Source, wide
-from optdsl.optax.state import State
+from optdsl.optax.state import ONCE, State
 from optdsl.optax.trees import Tree
 from optdsl.optax.turns import begun
 from optdsl.runtime.functional import Call, Functions, StateSlot
 from optdsl.runtime.layout import Feed
-
-#: Kinds of states that are numbers for all tensors that share their clocks.
-ONCE = ("step", "all")
 
 
 def number_type(outside: bool) -> Any:

@@ -47,7 +47,7 @@ class Rule:
         """Return the state before the first step."""
         outside = _x64()
         with sixty_four_bits():
-            tree = Tree(self.functions, params)
+            tree = Tree(self.functions, params, outside)
             numbers = Numbers(self.functions, self.sources, tree, None, {}, outside)
             return State(
                 steps=jnp.zeros((len(tree.cohorts), self.parts), jnp.int32),
@@ -72,7 +72,8 @@ class Rule:
         self._check(params, value, grad_fn, inputs)
         outside = _x64()
         with sixty_four_bits():
-            tree = Tree(self.functions, updates if params is None else params)
+            tree = Tree(self.functions, updates if params is None else params, outside)
+            tree.check_state(state, self.parts)
             gradients = tree.flatten(updates, "gradients")
             arrays = gradients if params is None else tree.flatten(params, "params")
             numbers = Numbers(self.functions, self.sources, tree, state, inputs, outside)
@@ -112,7 +113,8 @@ class Rule:
         """Return the point at which the model is to be evaluated."""
         outside = _x64()
         with sixty_four_bits():
-            tree = Tree(self.functions, params)
+            tree = Tree(self.functions, params, outside)
+            tree.check_state(state, self.parts)
             arrays = tree.flatten(params, "params")
             for field in LOOKS:
                 numbers = Numbers(self.functions, self.sources, tree, state, {}, outside)

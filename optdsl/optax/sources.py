@@ -187,6 +187,11 @@ class Known(dict[str, Any]):
         if source is not None:
             with jax.enable_x64(self._outside):
                 value = source(jnp.asarray(clock - slot.begins, jnp.int32))
+            if value is None or jnp.shape(value) != ():
+                given = None if value is None else f"an array of shape {jnp.shape(value)}"
+                raise HyperparameterError(
+                    f"the schedule of {shown_name(slot)} gives {given}: it must give one number"
+                )
             return wide(value)
         return self._by_default(slot, clock, ahead)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+#: Kinds of states that are numbers for all tensors that share their clocks.
+ONCE = ("step", "all")
+
 
 class State(NamedTuple):
     """The state of a rule: arrays of JAX alone, so that it can be mapped, sharded and saved.

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 
 from optdsl.codegen.support.functions import Draws, rounded
 from optdsl.optax.meetings import Task
-from optdsl.optax.numbers import ONCE, Numbers
+from optdsl.optax.numbers import Numbers
 from optdsl.optax.sources import Known, wide
+from optdsl.optax.state import ONCE
 from optdsl.optax.trees import Leaf
 from optdsl.runtime.functional import Fact, StateSlot
 

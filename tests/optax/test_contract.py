@@ -11,7 +11,12 @@ import pytest
 import optdsl
 import optdsl.optax
 from optdsl.diagnostics import DiagnosticError
-from optdsl.runtime.errors import HyperparameterError, ParameterError, StepError
+from optdsl.runtime.errors import (
+    CheckpointError,
+    HyperparameterError,
+    ParameterError,
+    StepError,
+)
 from tests.optax.walking import gap, with_arrays, with_optax
 
 
@@ -153,6 +158,10 @@ def test_a_schedule_that_runs_on_arrays_is_refused():
 def test_a_factory_takes_hyperparameters_by_name():
     with pytest.raises(HyperparameterError, match=r"by name: give lr=0\.1"):
         optdsl.optax.factory("Adam")(0.1)
+    with pytest.raises(HyperparameterError, match=r"by name: give lr=0\.1"):
+        optdsl.optax.transformation("Adam", 0.1)
+    with pytest.raises(HyperparameterError, match="by name: give start=1"):
+        optdsl.optax.schedule("Linear", 1)
 
 
 def test_optax_injects_hyperparameters():
@@ -226,8 +235,47 @@ def test_parameters_that_are_not_real_are_refused():
         rule.init({"count": jnp.arange(3)})
 
 
-def test_gradients_of_another_tree_are_refused():
+@pytest.mark.parametrize(
+    ("gradients", "message"),
+    [
+        ({"v": jnp.ones((2, 3))}, "gradients are not a tree like the parameters"),
+        ({"w": jnp.ones((3, 2))}, r"the gradient of `w` has shape \(3, 2\), but the parameter"),
+        ({"w": jnp.ones((2, 3)) * 1j}, "the gradient of `w` is of type complex64"),
+        ({"w": None}, "the gradient of `w` is None"),
+    ],
+)
+def test_gradients_that_do_not_fit_are_refused(gradients, message):
     rule = optdsl.optax.transformation("SGD")
+    params = {"w": jnp.ones((2, 3))}
+    with pytest.raises(ValueError, match=message):
+        rule.update(gradients, rule.init(params), params)
+
+
+def test_states_that_belong_elsewhere_are_refused():
     params = {"w": jnp.ones(2)}
-    with pytest.raises(ParameterError, match="gradients are not a tree like the parameters"):
-        rule.update({"v": jnp.ones(2)}, rule.init(params), params)
+    rule = optdsl.optax.transformation("AdamW")
+    wider, other = rule.init({"w": jnp.ones(3)}), rule.init({"v": jnp.ones(2)})
+    for state, message in (
+        (None, "is no state of AdamW"),
+        (optax.adam(0.1).init(params), "is no state of AdamW"),
+        (optdsl.optax.transformation("Lion").init(params), "it has `m`, and AdamW keeps `m`, `v`"),
+        (wider, r"`m` of `w` has shape \(3,\), and here it is \(2,\)"),
+        (other, "not one of parameters like these"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            rule.update(params, state, params)
+
+
+def test_numbers_of_python_and_numpy_are_those_of_jax():
+    params = {"a": 1.0, "b": np.ones(2)}
+    rule = optdsl.optax.transformation("Adam")
+    updates, state = rule.update(params, rule.init(params), params)
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves((updates, state.tensors))} == {"float32"}
+
+
+def test_a_schedule_that_gives_no_number_is_refused():
+    params = jnp.ones(2)
+    for given in (jnp.ones(2), None):
+        rule = optdsl.optax.transformation("SGD", lr=lambda count, given=given: given)
+        with pytest.raises(HyperparameterError, match=r"`eta` .*one number"):
+            rule.update(params, rule.init(params), params)
