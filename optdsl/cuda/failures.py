@@ -18,8 +18,8 @@ _PTX = (
 _ADVICE = {
     "OUT_OF_MEMORY": "the card has no room for it; PyTorch and CuPy keep what they have freed, "
     "which torch.cuda.empty_cache() gives back",
-    "UNSUPPORTED_PTX_VERSION": "the driver is older than the libNVVM that made the kernels; update "
-    "the driver, or install the toolkit of an earlier release",
+    "UNSUPPORTED_PTX_VERSION": "the driver is older than the architecture of the card that the "
+    "kernels are made for; update the driver",
     "INVALID_PTX": _PTX,
     "NO_BINARY_FOR_GPU": _PTX,
     "JIT_COMPILER_NOT_FOUND": "the driver is installed without its compiler of PTX",

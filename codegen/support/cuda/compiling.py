@@ -24,6 +24,12 @@ _RESIDENT, _RESIDENT_WIDE, _RESIDENT_SUMS = 4, 3, 2
 #: Sums a column that fit into 64 registers beside the rest.
 _MOST_KEPT = 2
 
+#: The first version of PTX that knows an architecture. Source: the release notes in "PTX ISA".
+_FIRST = {
+    "sm_75": "6.3", "sm_80": "7.0", "sm_86": "7.1", "sm_87": "7.4", "sm_89": "7.8", "sm_90": "7.8",
+    "sm_100": "8.6", "sm_103": "8.8", "sm_120": "8.7", "sm_121": "8.8",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Ptx:
@@ -66,7 +72,7 @@ def ptx(
     assert mangled is not None
     parts = [name, kernel.name, real_of(formats).__name__ if formats else ""]
     entry = "_".join(part for part in parts if part)
-    text = _with_plain_names(text, mangled[1], entry)
+    text = _for_older_drivers(_with_plain_names(text, mangled[1], entry))
     return Ptx(_approximated(text) if approximate else text, entry)
 
 
@@ -83,6 +89,19 @@ def _with_plain_names(text: str, mangled: str, entry: str) -> str:
     """Give the entry its plain name, and drop what Numba has for its own errors."""
     lines = [line for line in text.splitlines() if "NumbaEnv" not in line]
     return "\n".join(lines).replace(mangled, entry) + "\n"
+
+
+def _for_older_drivers(text: str) -> str:
+    """Mark PTX with the first version that knows its architecture: it needs nothing newer.
+
+    libNVVM marks it with its own, and drivers and assemblers refuse what is newer than they are.
+
+    >>> _for_older_drivers(".version 9.0\\n.target sm_90")
+    '.version 7.8\\n.target sm_90'
+    """
+    target = re.search(r"\.target (\w+)", text)
+    first = _FIRST.get(target[1]) if target else None
+    return re.sub(r"\.version [\d.]+", f".version {first}", text, count=1) if first else text
 
 
 def _approximated(text: str) -> str:

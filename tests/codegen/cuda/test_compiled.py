@@ -130,6 +130,17 @@ def test_gradients_are_read_through_the_cache_for_constants():
     assert text.text.count("ld.global.v4.f32") == 3
 
 
+@pytest.mark.parametrize("architecture", ["sm_75", "sm_86", "sm_89", "sm_103", "sm_120"])
+def test_ptx_is_marked_as_old_as_may_be(architecture):
+    """Older drivers take it: the assembler refuses nothing but what is older still."""
+    [*_, [_, _, machine, text]] = compiled("SGD", "float32", architecture)
+    assemble(text.text, machine)
+    [(major, minor)] = re.findall(r"\.version (\d+)\.(\d+)", text.text)
+    older = f".version {major}.{int(minor) - 1}" if int(minor) else f".version {int(major) - 1}.9"
+    with pytest.raises(DiagnosticError, match="refuses the PTX"):
+        assemble(text.text.replace(f".version {major}.{minor}", older), machine)
+
+
 def test_a_card_that_the_toolkit_does_not_know_is_refused():
     [kernel] = [each for each, stage in kernels_of(compile_system(load_rule("SGD"), "numba-cuda"))
                 if stage is not None]  # fmt: skip
@@ -143,11 +154,11 @@ def test_many_norms_fit_into_shared_memory(tmp_path):
         "optimizer Many\n  index k = 1..30\n  a[k] = norm(g[t] - k)\n"
         "  theta[t] = theta[t-1] - mean(a[k], k)*g[t]\n"
     )
-    found = {each[0].kind: each for each in compiled(str(path), "float32")}
-    for kind in ("reduction", "tensor"):
-        _, _, machine, text = found[kind]
-        [taken] = assemble(text.text, machine).kernels.values()
-        assert taken.shared <= 30 * 8 * 8  # a float64 a warp, for each
+    layout = compile_system(load_rule(str(path)), "numba-cuda")
+    [finish] = [each for each, _ in kernels_of(layout) if each.kind == "tensor"]
+    [machine] = architectures("sm_90")
+    [taken] = assemble(ptx(finish).text, machine).kernels.values()
+    assert taken.shared <= 30 * 8 * 8  # a float64 a warp, for each
 
 
 def test_no_number_of_float32_is_computed_in_float64():
