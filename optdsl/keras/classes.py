@@ -30,6 +30,7 @@ def class_of(what: str, target: str) -> type[CompiledOptimizer]:
     assert issubclass(made, Optimizer)
     body: dict[str, Any] = {
         "rule": made,
+        "recipe": (what, target),
         "__doc__": _docstring(made),
         "__signature__": _signature(made),
         "__module__": CompiledOptimizer.__module__,

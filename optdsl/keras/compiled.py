@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from optdsl.keras.arguments import Rate, of_the_base, rate_name, shown
-from optdsl.runtime import CheckpointError, Optimizer, ParameterError, StepError, statefile
+from optdsl.runtime import Optimizer, ParameterError, StepError, statefile
 from optdsl.torch.memory import HOST
 from optdsl.torch.places import Place, Places
 
@@ -63,6 +63,7 @@ class CompiledOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     """
 
     rule: ClassVar[type[Optimizer]]
+    recipe: ClassVar[tuple[str, str]]  # what it is compiled of
 
     def __init__(self, learning_rate: Any = None, **arguments: Any) -> None:
         names = self.rule.names
@@ -76,6 +77,7 @@ class CompiledOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         self._held: Held | None = None
         self._loss: Any = None
         self._inputs = _Plain({})
+        self._stored = _Plain({})
         self._check_base()
         self._settings()
 
@@ -111,6 +113,7 @@ class CompiledOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
             return
         super().build(variables)
         self._held = Held(self.rule, variables, self._given.items)
+        self._load_stored()
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Take a step with one variable; the others sit it out.
@@ -188,6 +191,10 @@ class CompiledOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
         seed = self._given.items.get("seed")
         return config if seed is None else {**config, "seed": seed}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, arguments = super().__reduce__()
+        return _revived, (self.recipe, *arguments)
+
     def save_own_variables(self, store: Any) -> None:
         """Put the state into a file of Keras."""
         super().save_own_variables(store)
@@ -200,18 +207,25 @@ class CompiledOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc]
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Take the state from a file of Keras.
 
+        Where there are no variables yet, the state waits for them.
+
         Raises:
             CheckpointError: the state is damaged or of another rule.
         """
         super().load_own_variables({key: store[key] for key in store.keys() if key != STATE})  # noqa: SIM118
         if STATE not in store.keys():  # noqa: SIM118
             return
-        if self._held is None:
-            raise CheckpointError("the optimizer has no variables yet: build it first")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "state"
             path.write_bytes(np.asarray(store[STATE]).tobytes())
-            state = statefile.read(path)
+            self._stored = _Plain(statefile.read(path))
+        self._load_stored()
+
+    def _load_stored(self) -> None:
+        """Take up the state that was read, as soon as there are variables."""
+        if self._held is None or not self._stored.items:
+            return
+        state, self._stored = self._stored.items, _Plain({})
         optimizer = self._held.optimizer
         # Keras may call the variables of a loaded model otherwise: their order is what counts.
         state["parameters"] = optimizer.state_dict(copy=False)["parameters"]
@@ -233,6 +247,14 @@ def _place(variable: Any) -> Place:
     return place
 
 
+def _revived(recipe: tuple[str, str], *arguments: Any) -> CompiledOptimizer:
+    """Return a copy of an optimizer from what `__reduce__` gave."""
+    from optdsl.keras import optimizer
+
+    made: CompiledOptimizer = optimizer(*recipe)._unpickle_model(*arguments)
+    return made
+
+
 class _Plain:
     """A dict that Keras does not look into."""
 
@@ -242,5 +264,4 @@ class _Plain:
 
 def _tensor(gradient: Any) -> torch.Tensor:
     value = gradient.value if isinstance(gradient, keras.Variable) else gradient
-    assert isinstance(value, torch.Tensor)
-    return value
+    return value if isinstance(value, torch.Tensor) else torch.as_tensor(value)

@@ -1,5 +1,8 @@
 """What Keras expects of an optimizer, on its PyTorch backend."""
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import torch
 import optdsl
 import optdsl.keras
 from optdsl.diagnostics import DiagnosticError
-from optdsl.runtime import HyperparameterError, ParameterError, StepError
+from optdsl.runtime import CheckpointError, HyperparameterError, ParameterError, StepError
 from optdsl.torch import cards
 from tests.torch.fake_cards import FakeCuda
 
@@ -204,6 +207,23 @@ def test_a_config_makes_the_same_optimizer():
     assert config["learning_rate"] == 0.3
     gradients = [[1.0, 2.0]]
     np.testing.assert_array_equal(stepped(optimizer, gradients), stepped(again, gradients))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_an_optimizer_is_copied_with_its_state(copied):
+    first, other = (keras.Variable(np.ones(2, "float32")) for _ in range(2))
+    optimizer = optdsl.keras.optimizer("Momentum", "reference")(learning_rate=0.5, gamma=0.5)
+    optimizer.build([first])
+    optimizer.apply([np.ones(2, "float32")])
+    again = copied(optimizer)
+    other.assign(first)
+    again.build([other])
+    for each in (optimizer, again):
+        each.apply([torch.full((2,), 3.0)])
+    np.testing.assert_array_equal(first.numpy(), other.numpy())
+    third = copied(optimizer)
+    with pytest.raises(CheckpointError, match="but here it is"):
+        third.build([keras.Variable(np.ones(3, "float32"))])
 
 
 def test_a_function_cannot_be_saved():
