@@ -334,7 +334,7 @@ def _within(index: Sides, statement: Sides) -> Sides:
 def _assigning(statement: Sides) -> Sides:
     """In an algorithm every equals sign sets what stands to its left."""
     relations = tuple(":=" if one == "=" else one for one in statement.relations)
-    return replace(statement, relations=relations)
+    return replace(statement, relations=relations, line=True)
 
 
 def holds_algorithm(latex: str) -> bool:

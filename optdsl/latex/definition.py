@@ -21,7 +21,15 @@ from optdsl.latex.members import write_out
 from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
 from optdsl.latex.starts import starting_value
-from optdsl.latex.timing import check_gradient, error, find_targets, nowhere, start, statement
+from optdsl.latex.timing import (
+    check_gradient,
+    check_read_first,
+    error,
+    find_targets,
+    nowhere,
+    start,
+    statement,
+)
 from optdsl.latex.versions import apart
 
 
@@ -87,6 +95,7 @@ def to_definition(
         statements = _given_gradient(statements)
     starts = _starts([start(equation, targets) for equation in given])
     assumed = _missing_starts(statements, starts, known)
+    check_read_first(statements, assumed, targets)
     whole = (*starts, *assumed, *statements)
     drawn = {t.name for one in moving if one.role == "draw" for t in one.targets}
     unknown = _unknown(whole)

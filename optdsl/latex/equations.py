@@ -34,7 +34,8 @@ class SourceEquation:
     `\\gets` or `\\leftarrow`. `tag` is the number or label by which the document knows it.
     A draw (`\\xi_t \\sim ...`) has its distribution for a value. `indices` are those other
     than t that stand in it, with what they run over. `initial` tells that it stands before
-    the loop of an algorithm, `loops` within which loops of fixed length, the outermost first.
+    the loop of an algorithm, `line` that it is a line of one, `loops` within which loops of
+    fixed length, the outermost first.
     """
 
     targets: tuple[syntax.Name, ...]
@@ -45,6 +46,7 @@ class SourceEquation:
     indices: tuple[syntax.Index, ...] = ()
     initial: bool = False
     loops: tuple[syntax.Index, ...] = ()
+    line: bool = False
     span: Span | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -170,7 +172,9 @@ def _read_all(
             before = len(reader.draws), len(reader.totals)
             made = _equations(statement, tag, reader)
             loops = tuple(reader.indices[letter] for letter in statement.loops)
-            found.extend(replace(one, initial=statement.initial, loops=loops) for one in made)
+            for one in made:
+                one = replace(one, initial=statement.initial, line=statement.line)
+                found.append(replace(one, loops=loops))
             for name, distribution in reader.draws[before[0] :]:
                 drawn = SourceEquation((name,), distribution, False, tag, "draw", span=name.span)
                 found.append(drawn)

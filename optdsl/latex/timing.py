@@ -30,6 +30,7 @@ class Target:
     order: int
     in_place: bool
     assignment: bool
+    line: bool = False
 
 
 def find_targets(equations: Sequence[SourceEquation]) -> dict[str, Target]:
@@ -84,7 +85,7 @@ def _target(target: syntax.Name, order: int, equation: SourceEquation) -> Target
         message = f"`{printed(target)}` at the same time on both sides of `=`"
         hint = "write `:=` for an assignment"
         raise refuse("latex-same-time", message, same[0].span or place_of(equation), hint)
-    return Target(target, offset, order, bool(same), equation.assignment)
+    return Target(target, offset, order, bool(same), equation.assignment, equation.line)
 
 
 def start(equation: SourceEquation, targets: Mapping[str, Target]) -> syntax.Equation:
@@ -231,6 +232,25 @@ def check_gradient(equations: Sequence[SourceEquation], targets: Mapping[str, Ta
         message = "is this `g` the gradient, beside one that is written out?"
         hint = "write `g_t` for the gradient of the step"
         raise refuse("latex-gradient", message, place, hint)
+
+
+def check_read_first(
+    statements: Sequence[syntax.Equation],
+    assumed: Sequence[syntax.Equation],
+    targets: Mapping[str, Target],
+) -> None:
+    """What a display sets anew, `u := g/\\sqrt{v}`, is not known where a row above it reads it."""
+    unsaid = {one.targets[0].name for one in assumed}
+    for equation in statements:
+        for name, _ in trees.names_in(equation.value):
+            target = targets.get(name.name)
+            if target is None or name.name not in unsaid or (trees.offset_of(name) or 0) >= 0:
+                continue
+            anew = target.offset is None and not target.in_place and not target.line
+            if anew and target.assignment:
+                message = f"`{printed(name)}` is read before a row sets it"
+                hint = "set it above, or say its start, as in `m_0 = 0`"
+                raise refuse("latex-time", message, name.span or nowhere(equation), hint)
 
 
 def _takes_gradient(value: syntax.Expression) -> bool:
