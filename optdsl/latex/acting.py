@@ -27,7 +27,8 @@ _NAMES = re.compile(
     r"|\b(?:moving|running|exponential|weighted|polyak)[- ](?:\w+[- ])?averag(?:e|es|ing)\b"
     r"|\bappl(?:y|ies|ying) (?:the |an |a )?(?:\w+ )?"
     r"(?:updates?|steps?|momentum|corrections?|bias)\b"
-    r"|\bnorm of\b|\baverages? of\b",
+    r"|\bnorm of\b|\baverages? of\b|\b(?:squared?|gradient|first|second|weighted) averages?\b"
+    r"|\b(?:infinity|max|euclidean|gradient|spectral|frobenius)[- ]norm\b",
     re.IGNORECASE,
 )
 _QUOTIENT = r"/|\\[dtn]?(?:ice)?frac|\\div|\^\{?\s*-"

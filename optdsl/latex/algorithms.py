@@ -10,17 +10,18 @@ drawn; any others are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from optdsl.diagnostics import Span
 from optdsl.latex import shapes, wording
-from optdsl.latex.branches import Branch, check_inner, joined
+from optdsl.latex.branches import Branch, Inner, check_inner, joined
 from optdsl.latex.counting import check_branch, clock_of, counted, counts_first, sets_clock
 from optdsl.latex.lines import Line, lines
 from optdsl.latex.notation import Digits, Group, Raw, Run, Scripted, Sides, Symbol
 from optdsl.latex.parsing import parse_condition, parse_row
 from optdsl.latex.problems import refuse
+from optdsl.latex.tables import is_table, table_lines
 from optdsl.latex.tokens import tokenize
 from optdsl.latex.tuples import paired
 from optdsl.latex.wording import MATH, SETS
@@ -69,7 +70,8 @@ class _Reader:
     loop: tuple[str, int] | None = None
     looping: bool = False
     over: bool = False  # has the loop over steps ended?
-    inner: list[tuple[Sides, Span]] = field(default_factory=list)  # what one branch alone sets
+    inner: list[Inner] = field(default_factory=list)  # what one branch alone sets
+    above: list[list[Sides]] = field(default_factory=list)  # what stands above the open branches
 
     # ---------------------------------------------------------------- blocks
 
@@ -93,7 +95,11 @@ class _Reader:
             case "for" | "forall" | "while" | "loop" | "repeat":
                 return self._loop(line, before)
             case "if":
-                return joined(before, self._branches(line), line.span, self.inner)
+                self.above.append(before)
+                branches = self._branches(line)
+                self.above.pop()
+                above = [one for block in self.above for one in block]
+                return joined(before, branches, line.span, self.inner, above)
             case "return":
                 return self._return(line, before)
             case "comment" | "caption" | "label":
@@ -176,30 +182,41 @@ class _Reader:
 
     def _branches(self, line: Line) -> list[Branch]:
         ends = (*_BRANCHES, "endif")
-        found = [Branch(self._condition(line), tuple(self.body(ends)))]
+        found = [self._branch(self._condition(line), ends)]
         while self.at < len(self.lines) and self.lines[self.at].word in _BRANCHES:
             other = self.lines[self.at]
             self.at += 1
             condition = None if other.word == "else" else self._condition(other)
-            found.append(Branch(condition, tuple(self.body(ends))))
+            found.append(self._branch(condition, ends))
         self._close(line, "endif")
         for branch in found:
             check_branch(branch.statements, self.loop[0] if self.loop else "t")
         return found
+
+    def _branch(self, condition: Raw | None, ends: Collection[str]) -> Branch:
+        begun = self.at
+        statements = tuple(self.body(ends))
+        inside = [line.text for line in self.lines[begun : self.at]] or [self.lines[begun].text]
+        source, high = inside[0].source, max(one.end for one in inside)
+        return Branch(condition, statements, Span(source, inside[0].start, high))
 
     def _condition(self, line: Line) -> Raw:
         if line.argument is None:
             raise refuse("latex-algorithm", "expected a condition in braces", line.span)
         inside = line.argument
         parts = list(MATH.finditer(inside.text))
+        if "$" not in inside.text and not parts and wording.is_formula(inside.text):
+            return self._compared(inside, {inside.text.strip()})
         outside = _GLOSS.sub("", MATH.sub("", inside.text)).strip()
         if len(parts) != 1 or outside not in ("", "then"):
             message = "this condition is not understood"
             raise refuse("latex-algorithm", message, inside, "write it as one formula")
         group = "math" if parts[0]["math"] is not None else "other"
         low, high = parts[0].span(group)
-        place = Span(inside.source, inside.start + low, inside.start + high)
-        rows = tokenize(place, self.declared, condition=True)
+        return self._compared(Span(inside.source, inside.start + low, inside.start + high))
+
+    def _compared(self, place: Span, named: Collection[str] = ()) -> Raw:
+        rows = tokenize(place, self.declared | {*named}, condition=True)
         if len(rows) != 1:
             raise refuse("latex-algorithm", "expected a condition", place)
         return parse_condition(rows[0])
@@ -224,8 +241,9 @@ class _Reader:
             yield from self._declarations(line)
             return
         if "$" not in text and "\\(" not in text and re.search(r"=|\\gets|\\leftarrow", text):
-            for row in tokenize(line.text, self.declared):
-                yield from map(_assigning, parse_row(row))
+            said = [one for row in tokenize(line.text, self.declared) for one in parse_row(row)]
+            self._check_place(line, said)
+            yield from map(_assigning, paired([*map(_assigning, said)]))
             return
         self._check_words(line)
         formulas = self._formulas(line.text)
@@ -234,9 +252,7 @@ class _Reader:
         self._refuse(line, wording.unsaid(text), "no formula of this line does what this says")
         said = [one for _, statements in formulas for one in paired([*map(_assigning, statements)])]
         made = {shapes.key_of(one.sides[0]) for one in said if one.relations}
-        if self.over and any(one.relations for one in said):
-            message = "this is set behind the loop over steps"
-            raise refuse("latex-algorithm", message, _trimmed(line.text), "a rule is one step")
+        self._check_place(line, said)
         for one in said:
             if len(one.sides) == 1 and not one.relations:
                 if wording.is_start(text) or shapes.key_of(one.sides[0]) in made - {()}:
@@ -244,6 +260,11 @@ class _Reader:
                 hint = "a line sets something, as in `$m_0 = 0$`"
                 raise refuse("latex-unexpected", "expected `=`", one.span, hint)
             yield _assigning(one)
+
+    def _check_place(self, line: Line, said: Sequence[Sides]) -> None:
+        if self.over and any(one.relations for one in said):
+            message = "this is set behind the loop over steps"
+            raise refuse("latex-algorithm", message, _trimmed(line.text), "a rule is one step")
 
     def _check_words(self, line: Line) -> None:
         found = wording.strange(line.text.text)
@@ -339,7 +360,7 @@ def _assigning(statement: Sides) -> Sides:
 
 def holds_algorithm(latex: str) -> bool:
     """Is there an algorithm block in it?"""
-    return _BLOCK.search(latex) is not None
+    return _BLOCK.search(latex) is not None or is_table(latex)
 
 
 def read_block(span: Span, declared: Collection[str] = ()) -> Block:
@@ -347,7 +368,8 @@ def read_block(span: Span, declared: Collection[str] = ()) -> Block:
 
     Raises DiagnosticError at the first line that is not understood.
     """
-    reader = _Reader(list(lines(span)), frozenset(declared))
+    cut = table_lines(span) if is_table(span.text) else lines(span)
+    reader = _Reader(list(cut), frozenset(declared))
     found = reader.body([])
     if not found:
         hint = "begin its lines with `\\State`, or end them with `\\;`"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from optdsl.diagnostics import DiagnosticError, Span
 from optdsl.latex import shapes
-from optdsl.latex.notation import Case, Cases, Raw, Scripted, Sides, Symbol
+from optdsl.latex.notation import Case, Cases, Digits, Operator, Raw, Scripted, Sides, Symbol
 from optdsl.latex.problems import refuse
 
 
@@ -16,12 +17,28 @@ class Branch:
 
     condition: Raw | None
     statements: tuple[Sides, ...]
+    place: Span
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What one branch alone sets, the place of the branch, and whether it keeps its last value."""
+
+    statement: Sides
+    branch: Span
+    keeps: bool
 
 
 def joined(
-    before: list[Sides], branches: list[Branch], place: Span, inner: list[tuple[Sides, Span]]
+    before: list[Sides],
+    branches: list[Branch],
+    place: Span,
+    inner: list[Inner],
+    above: Sequence[Sides] = (),
 ) -> list[Sides]:
     """Return the statements before the branches and those that the branches make.
+
+    `above` stands before a branch within which all of this is.
 
     What one branch sets and another does not keeps the value that a statement before
     has given it, or its last one. A name with a time has no last value: it is `inner` to
@@ -37,30 +54,81 @@ def joined(
     _check_conditions(branches, targets)
     _check_sequence(branches, list(targets))
     for text, first in targets.items():
-        rows = [
-            Case(_set(branch, text), branch.condition, place)
-            for branch in branches
-            if _sets(branch, text)
-        ]
-        complete = all(_sets(branch, text) for branch in branches)
-        if not (complete and branches[-1].condition is None):
-            earlier = next((one for one in reversed(found) if _is_set(one, text)), None)
-            if earlier or not has_time(first.sides[0]):
-                _check_order(branches, text, first)
-            if earlier and _may_move(earlier, text, found, branches):
-                found.remove(earlier)
-                rows.append(Case(_side(earlier), None, earlier.span))
-            elif earlier and first.sides[0] is not None:
-                rows.append(Case(first.sides[0], None, earlier.span))
-            elif has_time(first.sides[0]):
-                setting = [branch for branch in branches if _sets(branch, text)]
-                if len(setting) > 1:
-                    raise _undefined(first)
-                inner.append((first, _whole(setting[0])))
-                found.append(first)
-                continue
-        found.append(replace(first, sides=(first.sides[0], Cases(tuple(rows), place))))
+        found = _joined(text, first, found, branches, place, inner, above)
     return found
+
+
+def _joined(
+    text: str,
+    first: Sides,
+    found: list[Sides],
+    branches: list[Branch],
+    place: Span,
+    inner: list[Inner],
+    above: Sequence[Sides],
+) -> list[Sides]:
+    """Return what is found so far, and what the branches together make of one name."""
+    target = first.sides[0]
+    assert target is not None, "a branch sets a name"
+    setting = [_sets(branch, text) for branch in branches]
+    if all(setting) and branches[-1].condition is None:
+        return [*found, _made(first, _rows(branches, text, place), place)]
+    earlier = next((one for one in reversed(found) if _is_set(one, text)), None)
+    known = earlier or next((one for one in reversed(above) if _is_set(one, text)), None)
+    rows = _rows(branches, text, place)
+    if (
+        earlier
+        and _only_last_leave(setting, branches)
+        and _may_move(earlier, text, found, branches)
+    ):
+        rows.append(Case(_side(earlier), None, earlier.span))
+        return [*(one for one in found if one is not earlier), _made(first, rows, place)]
+    if known or not has_time(target):
+        rows = _rows(branches, text, place, target)
+        if known and branches[-1].condition is not None:
+            rows.append(Case(target, None, known.span))
+        return [*found, _made(first, rows, place)]
+    if setting.count(True) > 1:
+        raise _undefined(first)
+    branch = branches[setting.index(True)]
+    if setting[0] and not any(_changes(one.condition) for one in branches[:1]):
+        inner.append(Inner(first, branch.place, True))
+        return [*found, _made(first, rows, place)]
+    inner.append(Inner(first, branch.place, False))
+    return [*found, first]
+
+
+def _rows(
+    branches: list[Branch], text: str, place: Span, otherwise: Raw | None = None
+) -> list[Case]:
+    """What the branches set, each with its condition; `otherwise` in those that do not."""
+    rows = []
+    for branch in branches:
+        value = _set(branch, text) if _sets(branch, text) else otherwise
+        if value is not None:
+            rows.append(Case(value, branch.condition, place))
+    while otherwise is not None and len(rows) > 1 and rows[-1].condition is not None:
+        if rows[-1].value is not otherwise:
+            break
+        rows.pop()
+    return rows
+
+
+def _made(first: Sides, rows: list[Case], place: Span) -> Sides:
+    return replace(first, sides=(first.sides[0], Cases(tuple(rows), place)))
+
+
+def _only_last_leave(setting: list[bool], branches: list[Branch]) -> bool:
+    """Do the branches that set it come first, with a condition each?"""
+    count = setting.count(True)
+    return all(setting[:count]) and all(one.condition is not None for one in branches[:count])
+
+
+def _changes(condition: Raw | None) -> bool:
+    """May a condition hold in some steps only? Not if it is of hyperparameters alone."""
+    nodes = [] if condition is None else list(shapes.walk_raw(condition))
+    clock = any(isinstance(node, Symbol) and node.name in "tkns" for node in nodes)
+    return condition is None or clock or any(isinstance(node, Operator) for node in nodes)
 
 
 def _is_set(statement: Sides, text: str) -> bool:
@@ -104,25 +172,35 @@ def _undefined(first: Sides) -> DiagnosticError:
     return refuse("latex-algorithm", message, first.span, "give an `\\Else`")
 
 
-def _whole(branch: Branch) -> Span:
-    first, *_, last = (branch.statements[0], branch.statements[-1])
-    return first.span.to(last.span)
+def check_inner(inner: list[Inner], statements: list[Sides]) -> None:
+    """What one branch alone sets may be read there alone, at the same time, and must be.
 
-
-def check_inner(inner: list[tuple[Sides, Span]], statements: list[Sides]) -> None:
-    """What one branch alone sets may be read there alone, at the same time, and must be."""
+    Where hyperparameters alone choose the branch, it may be a state of the branch.
+    """
     values = tuple(each.sides[1:] for each in statements)
-    for one, branch in inner:
-        assert one.sides[0] is not None, "a branch sets a name"
-        text, key = _printed(one.sides[0]), shapes.key_of(one.sides[0])
+    for one in inner:
+        target = one.statement.sides[0]
+        assert target is not None, "a branch sets a name"
+        text, key = _printed(target), shapes.key_of(target)
         reads = [
             node
             for node in shapes.walk_raw(values)
             if isinstance(node, Scripted) and shapes.key_of(node) == key
         ]
-        within = [branch.start <= node.span.start < branch.end for node in reads]
-        if not reads or not all(within) or not all(_printed(n).startswith(text) for n in reads):
-            raise _undefined(one)
+        if one.keeps:
+            labels = _labels(target)
+            reads = [node for node in reads if _labels(node) == labels]
+        within = [one.branch.start <= node.span.start < one.branch.end for node in reads]
+        same = one.keeps or all(_printed(node).startswith(text) for node in reads)
+        if not reads or not all(within) or not same:
+            raise _undefined(one.statement)
+
+
+def _labels(raw: Raw) -> set[str]:
+    """The words on a name: `v_t^{max}` is another name than `v_t`."""
+    scripts = raw.scripts if isinstance(raw, Scripted) else ()
+    items = [item for script in scripts if script.raised for item in script.items]
+    return {_printed(item) for item in items if not isinstance(item, Digits)}
 
 
 def _side(statement: Sides) -> Raw:
@@ -146,16 +224,6 @@ def _set(branch: Branch, text: str) -> Raw:
     if len(values) > 1:
         raise refuse("latex-twice", "a second assignment in one branch", values[1].span)
     return _side(values[0])
-
-
-def _check_order(branches: list[Branch], text: str, first: Sides) -> None:
-    """A branch that leaves the value alone may only be the last: else its case would be lost."""
-    setting = [_sets(branch, text) for branch in branches]
-    if False in setting and True in setting[setting.index(False) :]:
-        message = "one branch sets this, another before it does not"
-        raise refuse("latex-algorithm", message, first.span, "set it in every branch")
-    if branches[-1].condition is None and setting[-1]:
-        raise refuse("latex-algorithm", "set this in every branch", first.span)
 
 
 def _check_conditions(branches: list[Branch], targets: dict[str, Sides]) -> None:

@@ -40,9 +40,18 @@ def _comparing(raw: Raw, reader: Reads) -> syntax.Expression:
     if isinstance(value, syntax.Name | syntax.Call | syntax.Unary | syntax.Binary):
         arithmetic = isinstance(value, syntax.Binary) and value.operator in "+-*/^@"
         number = isinstance(value, syntax.Unary) and value.operator == "-"
+        if isinstance(value, syntax.Name) and _is_flag(value, reader):
+            zero = syntax.Number("0", span=raw.span)
+            return syntax.Binary("!=", value, zero, span=raw.span)
         if not (arithmetic or number):
             return value
     raise refuse("latex-cases", "expected a comparison", raw.span)
+
+
+def _is_flag(name: syntax.Name, reader: Reads) -> bool:
+    """`if nesterov`: a word that no equation sets is a number that is not 0 where it holds."""
+    known = name.name in reader.evidence.targets | reader.evidence.times.keys()
+    return len(name.name) > 2 and not name.indices and not known
 
 
 def condition(raw: Comparison | Logic, reader: Reads) -> syntax.Expression:

@@ -16,16 +16,19 @@ from optdsl.latex.rows import Row, make_row
 from optdsl.latex.scanning import take_argument
 
 COMMAND = re.compile(r"\\(?:[A-Za-z]+\*?|.)", re.DOTALL)
-_LENGTH = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
+_LENGTH = re.compile(r"\s*\[\s*-?(?:\d+\.?\d*|\.\d+)\.?\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _BELOW = re.compile(r"\s*_")
 #: What closes several equations behind one brace.
 SYSTEMS = frozenset({"system", LOOSE} | {f"system {name}" for name in words.CASES})
 #: What closes a bracket that may hold several rows.
 _PLAIN = frozenset(("RPAR", "RBRACKET", "RSET"))
-_JOINS = re.compile(
+_GAPS = re.compile(
     r"(?:\s|&|\{\}|\\(?:q?quad|[,;:! ]|[hv]?phantom\{[^{}]*\}|hspace\*?\{[^{}]*\}))*"
-    r"(?:[-+*/]|\\(?:cdot|times|odot|circ)(?![A-Za-z]))"
 )
+_JOINS = re.compile(_GAPS.pattern + r"(?:[-+*/]|\\(?:cdot|times|odot|circ)(?![A-Za-z]))")
+_REST_OF_ROW = re.compile(r"(?:(?!\\\\|\\end\{).)*", re.DOTALL)
+_INNERMOST = re.compile(r"\{[^{}]*\}|\([^()]*\)")
+_SETS = re.compile(r"=|\\gets(?![a-z])|\\leftarrow|\\sim(?![a-z])|\\coloneqq")
 _NEXT_ROW = re.compile(
     r"(?:\s|\\no(?:number|tag)(?![A-Za-z]))*\\\\(?:\s|&|\{\}|\\(?:q?quad|[,;:! ])"
     r"|\\hspace\*?\{[^{}]*\})*\\left\s*\."
@@ -153,14 +156,25 @@ class Cutter:
             raise refuse("latex-unbalanced", f"`{place.text}` is never closed", place)
 
     def goes_on(self, width: int) -> bool:
-        """`\\bigl( a \\\\ & + b \\bigr)`: does a bracket hold rows that a sign joins?"""
+        """`= a \\\\ & + b`, `\\bigl( a \\\\ & + b \\bigr)`: does a sign join two rows?"""
+        if self.outside():
+            return "RELATION" in {token.type for token in self.tokens} and self._joins(width)
         inside = [place.text for kind, place in self.opened if kind in _PLAIN]
         left = [text for text in inside if text.startswith("\\left")]
         around = len(self.opened) - len(inside)
         if not inside or left or not all(_lays_out(kind) for kind, _ in self.opened[:around]):
             return False
+        return self._joins(width) or self.last() == "COMMA"
+
+    def _joins(self, width: int) -> bool:
+        """Does a sign stand at the end of this row, or at the head of the next?"""
         behind = _JOINS.match(self.source.text, self.at + width, self.end)
-        return behind is not None or self.last() in ("PLUS", "MINUS", "TIMES", "SLASH", "COMMA")
+        if behind is None and self.last() not in ("PLUS", "MINUS", "TIMES", "SLASH"):
+            return False
+        (row,) = _REST_OF_ROW.findall(self.source.text, self.at + width, self.end)[:1]
+        while _INNERMOST.search(row):
+            row = _INNERMOST.sub("", row)
+        return _SETS.search(row) is None
 
     # ------------------------------------------------------------------- rows
 
@@ -183,10 +197,11 @@ class Cutter:
         if self.opened and self.opened[-1][0] == "END_CASES":
             self.drop_trailing(("COMMA", "SEMICOLON", "PUNCTUATION"))
             self.add("NEWLINE", "\\\\", width)
+        elif self.goes_on(width):
+            gaps = _GAPS.match(self.source.text, self.at + width, self.end)
+            self.at = gaps.end() if gaps else self.at + width
         elif self.outside():
             self.finish_row()
-            self.at += width
-        elif self.goes_on(width):
             self.at += width
         else:
             self.check_closed()

@@ -26,6 +26,7 @@ from optdsl.latex.equations import SourceEquation, parse_rows, read_parsed, read
 from optdsl.latex.macros import written_out
 from optdsl.latex.notation import Sides
 from optdsl.latex.rows import Row
+from optdsl.latex.tables import is_table
 from optdsl.latex.tokens import tokenize
 
 _BEGIN = re.compile(
@@ -53,7 +54,7 @@ class Display:
     @property
     def algorithm(self) -> bool:
         """Is it an algorithm block?"""
-        return self.latex.startswith("\\begin{algorithm")
+        return self.latex.startswith("\\begin{algorithm") or is_table(self.latex)
 
     def rows(self, tags: Collection[str], declared: Declared) -> list[tuple[str, Row]]:
         """Return the rows that `tags` name, each with the tag that names it.

@@ -93,19 +93,28 @@ def _join(
     return matrices.multiplied(left, right, sign, span, reader.evidence)
 
 
+def _is_half(raw: Raw | None) -> bool:
+    """`\\frac{1}{2} 0.96^t`: a fraction of numbers, behind which a number is a factor."""
+    match raw:
+        case Fraction(above, below):
+            return isinstance(above, Digits) and isinstance(below, Digits)
+    return False
+
+
 def factors(reader: Reads, raw: Raw) -> list[syntax.Expression]:
     """Return the factors of an implied product, functions applied to what follows them."""
     found: list[syntax.Expression] = []
     rest: list[Raw] = list(raw.factors) if isinstance(raw, Chain) else [raw]
     lone = len(rest) == 1
+    head: Raw | None = None
     while rest:
-        head = rest.pop(0)
+        before, head = head, rest.pop(0)
         special = None if lone else _special(reader, head, rest)
         if special is not None:
             found.extend(special)
         elif found and shapes.is_group(head, "(") and shapes.holds_time(head):
             raise functions.function_or_factor(head.span)
-        elif found and isinstance(shapes.unscripted(head), Digits):
+        elif found and isinstance(shapes.unscripted(head), Digits) and not _is_half(before):
             hint = "a product with a number behind wants a sign, as in `x \\cdot 2`"
             raise refuse("latex-ambiguous", "a number behind a factor", head.span, hint)
         else:

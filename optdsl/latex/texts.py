@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from optdsl.diagnostics import Span
+from optdsl.latex import acting, wording
 from optdsl.latex import vocabulary as words
 from optdsl.latex.operands import ENDS_OPERAND, LOOSE
 from optdsl.latex.problems import refuse
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from optdsl.latex.cutting import Cutter
 
 JOINT = re.compile(r"\\_|\\text\{\\?_\}|_")
+_BRACKETED = re.compile(r"\s*\((?=\s*[A-Za-z])[A-Za-z\s.,'-]*\)\s*")
 _WORD = re.compile(r"(?:[A-Za-z]|\\?_)(?:[A-Za-z0-9]|\\?_)*")
 _DOTTED = re.compile(r"(?:[A-Za-z]\w*\.)+[A-Za-z]\w*")
 _QUOTED = re.compile(r"\\textquotedbl (.*)\\textquotedbl", re.DOTALL)
@@ -96,6 +98,8 @@ def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
         hint = f"write `\\mathrm{{{text[0]}}}{text[1:]}`"
         raise refuse("latex-ambiguous", "a name, or a letter with a time?", place, hint)
     word = " ".join(text.split())
+    if _is_remark(cutter, text, start):
+        return
     in_cases = bool(cutter.opened) and cutter.opened[-1][0] == "END_CASES"
     connective = words.CONNECTIVES.get(word.rstrip(".,:;").lower())
     prose = word != text or word.lower() in words.PROSE
@@ -136,6 +140,16 @@ def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
         place = Span(cutter.source, start, cutter.at)
         hint = "an equation may hold names, and `if` and `otherwise` within cases"
         raise refuse("latex-text", "these words are not understood", place, hint)
+
+
+def _is_remark(cutter: Cutter, text: str, start: int) -> bool:
+    """`m_0 = 0 \\text{ (first moment)}`: words in brackets that say nothing more."""
+    if not (cutter.tokens and cutter.outside() and _BRACKETED.fullmatch(text)):
+        return False
+    formula = cutter.source.text[cutter.tokens[0].start_pos or 0 : start]
+    said = f"{wording.FORMULA} {text}"
+    unsaid = acting.unsaid(said, [formula], wording.FORMULA)
+    return unsaid is None and wording.limit(said) is None
 
 
 def _joins(cutter: Cutter, word: str) -> bool:

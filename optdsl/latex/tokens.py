@@ -123,7 +123,7 @@ class _Tokenizer(Cutter):
             self.drop_trailing(("COMMA", "SEMICOLON"))
             self.add("AMPERSAND", "&", 1)
         elif self.outside():
-            if self._between_equations():
+            if not self.goes_on(1) and self._between_equations():
                 self.put("SEPARATOR", "&", self.at)
             self.at += 1
         elif self.goes_on(0):
@@ -189,7 +189,7 @@ class _Tokenizer(Cutter):
         return not numbered and (
             text in self.declared
             or self.in_subscript()
-            or (text in words.FUNCTIONS and self._labels(len(text)))
+            or ((text in words.FUNCTIONS or len(text) > 2) and self._labels(len(text)))
             or heads_brackets(text, self.source.text[self.at + len(text) : self.end])
         )
 

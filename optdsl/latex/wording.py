@@ -118,6 +118,14 @@ def counts_up(first: int, rest: str) -> bool:
     return ends is None or int(ends[1]) >= first
 
 
+def is_formula(text: str) -> bool:
+    """Is a condition without dollars one formula of a table: a comparison, or one name?"""
+    if re.search(r"\\|[<>=]", text) is None:
+        return re.fullmatch(r"\s*[A-Za-z]\w*\s*", text) is not None
+    plain = re.sub(r"\\[A-Za-z]+", " ", text)
+    return re.search(r"(?<![{_A-Za-z])[A-Za-z]{3,}(?![A-Za-z])", plain) is None
+
+
 def limit(text: str) -> tuple[int, int] | None:
     """Return where words say that something holds in some steps only."""
     plain = without_formulas(text)

@@ -347,6 +347,15 @@ EQUATIONS: dict[str, list[str] | None] = {
     r"u_t &= \left( m_t + \right. \nonumber \\ & \left. \lambda x_{t-1} \right)": [
         "u[t] = m[t] + lambda*x[t-1]"
     ],
+    # a formula over several rows, and a remark behind it
+    r"u_t &= a \\ &\quad - \frac{1}{2} 0.9^t \\ &\hspace{3mm} \cdot m_t \text{ (the step)}": [
+        "u[t] = a - 1/2*0.9^t*m[t]"
+    ],
+    r"u_t &= a + \\ & b \\ v_t &= \sum_{i=1}^t w_i \\ & - c": [
+        "u[t] = a + b", "v[t] = sum_w[t] - c", "sum_w[0] = 0", "sum_w[t] = sum_w[t-1] + w[t]"
+    ],
+    r"u_t = a \text{ (then decayed)}": None,
+    r"u_t = v_t^{ave}": ["u[t] = v_ave[t]"],
     # several names at once
     r"(m_t, v_t) = (\beta m_{t-1}, g_t^2)": ["m[t] = beta*m[t-1]", "v[t] = g[t]^2"],
     r"(a, b) = 0, \; [c, d] \gets [1, 2]": ["a = 0", "b = 0", "c = 1", "d = 2"],
