@@ -13,7 +13,7 @@ from optdsl.checks.equivalence.invariants import find_invariants
 from optdsl.checks.equivalence.polynomials import Polynomial, variable
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.rationals import NOTHING, Rational
-from optdsl.checks.equivalence.reading import condition_holds
+from optdsl.checks.equivalence.reading import condition_holds, reads
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
 from optdsl.checks.equivalence.signs import NULL, Context
@@ -206,7 +206,7 @@ def _defined(system: System, side: Side) -> bool:
 
 def _is_defined(value: Rational, context: Context) -> bool:
     return all(
-        condition[0] == "reads"
+        reads(condition)
         or condition_holds(condition, context)
         or _is_apart_from_zero(condition, context)
         for condition in value.conditions

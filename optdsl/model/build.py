@@ -136,6 +136,7 @@ def _assemble(
     hypers = hyperparameters(declared, typed, problems)
     states = _states(declared, typed, problems)
     equations, gradients = dependency_order(declared, typed, outputs, problems)
+    _check_skip(declared, typed, problems)
     problems.raise_if_any()
     if handed_on is not None:
         report_unused(declared, typed, equations, handed_on, problems)
@@ -198,6 +199,17 @@ def _skips(declared: Declarations, typed: Typed) -> tuple[Skip, ...]:
     if declared.skip is None or typed.skip is None:
         return ()
     return (Skip(typed.skip, 0, declared.skip.span),)
+
+
+def _check_skip(declared: Declarations, typed: Typed, problems: Problems) -> None:
+    """A tensor takes a step or does not; its entries do so together."""
+    if declared.skip is not None and typed.skip is not None and not typed.skip.kind.is_number:
+        problems.error(
+            "skip-kind",
+            f"a tensor skips a step as a whole, but the condition is {typed.skip.kind.value}",
+            declared.skip.span,
+            "join its values: `any(...)` for those of a tensor, `any(..., all)` for those of all",
+        )
 
 
 def _check_evaluation(system: System, declared: Declarations, problems: Problems) -> None:

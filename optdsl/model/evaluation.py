@@ -257,11 +257,8 @@ class _Evaluation:
 
     def _drawn(self, draw: Draw) -> Entries:
         """Return any number an entry: the same wherever the same draw stands, in any system."""
-        step = self.value(draw.step)
-        assert isinstance(step, Real)
-        place = (draw.distribution, draw.number, int(step.value))
-        width = len(self.machine._theta())
-        return tuple(real(_any_number(*place, index)) for index in range(width))
+        steps = _spread(self.value(draw.step), len(self.machine._theta()))
+        return tuple(_any_number(draw, step, index) for index, step in enumerate(steps))
 
     def named(self, value: Value) -> Entries:
         """Return a named value."""
@@ -388,12 +385,14 @@ def _spread(value: Entries, width: int) -> tuple[Scalar, ...]:
     return value if isinstance(value, tuple) else (value,) * width
 
 
-def _any_number(distribution: str, number: int, step: int, index: int) -> Fraction:
+def _any_number(draw: Draw, step: Scalar, index: int) -> Scalar:
     """Return a simple number that the distribution can give, as if at random."""
-    random = Random(f"{distribution} {number} {step} {index}")
-    return Fraction(random.randint(1, 15), 16) * (
-        1 if distribution == "uniform" else random.choice((-2, -1, 1, 2))
-    )
+    if not isinstance(step, Real):
+        return UNDEFINED
+    random = Random(f"{draw.distribution} {draw.number} {int(step.value)} {index}")
+    sign = 1 if draw.distribution == "uniform" else None
+    size = Fraction(random.randint(1, 15), 16)
+    return real(size * (sign or random.choice((-2, -1, 1, 2))))
 
 
 def _entry(value: Entries, index: int) -> Scalar:

@@ -22,6 +22,7 @@ from optdsl.checks.equivalence.reverse import reversed_question
 from optdsl.checks.equivalence.signs import REALS, Range
 from optdsl.checks.equivalence.simplest import LONGEST, in_simple_inputs
 from optdsl.checks.equivalence.trials import Trial
+from optdsl.checks.equivalence.unskipped import unskipped
 from optdsl.checks.equivalence.verdict import Counterexample, Verdict
 from optdsl.checks.equivalence.words import number_text, text, value_text
 from optdsl.model.arithmetic import arithmetic
@@ -61,6 +62,8 @@ def compare(
     obstacle = _not_understood(question)
     if obstacle is not None:
         return Verdict("not understood", obstacle)
+    asked = question
+    question = unskipped(question)
     found = refute(question, first_look(question))
     unproved = None
     if found.trial is None:
@@ -74,7 +77,7 @@ def compare(
         found = refute(question, second_look(question), found)
     if found.trial is not None:
         simple = in_simple_inputs(question, found) if explain else found
-        return _differs(question, simple, explain)
+        return _differs(question, asked.ours, simple, explain)
     assert unproved is not None
     if not found.points:
         return Verdict("not understood", f"{_NO_RUN}; {unproved.reason}")
@@ -181,7 +184,8 @@ def _domains(question: Question) -> tuple[str, ...]:
 # ---------------------------------------------------------- counterexamples
 
 
-def _differs(question: Question, refutation: Refutation, explain: bool) -> Verdict:
+def _differs(question: Question, written: System, refutation: Refutation, explain: bool) -> Verdict:
+    """Return the verdict; equations of ours are told as they are `written`."""
     trial, difference = refutation.trial, refutation.difference
     assert trial is not None
     assert difference is not None
@@ -192,7 +196,7 @@ def _differs(question: Question, refutation: Refutation, explain: bool) -> Verdi
         inputs=_inputs(question, trial),
         ours=value_text(difference.ours),
         theirs=value_text(difference.theirs),
-        equation=_first_equation(question, race),
+        equation=_first_equation(question, written, race),
         cause=likely_cause(question, trial) if explain and trial.steps <= LONGEST else None,
     )
     return Verdict(
@@ -243,25 +247,25 @@ def _entries_text(entries: tuple[object, ...]) -> str:
     return words[0] if len(words) == 1 else f"({', '.join(words)})"
 
 
-def _first_equation(question: Question, race: Race) -> str | None:
+def _first_equation(question: Question, written: System, race: Race) -> str | None:
     """Return our first equation whose value differs from theirs of the same name."""
     if len(race.ours) != len(race.theirs) or not race.ours:
         return None
     ours, theirs = race.ours[-1].values, race.theirs[-1].values
-    states = ["theta", *(state.name for state in question.ours.states)]
-    facts = {s.name: s.start for s in question.ours.states if isinstance(s.start, Fact)}
+    states = ["theta", *(state.name for state in written.states)]
+    facts = {s.name: s.start for s in written.states if isinstance(s.start, Fact)}
 
     def told(node: Expression) -> Expression | None:
         return facts.get(node.name) if isinstance(node, Value) else None
 
-    for equation in question.ours.equations:
+    for equation in written.equations:
         name = equation.name
         if name in theirs and name not in (*question.mapping, *facts) and name in ours:
             a, b = _tuple(ours[name]), _tuple(theirs[name])
             pairs = zip(a, b, strict=False)
             if len(a) == len(b) and not all(race.arithmetic.same(x, y) for x, y in pairs):  # type: ignore[arg-type]
-                written = f"{name}[t]" if name in states else name
-                return f"{written} = {text(transform(equation.value, told), states)}"
+                told_as = f"{name}[t]" if name in states else name
+                return f"{told_as} = {text(transform(equation.value, told), states)}"
     return None
 
 

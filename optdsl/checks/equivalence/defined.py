@@ -14,7 +14,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from optdsl.checks.equivalence.polynomials import Polynomial, join, variable
+from optdsl.checks.equivalence.polynomials import Polynomial, variable
 from optdsl.checks.equivalence.rationals import Condition, Rational, of_factors
 from optdsl.checks.equivalence.reading import condition_holds, reads, state_read
 from optdsl.checks.equivalence.roots import sign_of
@@ -73,25 +73,38 @@ class Definedness:
 
     def absorbs(self, name: str, concerned: Set[str]) -> bool:
         """Is an output undefined on both sides as soon as anything is, and ever after?"""
-        for side, kept in enumerate((("ours", name), ("theirs", self.outputs[name]))):
+        for side, kept in enumerate(self._of_sides(name)):
             if self.opened(side) - self.pairs[name][side]:
                 return False
-            read: Condition = ("reads", *kept)
-            if not self.first and any(read not in self.pairs[each][side] for each in concerned):
+            if not self.first and any(
+                not any(state_read(c) == kept and c[0] != "unless" for c in self.pairs[each][side])
+                for each in concerned
+            ):
                 return False
         return True
 
-    def spreads(self, name: str, reductions: frozenset[Kind]) -> bool:
-        """May one entry be undefined and a reduction carry that to others?
+    def spreads(self, name: str, concerned: Set[str], open_states: Set[State]) -> bool:
+        """May one entry be undefined and a reduction carry that to others on one side only?
 
-        It does not where an output is undefined, by then, for all entries that are reduced.
+        It does not where what takes in all entries of an open state takes in those of the output
+        `name`, the same on both sides, and so does whatever makes that output of the next step.
         """
-        taken = self.pairs[name][0]
-        return any(
-            not _kind(condition).within(kind) and not _taken(condition, kind, taken)
-            for condition in self.opened(0) | self.opened(1)
-            for kind in reductions
+        ours, theirs = (
+            [_taken_in(self.pairs[each][side], open_states, kept) for each in sorted(concerned)]
+            for side, kept in enumerate(self._of_sides(name))
         )
+        if ours != theirs or any(None in taken for taken in (ours, theirs)):
+            return True
+        for side, kept in enumerate(self._of_sides(name)):
+            own = _taken_in(self.pairs[name][side], open_states, kept) or set()
+            for state in {s for s in self.states() if s[0] == kept[0]} & open_states:
+                taken = _taken_in(self.states()[state], open_states, kept)
+                if taken is None or not taken <= own:
+                    return True
+        return False
+
+    def _of_sides(self, name: str) -> tuple[State, State]:
+        return ("ours", name), ("theirs", self.outputs[name])
 
     def _open(self, value: Rational) -> Conditions:
         """Return the conditions that are not proved, in a canonical form."""
@@ -121,18 +134,6 @@ def canonical(condition: Condition, case: Context) -> Conditions:
     return frozenset({condition})
 
 
-def _kind(condition: Condition) -> Kind:
-    """Return for how many values at once a condition decides."""
-    match condition:
-        case ("nonzero", Polynomial() as polynomial):
-            return polynomial.kind
-        case ("nonneg" | "positive", _, frozenset() as factors):
-            return join(factor.kind for factor, _ in factors)
-        case ("all", Kind() as kind, _):
-            return kind
-    return Kind.ENTRY
-
-
 def _nonzero(factor: Polynomial, case: Context) -> Conditions:
     """An irreducible factor is not zero; a root is zero where what is below it is."""
     atom = next(iter(factor.atoms))
@@ -146,7 +147,6 @@ class Account:
     """The definedness of all cases of a proof."""
 
     entries: list[Definedness] = field(default_factory=list)
-    reductions: frozenset[Kind] = frozenset()  # the kinds that values are reduced to
 
     def add(self, defined: Definedness) -> None:
         """Take up one case."""
@@ -161,31 +161,32 @@ class Account:
             for name, (ours, theirs) in entry.pairs.items():
                 if _without_reads(ours) != _without_reads(theirs):
                     return f"{name} may be undefined on one side only"
-        concerned = self._concerned()
+        spoiled = self._open_states()
+        concerned = {
+            name
+            for entry in self.entries
+            for name, (ours, theirs) in entry.pairs.items()
+            if _states_read(ours | theirs) & spoiled
+        }
         if not concerned:
             return None
         outputs = set.intersection(*(set(entry.outputs) for entry in self.entries))
         keeping = [n for n in outputs if all(e.absorbs(n, concerned) for e in self.entries)]
         if not keeping:
             return "a state may be undefined"
-        if all(any(e.spreads(n, self.reductions) for e in self.entries) for n in keeping):
+        if all(any(e.spreads(n, concerned, spoiled) for e in self.entries) for n in keeping):
             return "a state may be undefined, and reductions carry that to other entries"
         return None
 
-    def _concerned(self) -> set[str]:
-        """Return the values that a state which may be undefined can make so."""
+    def _open_states(self) -> set[State]:
+        """Return the states that may be undefined, by themselves or by what they read."""
         states = [item for entry in self.entries for item in entry.states().items()]
-        open_states = {state for state, conditions in states if _without_reads(conditions)}
+        found = {state for state, conditions in states if _without_reads(conditions)}
         known = -1
-        while known != len(open_states):
-            known = len(open_states)
-            open_states |= {state for state, c in states if _states_read(c) & open_states}
-        return {
-            name
-            for entry in self.entries
-            for name, (ours, theirs) in entry.pairs.items()
-            if _states_read(ours | theirs) & open_states
-        }
+        while known != len(found):
+            known = len(found)
+            found |= {state for state, conditions in states if _states_read(conditions) & found}
+        return found
 
 
 def _states_read(conditions: Conditions) -> set[State]:
@@ -193,12 +194,16 @@ def _states_read(conditions: Conditions) -> set[State]:
     return {read for c in conditions if (read := state_read(c)) is not None}
 
 
-def _taken(condition: Condition, kind: Kind, taken: Conditions) -> bool:
-    """Is a condition asked of all entries that a reduction to this kind takes in?"""
-    return any(
-        c[0] == "all" and c[2] == condition and isinstance(c[1], Kind) and c[1].within(kind)
-        for c in taken
-    )
+def _taken_in(conditions: Conditions, open_states: Set[State], kept: State) -> set[Kind] | None:
+    """Return the kinds to which a value reduces `kept`; None if one takes in another, not it."""
+    taken: dict[Kind, set[State]] = {}
+    for condition in conditions:
+        state = state_read(condition)
+        if state in open_states and condition[0] != "reads":
+            if condition[0] != "all" or condition[2][0] != "reads":  # type: ignore[index]
+                return None
+            taken.setdefault(condition[1], set()).add(state)  # type: ignore[arg-type]
+    return set(taken) if all(kept in states for states in taken.values()) else None
 
 
 def _without_reads(conditions: Conditions) -> Conditions:

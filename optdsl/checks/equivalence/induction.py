@@ -21,7 +21,6 @@ from optdsl.checks.equivalence.question import (
     Question,
     memories,
     reads_theta,
-    reductions,
     speaks_of_rows,
 )
 from optdsl.checks.equivalence.rationals import Rational
@@ -69,11 +68,7 @@ class Proof:
             self.reason = obstacle
             return False
         deadline = process_time() + self.seconds
-        systems = (self.question.ours, self.question.theirs)
-        mixed = frozenset[Kind]().union(*map(reductions, systems))
-        if any(system.losses for system in systems):  # a loss takes in every entry
-            mixed |= {Kind.ALL}
-        begun = {splits: Account(reductions=mixed) for splits in (False, True)}
+        begun = {splits: Account() for splits in (False, True)}
         begun = {s: a for s, a in begun.items() if self._step(True, s, a, deadline)}
         if not begun:  # in the first step no state is open, so no invariant could help
             return False

@@ -139,4 +139,7 @@ def reads_theta(system: System) -> bool:
     return any(value.name == "theta" for expression in read for value in values(expression))
 
 
+#: The output that tells whether a transform which may skip steps hands its others on.
+HANDED_ON = "handed on"
+
 THETA = Value("theta", Kind.ENTRY)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from optdsl.checks.equivalence.question import Question
+from optdsl.checks.equivalence.question import HANDED_ON, Question
 from optdsl.checks.equivalence.trials import Trial
-from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Scalar, Undecided, real
+from optdsl.model.arithmetic import UNDEFINED, Arithmetic, Real, Scalar, Undecided, real
 from optdsl.model.evaluation import LOSS, Entries, Machine, Step
 from optdsl.model.system import System
 
@@ -154,7 +154,7 @@ class Race:
 
     def _compare_outputs(self, t: int) -> None:
         question = self.question
-        ours, theirs = self.ours[-1].outputs, self.theirs[-1].outputs
+        ours, theirs = _handed_on(self.ours[-1].outputs), _handed_on(self.theirs[-1].outputs)
         for mine, other in zip(question.ours.outputs, question.theirs.outputs, strict=True):
             value = ours[mine]
             if value is not None and other in question.mapping:
@@ -199,6 +199,15 @@ def _kept(
             values.append(value if came is True else values[-1])
         kept[given.name] = tuple(values)
     return kept
+
+
+def _handed_on(outputs: Mapping[str, Entries | None]) -> Mapping[str, Entries | None]:
+    """Return outputs, with nothing in place of those that are not handed on for any tensor."""
+    told = outputs.get(HANDED_ON)
+    flags = told if isinstance(told, tuple) else (told,)
+    if any(not isinstance(flag, Real) or flag.value for flag in flags):
+        return outputs
+    return dict.fromkeys(outputs)
 
 
 def _is_undefined(value: Entries) -> bool:

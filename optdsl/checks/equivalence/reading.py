@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from optdsl.checks.equivalence import questions
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.polynomials import Monomial, Polynomial, join
+from optdsl.checks.equivalence.questions import Question
 from optdsl.checks.equivalence.rationals import (
     NOTHING,
     Condition,
@@ -210,9 +212,12 @@ class Reader:
         if isinstance(expression, Value) and (meaning := self.meaning(expression)) is not None:
             return self.truth(meaning)
         question, conditions = self._question(expression)
+        return questions.answer(question, self._told), conditions
+
+    def _told(self, question: Question) -> bool:
         if question not in self.context.truths:
             raise NeedTruth(question)
-        return self.context.truths[question], conditions
+        return self.context.truths[question]
 
     def _compared(
         self, difference: Rational, wanted: frozenset[int]
@@ -224,11 +229,11 @@ class Reader:
             return False, difference.conditions
         return decided_sign(difference, self.context) in wanted, difference.conditions
 
-    def _question(self, expression: Expression) -> tuple[object, frozenset[Condition]]:
+    def _question(self, expression: Expression) -> tuple[Question, frozenset[Condition]]:
         """Return a name for a condition, equal names, equal truth, and when that is defined."""
         match expression:
             case Constant(name):
-                return name, frozenset()
+                return ("constant", name), frozenset()
             case Value():
                 meaning = self.meaning(expression)
                 if meaning is not None:
@@ -241,15 +246,16 @@ class Reader:
                 return ("finite", value.key(), frozenset(told)), frozenset()
             case Apply("not", (inner,)):
                 question, conditions = self._question(inner)
-                return ("not", question), conditions
+                return questions.negated(question), conditions
             case Apply("and" | "or" as operator, (left, right)):
                 first, conditions = self._question(left)
                 second, more = self._question(right)
-                guarded = {("unless", operator, first, c) for c in self._unproved(more)}
-                return (operator, first, second), conditions | guarded
+                more = self._unproved(more) - conditions
+                guarded = {("unless", operator, first, c) for c in more}
+                return questions.joined(operator, first, second), conditions | guarded
             case Apply(operator, (left, right)) if operator in _COMPARISONS:
                 difference = self.value(left) - self.value(right)
-                return (operator, difference.key()), difference.conditions
+                return questions.compared(operator, difference.key()), difference.conditions
             case Reduce("any", argument, kind):
                 question, conditions = self._inside(kind)._question(argument)
                 return ("any", kind, question), frozenset(_each(c, kind) for c in conditions)
@@ -318,7 +324,12 @@ def of_all(x: Rational, kind: Kind) -> frozenset[Condition]:
 
 
 def _each(condition: Condition, kind: Kind) -> Condition:
-    return condition if condition[0] == "reads" else ("all", kind, condition)
+    match condition:
+        case ("all", Kind() as inner, tuple() as read) if reads(
+            read
+        ):  # one of all is in the larger
+            return ("all", inner if inner.within(kind) else kind, read)
+    return ("all", kind, condition)
 
 
 def _undefined(*values: Rational) -> Rational:

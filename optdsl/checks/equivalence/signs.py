@@ -227,7 +227,8 @@ class Context:
     def norm(self, polynomial: Polynomial) -> tuple[Polynomial, Sign] | None:
         """Return p*q and the sign of q, where p is a*s + b with a root s, and q is b - a*s.
 
-        So `sqrt(S) - 1` has the sign of `S - 1`. None where no q has a known sign.
+        So `sqrt(S) - 1` has the sign of `S - 1`. None where no q has a known sign. It may be zero
+        if b and -a*s are of one sign, for then both are zero, and so is p.
         """
         for atom in sorted(polynomial.atoms, key=lambda atom: -atom.index):
             if atom.power == 2 and atom.form[0] == "root" and atom.below is not None:
@@ -236,6 +237,9 @@ class Context:
                     continue
                 conjugate = parts[0] - parts[1] * variable(atom)
                 sign = self._certified(conjugate)
+                both = self.sign(parts[0]) | negated(self.sign(parts[1] * variable(atom)))
+                for weak, strict in ((NOT_NEGATIVE, POSITIVE), (NOT_POSITIVE, NEGATIVE)):
+                    sign = strict if both <= weak else sign
                 if sign in (POSITIVE, NEGATIVE):
                     return parts[0] * parts[0] - parts[1] * parts[1] * atom.below, sign
         return None

@@ -6,7 +6,7 @@ ends included; gradients are generic, zero, tiny, huge, alternating, shrinking.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -114,22 +114,43 @@ def trials(
         told = known[number % len(known)]
         tensors = _of_ndim(told.get("ndim"), layouts[number % len(layouts)])
         entries = entries_in(tensors)
+        hypers = {
+            name: _series(choices[name], name in still, steps, random, number) for name in names
+        }
+        theta = tuple(random.choice(_SIGNED) for _ in range(entries))
+        gradients = tuple(
+            tuple(tuple(_SHAPES[shape](random, t) for _ in range(entries)) for _ in range(asks))
+            for t in range(1, steps + 1)
+        )
         yield Trial(
             hypers=(
-                *(
-                    (name, _series(choices[name], name in still, steps, random, number))
-                    for name in names
-                ),
+                *hypers.items(),
                 *((name, (value,) * (steps + 1)) for name, value in told.items()),
             ),
-            theta=tuple(random.choice(_SIGNED) for _ in range(entries)),
-            gradients=tuple(
-                tuple(tuple(_SHAPES[shape](random, t) for _ in range(entries)) for _ in range(asks))
-                for t in range(1, steps + 1)
-            ),
+            theta=theta,
+            gradients=_with_ties(gradients, hypers) if shape == "sparse" else gradients,
             losses=_losses(question, steps, asks, random),
             tensors=tensors,
         )
+
+
+def _with_ties(
+    gradients: tuple[tuple[tuple[Fraction, ...], ...], ...],
+    hypers: Mapping[str, tuple[Fraction | bool, ...]],
+) -> tuple[tuple[tuple[Fraction, ...], ...], ...]:
+    """Return gradients of which every other has one entry: a hyperparameter, by itself or as -x.
+
+    So a comparison with one, of an entry or of a norm, comes out as equal now and then.
+    """
+    found = list(gradients)
+    for t in range(1, len(gradients) + 1, 2):
+        ties = [s[t] for s in hypers.values() if s[t] and not isinstance(s[t], bool)]
+        width = len(gradients[t - 1][0])
+        if ties:
+            tie = ties[t // 2 % len(ties)] * (-1) ** (t // 2)
+            alone = tuple(Fraction(tie) if k == t // 2 % width else F(0) for k in range(width))
+            found[t - 1] = (alone, *gradients[t - 1][1:])
+    return tuple(found)
 
 
 def _of_ndim(
