@@ -26,6 +26,7 @@ from optdsl.codegen.support.emitting import (
     store,
     word,
 )
+from optdsl.model.overriding import Feed
 
 #: Tasks of a pass, where there are many chunks: enough to balance threads. A task has at least
 #: and at most so many chunks.
@@ -36,10 +37,13 @@ _POOL = BYTE.as_pointer()
 class Call:
     """One call from C: its hyperparameters, checked, and the rows of numbers of this step.
 
-    Where `given` has a function `for_each`, the threads of the caller share every pass.
+    Where `given` has a function `for_each`, the threads of the caller share every pass. `now` says
+    which rules are taken in this step, where that changes.
     """
 
-    def __init__(self, settings: Settings, builder: Any, given: dict[str, Any]) -> None:
+    def __init__(
+        self, settings: Settings, builder: Any, given: dict[str, Any], now: Any = None
+    ) -> None:
         self.settings, self.builder, self.given = settings, builder, given
         self.interface, self.unit = settings.interface, settings.unit
         interface = self.interface
@@ -53,6 +57,7 @@ class Call:
         for index in range(settings.state_count):
             store(builder, load(builder, self.kept, index), self.states, index)
         arguments = [given["hyper"], run, self.states, self.hyper]
+        arguments += [] if now is None else [now]
         verdict = builder.call(settings.function, arguments)
         with builder.if_then(builder.icmp_signed("!=", verdict, OK)):
             builder.ret(verdict)
@@ -80,7 +85,7 @@ class Call:
     def scalars_of(self, function: Any, part: int) -> None:
         """Compute the numbers of this step for one part."""
         builder = self.builder
-        clock = load(builder, self.given["run"], part)
+        clock = load(builder, self.given["run"], self.interface.clock(part))
         t = builder.sitofp(builder.add(clock, word(1)), DOUBLE)
         builder.call(function, [t, self.hyper, self.step_state, self.scalars])
 
@@ -143,11 +148,20 @@ class Call:
 
     def commit(self, parts: Iterable[int]) -> None:
         """Count a step of these parts."""
-        builder, run, settings = self.builder, self.given["run"], self.settings
         for part in parts:
-            store(builder, builder.add(load(builder, run, part), word(1)), run, part)
-            for feed in self.unit.feeds:
-                for state in feed.states if feed.hyperparameter.part == part else ():
-                    key = feed_key(feed, state.name)
-                    slot = self.interface.run.offset(key) - settings.first_state
-                    store(builder, load(builder, self.states, slot), self.kept, slot)
+            self.count(self.interface.clock(part))
+            self.keep(feed for feed in self.unit.feeds if feed.hyperparameter.part == part)
+
+    def count(self, clock: int) -> None:
+        """Count a step."""
+        run = self.given["run"]
+        more = self.builder.add(load(self.builder, run, clock), word(1))
+        store(self.builder, more, run, clock)
+
+    def keep(self, feeds: Iterable[Feed]) -> None:
+        """Let schedules stand where this step has moved them."""
+        for feed in feeds:
+            for state in feed.states:
+                key = feed_key(feed, state.name)
+                slot = self.settings.interface.run.offset(key) - self.settings.first_state
+                store(self.builder, load(self.builder, self.states, slot), self.kept, slot)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from optdsl.codegen.cases import CasesUnit
 from optdsl.codegen.library.interface import Choice, Interface, Record
 from optdsl.codegen.slots import Slots
+from optdsl.codegen.support.emitting import load, word
 from optdsl.codegen.unit import Unit
 from optdsl.model.alternatives import Alternatives, Case
+from optdsl.model.expressions import Expression
+from optdsl.model.system import Hyperparameter
 from optdsl.program.cases import CasesProgram, InCase
 from optdsl.program.describing import cases_equations_text
-from optdsl.program.program import Pass, Program
+from optdsl.program.program import Guard, Pass, Program
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,59 @@ class Whole(Interface):
         """The rule that chooses."""
         assert self.lowered is not None
         return self.lowered.rule
+
+    @cached_property
+    def groups(self) -> list[tuple[int, ...]]:
+        """The cases that follow one another, for the same tensors; a case that stays is alone."""
+        return groups_of(self.rule)
+
+    def group(self, case: int) -> int:
+        """Return the number of the group of a case."""
+        return next(number for number, group in enumerate(self.groups) if case in group)
+
+    @cached_property
+    def guarded(self) -> bool:
+        """Do the tensors of some cases rest in some steps?"""
+        return any(
+            isinstance(stage, Guard) for program in self.programs for stage in program.stages
+        )
+
+    @property
+    def now(self) -> int:
+        """How many words of a run say which of several rules is taken now."""
+        return len(self.groups) if self.rule.timed else 0
+
+    @property
+    def clocks(self) -> int:
+        """How many counts of steps a run keeps: those of each group, where some may rest."""
+        return self.rule.parts * (len(self.groups) if self.guarded else 1)
+
+    @property
+    def parts(self) -> int:
+        """How many parts the longest case has."""
+        return self.rule.parts
+
+    def clock_in(self, case: int, part: int) -> int:
+        """Return which count is that of a part of one case."""
+        return part + self.rule.parts * self.group(case) * self.guarded
+
+    def clock_of(self, hyper: Hyperparameter) -> int:
+        """Return which count a formula or a schedule of a hyperparameter reads."""
+        return self.clock_in(self.rule.cases_with(hyper)[0], hyper.part)
+
+    def is_now(self, builder: Any, now: Any, case: int) -> Any:
+        """Return whether a case is taken now; None where it always is."""
+        if not self.now:
+            return None
+        return builder.icmp_signed("==", load(builder, now, self.group(case)), word(case))
+
+    def taken(self, builder: Any, now: Any, hyper: Hyperparameter) -> Any:
+        """Return whether a rule with a hyperparameter is taken now; None where one always is."""
+        found = None
+        for case in self.rule.cases_with(hyper) if self.now else ():
+            held = self.is_now(builder, now, case)
+            found = held if found is None else builder.or_(found, held)
+        return found
 
     @property
     def turns(self) -> CasesProgram:
@@ -75,6 +132,20 @@ class Whole(Interface):
         """All programs that C can run."""
         return [program for case in self.cases for program in case.programs]
 
+    @cached_property
+    def looks(self) -> dict[str, Program]:
+        """The programs that look at what the last step left; some cases may have nothing to do."""
+        found = {name: self.looking(name) for name in ("iterate", "evaluate")}
+        return {
+            name: next(each for each in program.programs if each is not None)
+            for name, program in found.items() if program is not None
+        }  # fmt: skip
+
+    def looking(self, name: str) -> CasesProgram | None:
+        """Return what all cases do to look at what the last step left."""
+        assert self.lowered is not None
+        return self.lowered.programs[name]
+
     @property
     def equations(self) -> list[str]:
         """The equations of all cases."""
@@ -90,15 +161,26 @@ class Whole(Interface):
     @cached_property
     def tensor(self) -> Record:
         """One tensor: its size, its case, its arrays and its own numbers."""
-        told = "; ".join(f"{n}: {_described(case)}" for n, case in enumerate(self.rule.cases))
+        listed = "; ".join(f"{n}: {_described(case)}" for n, case in enumerate(self.rule.cases))
         record = Record()
-        record.add("which", "which", "int64_t", f"the rule that it takes, set before init. {told}")
+        told = "the rule that it takes, set before init"
+        if self.now:
+            told += ", which begins with the first under its condition; a step moves it on"
+        record.add("which", "which", "int64_t", f"{told}. {listed}")
         return self._tensor_fields(record)
 
 
 def _described(case: Case) -> str:
     name, title = case.system.name, case.title
     return name if title == name else f"{name}, {title}"
+
+
+def groups_of(rule: Alternatives) -> list[tuple[int, ...]]:
+    """Return the cases of a rule by their condition on tensors."""
+    found: dict[Expression, list[int]] = {}
+    for number, case in enumerate(rule.cases):
+        found.setdefault(case.condition, []).append(number)
+    return [tuple(group) for group in found.values()]
 
 
 def whole_interface(cases: CasesUnit, prefix: str) -> Whole:
@@ -136,4 +218,8 @@ def _merged(cases: CasesUnit) -> _Merged:
             places.setdefault(place, name if known or number == 0 else f"{name} of case {number}")
     everything = {places[place]: place for place in sorted(places)}
     slots: Slots = replace(first.slots, everything=everything)
-    return _Merged(system, first.ready, first.function, None, placed=slots, units=units)
+    fed = {feed.hyperparameter.name: feed for unit in units for feed in unit.feeds}
+    feeds = tuple(fed.values())
+    return _Merged(
+        system, first.ready, first.function, None, placed=slots, feeds=feeds, units=units
+    )

@@ -61,7 +61,8 @@ def _usage(interface: Interface) -> list[str]:
     """Return how the functions are called, as a comment."""
     prefix = interface.prefix
     hyper = f"    {prefix}_hyper hyper = {prefix.upper()}_DEFAULTS;"
-    head = [hyper, f"    {prefix}_run run;"]
+    run = "run" if interface.steps_alone else "&run"
+    head = [hyper, f"    {prefix}_run run{'[1]' * interface.steps_alone};"]
     if _is_schedule(interface):
         outputs = ", ".join(f"&{name}" for name in _outputs(interface))
         body = [f"    {prefix}_init(&hyper, &run);",
@@ -76,9 +77,11 @@ def _usage(interface: Interface) -> list[str]:
     return [
         f"How it is used, {with_}:", "", *head,
         *_example(interface),
-        f"    {prefix}_init_{ending}(&hyper, &run, tensors, 1);",
+        f"    {prefix}_init_{ending}(&hyper, {run}, tensors, 1);",
         *[f"    void *room = malloc({prefix}_room_{ending}(tensors, 1));"] * interface.has_matrices,
-        f"    {prefix}_step_{ending}(&hyper, &run, tensors, 1{more});  // again and again", "",
+        f"    {prefix}_step_{ending}(&hyper, {run}, tensors, 1{more});  // again and again", "",
+        *(["Tensors rest one by one: `run` is an array of as many runs as there are tensors.", ""]
+          * interface.steps_alone),
         "A step over several tensors is one call with a table of them; what is reduced over all",
         "tensors is so over those of the call. No two arrays may overlap. Calls with other runs",
         "and tensors may be made from several threads at once.",
@@ -133,7 +136,8 @@ def _functions(interface: Interface) -> list[str]:
     lines += _declared(interface, "init", common, table)
     if not interface.is_given:
         lines += _callbacks(interface)
-    rests = ", or 1 where the rule rests in this step" if interface.unit.system.parts > 1 else ""
+    who = "every tensor" if interface.steps_alone else "the rule"
+    rests = f", or 1 where {who} rests in this step" if interface.clocks > 1 else ""
     if interface.has_matrices:
         lines += _room(interface, "a step")
     lines += remark(f"Takes a step. Returns 0{rests}. {wrong}")

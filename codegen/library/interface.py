@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from optdsl.codegen.forms import FORMS
 from optdsl.codegen.library.matrix_plans import is_of_vectors
@@ -20,8 +21,9 @@ from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Fact, Kind, Value
 from optdsl.model.overriding import Feed
 from optdsl.model.storing import REST
+from optdsl.model.system import Hyperparameter
 from optdsl.program.describing import equations_text
-from optdsl.program.program import Ask, Matrices, Pass, Program
+from optdsl.program.program import Ask, Guard, Matrices, Pass, Program
 from optdsl.program.streams import output_buffer
 from optdsl.runtime.layout import EVALUATED
 from optdsl.runtime.shapes import Form
@@ -127,6 +129,37 @@ class Interface:
         """Return in words which tensors alone have an array; nothing where all have."""
         return ""
 
+    @property
+    def now(self) -> int:
+        """How many words of a run say which of several rules is taken now."""
+        return 0
+
+    def taken(self, builder: Any, now: Any, hyper: Hyperparameter) -> Any:
+        """Return whether a rule with a hyperparameter is taken now; None where one always is."""
+        return None
+
+    @property
+    def parts(self) -> int:
+        """How many parts the rule has that may count steps of their own."""
+        return self.unit.system.parts
+
+    @property
+    def clocks(self) -> int:
+        """How many counts of steps a run keeps: one for each part of the rule."""
+        return self.parts
+
+    def clock(self, part: int) -> int:
+        """Return which of them counts the steps of a part."""
+        return part if self.choice is None else self.choice.whole.clock_in(self.choice.case, part)
+
+    def clock_in(self, case: int, part: int) -> int:
+        """Return which count is that of a part of one case."""
+        return part
+
+    def clock_of(self, hyper: Hyperparameter) -> int:
+        """Return which count a formula or a schedule of a hyperparameter reads."""
+        return hyper.part
+
     @cached_property
     def step(self) -> Program:
         """The program of a step: gradients handed in where that can be, else asked for."""
@@ -181,6 +214,12 @@ class Interface:
         known = ["theta", *(each.name for each in self.unit.system.gradients), *kept]
         present = dict.fromkeys([*named, *kept])
         return [name for name in known if name in present] + [n for n in present if n not in known]
+
+    @cached_property
+    def steps_alone(self) -> bool:
+        """May some tensors of a step rest? Then each has a run of its own."""
+        stages = [stage for program in self.programs for stage in program.stages]
+        return any(isinstance(s, Guard) and s.condition.kind is Kind.TENSOR for s in stages)
 
     @property
     def needs_room(self) -> bool:
@@ -269,7 +308,9 @@ class Interface:
         if self.choice is not None:
             return self.choice.whole.run
         record, unit = Record(), self.unit
-        record.add("t", "t", "int64_t", count=unit.system.parts)
+        record.add("t", "t", "int64_t", count=self.clocks)
+        if self.now:
+            record.add("now", "now", "int64_t", count=self.now)
         if unit.slots.seed is not None:
             record.add("seed", "seed", "uint64_t")
         for name in unit.slots.step_state:

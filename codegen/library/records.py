@@ -65,7 +65,9 @@ def _told(interface: Interface, hyper: Hyperparameter, value: Value) -> tuple[st
     name = interface.hyper.fields[hyper_key(Value(hyper.name, Kind.STEP))].name
     within = f"in {hyper.domain or Domain()}"
     if value.offset:
-        return f"{name} of the step to come, {within}; NAN: the same as {name}", "NAN"
+        fed = any(feed.hyperparameter.name == hyper.name for feed in interface.unit.feeds)
+        same = f"the same as {name}" + (", or what the schedule gives" if fed else "")
+        return f"{name} of the step to come, {within}; NAN: {same}", "NAN"
     alias = ""
     if hyper.alias is not None:
         place = "" if hyper.alias.position is None else f"[{hyper.alias.position}]"
@@ -93,8 +95,8 @@ def run_text(interface: Interface) -> list[str]:
     for key, field in record.fields.items():
         row, _, name = key.partition(" ")
         told = {
-            "t": "steps taken" + ("" if field.count == 1 else " by each part of the rule, "
-                                  "the last of which moves theta"),
+            "t": _counted(interface),
+            "now": "the rule that tensors of each condition take",
             "seed": "fixes the random numbers; set it after init, which puts 0",
             "step": f"state {name}, a number a step",
             "feed": f"state of the schedule of {name.split(' ')[0]}",
@@ -106,7 +108,17 @@ def run_text(interface: Interface) -> list[str]:
             told = "numbers within a step"
         fields.append((field.type, _label(field), told))
     told = "What goes on from step to step besides the arrays. Copy it with them to resume later."
+    told += " There is one for each tensor of a call, in a row." * interface.steps_alone
     return [*remark(told), *_record(f"{interface.prefix}_run", fields)]
+
+
+def _counted(interface: Interface) -> str:
+    """Return what the counts of a run are."""
+    parts, clocks = interface.parts, interface.clocks
+    if clocks == 1:
+        return "steps taken"
+    told = "steps taken by each part of the rule, the last of which moves theta"
+    return told if clocks == parts else f"{told}: {parts} for each rule that tensors may take"
 
 
 def tensors_text(interface: Interface) -> list[str]:

@@ -7,6 +7,8 @@ that is read a step ahead is what it is now. A number outside its domain is told
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.ir as ir
@@ -22,10 +24,12 @@ from optdsl.codegen.support.emitting import (
     function,
     load,
     place,
+    room,
     store,
     word,
 )
 from optdsl.model.expressions import Constant, Kind, Number, Value, values
+from optdsl.model.overriding import Feed
 from optdsl.model.system import Domain, Hyperparameter
 
 OK = ir.Constant(HALF, 0)
@@ -50,8 +54,9 @@ class Settings:
             for hyper in self.formulas
         }
         arguments = {"hyper": NUMBERS, "clocks": WORDS, "states": NUMBERS, "out": NUMBERS}
+        arguments |= {"now": WORDS} if interface.now else {}
         self.function, self.builder = function(module, "resolve", HALF, arguments)
-        self.hyper, self.clocks, self.states, self.out = self.function.args
+        self.hyper, self.clocks, self.states, self.out = self.function.args[:4]
         self._write()
 
     def _is_open(self, hyper: Hyperparameter) -> bool:
@@ -81,15 +86,28 @@ class Settings:
             store(builder, load(builder, self.hyper, slot), self.out, slot)
         for hyper in self._sorted():
             slot = self.slots[Value(hyper.name, Kind.STEP)]
-            self._fill(slot, lambda hyper=hyper: self._given(hyper, 0))
+            with self._read_now(hyper):
+                self._fill(slot, lambda hyper=hyper: self._given(hyper, 0))
         by_name = {each.name: each for each in self.unit.system.hyperparameters}
         for value, slot in self.slots.items():
             if value.offset == 1:
-                self._fill(slot, lambda v=value: self._ahead(by_name[v.name]))
+                with self._read_now(by_name[value.name]):
+                    self._fill(slot, lambda v=value: self._ahead(by_name[v.name]))
         for value, slot in self.slots.items():
             if value.name in by_name:
-                self._check(slot, by_name[value.name].domain)
+                with self._read_now(by_name[value.name]):
+                    self._check(slot, by_name[value.name].domain)
         builder.ret(OK)
+
+    @contextmanager
+    def _read_now(self, hyper: Hyperparameter) -> Iterator[None]:
+        """Do what stands within where a rule that has a hyperparameter is taken in this step."""
+        found = self.interface.taken(self.builder, self.function.args[-1], hyper)
+        if found is None:
+            yield
+            return
+        with self.builder.if_then(found):
+            yield
 
     def _sorted(self) -> list[Hyperparameter]:
         """Return the open ones so that each stands behind those that it reads."""
@@ -119,21 +137,37 @@ class Settings:
     def _given(self, hyper: Hyperparameter, ahead: int) -> Any:
         """Return what the spec gives in this step, or so many ahead."""
         builder = self.builder
-        clock = load(builder, self.clocks, hyper.part)
-        t = builder.sitofp(builder.add(clock, word(1 + ahead - hyper.begins)), DOUBLE)
+        clock = load(builder, self.clocks, self.interface.clock_of(hyper))
+        begins = 0 if hyper.name in self.feeds else hyper.begins  # schedules begin by themselves
+        t = builder.sitofp(builder.add(clock, word(1 + ahead - begins)), DOUBLE)
         given = [t, self.out]
         if hyper.name in self.feeds:
             first = feed_key(self.feeds[hyper.name], "")
             run = self.interface.run
             begin = min((run.offset(key) for key in run.fields if key.startswith(first)),
                         default=self.first_state)  # fmt: skip
-            given.append(place(builder, self.states, begin - self.first_state))
+            states = place(builder, self.states, begin - self.first_state)
+            given.append(self._copied(states, self.feeds[hyper.name]) if ahead else states)
         return builder.call(self.functions[hyper.name], given)
 
+    def _copied(self, states: Any, feed: Feed) -> Any:
+        """Return a copy of the states of a schedule, for a look ahead that moves them."""
+        copy = room(self.builder, DOUBLE, len(feed.states))
+        for slot in range(len(feed.states)):
+            store(self.builder, load(self.builder, states, slot), copy, slot)
+        return copy
+
     def _ahead(self, hyper: Hyperparameter) -> Any:
-        if hyper in self.formulas:
-            return self._given(hyper, 1)
-        return load(self.builder, self.out, self.slots[Value(hyper.name, Kind.STEP)])
+        """Return a number of the step to come: what the caller gave for this one, or the spec."""
+        builder, slot = self.builder, self.slots[Value(hyper.name, Kind.STEP)]
+        now = load(builder, self.out, slot)
+        if hyper not in self.formulas:
+            return now
+        found, given = room(builder, DOUBLE), load(builder, self.hyper, slot)
+        builder.store(now, found)
+        with builder.if_then(builder.fcmp_unordered("uno", given, given)):
+            builder.store(self._given(hyper, 1), found)
+        return builder.load(found)
 
     def _check(self, slot: int, domain: Domain | None) -> None:
         builder = self.builder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from optdsl.codegen.library.blocks import Blocks, room_for
 from optdsl.codegen.library.calls import Call
 from optdsl.codegen.library.dispatch import PLAIN
 from optdsl.codegen.library.interface import Interface, feed_key, in_order
+from optdsl.codegen.library.lone import one_by_one
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.storing import TYPES, Converter, Precision
@@ -49,7 +50,7 @@ _ANY = BYTE.as_pointer()
 #: What C hands over to be asked for a gradient.
 ASKED = ir.FunctionType(VOID, [_ANY, WORDS, WORD, HALF]).as_pointer()
 #: What C hands over so that its threads share a step.
-_THREADS = {"room": _ANY, "for_each": FOR_EACH, "pool": _ANY}
+THREADS = {"room": _ANY, "for_each": FOR_EACH, "pool": _ANY}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Steps:
 
     def step_in_threads(self) -> Any:
         """Add the function that takes a step with the threads of its caller."""
-        return self._step("step_in_threads", self._asking | _THREADS)
+        return self._step("step_in_threads", self._asking | THREADS)
 
     @property
     def _asking(self) -> dict[str, Any]:
@@ -109,7 +110,7 @@ class Steps:
 
         Where it is `shared`, by the threads of its caller.
         """
-        more, ending = (_THREADS, "_in_threads") if shared else (self._room, "")
+        more, ending = (THREADS, "_in_threads") if shared else (self._room, "")
         made, builder = self._public(name + ending, {"tensors": WORDS, "count": WORD, **more})
         given = {argument.name: argument for argument in made.args}
         self._stages(program, Call(self.settings, builder, given))
@@ -133,7 +134,10 @@ class Steps:
         """Begin a function that C sees."""
         arguments = {"hyper": NUMBERS, "run": WORDS, **more}
         whole = f"{self.interface.prefix}_{name}{self.ending}"
-        return public(self.module, whole, HALF, arguments)
+        made, builder = public(self.module, whole, HALF, arguments)
+        if "tensors" not in more or not self.interface.steps_alone:
+            return made, builder
+        return one_by_one(self.interface, made, builder)
 
     def _stages(self, program: Program, call: Call) -> None:
         for part, stage in in_order(program):
@@ -181,17 +185,23 @@ class Steps:
         known = self.module.globals.get(name)
         return known or vectors_function(self.module, self.interface, stage, self.precision, name)
 
-    def _guard(self, guard: Guard, call: Call) -> None:
+    def rests(self, guard: Guard, call: Call) -> Any:
+        """Return whether the condition of a guard holds."""
         builder, value, slots = call.builder, guard.condition, self.unit.slots
         if value.kind is Kind.STEP:
             number = load(builder, call.scalars, slots.scalars[value])
+        elif value.kind is Kind.TENSOR:  # there is one tensor alone
+            first = self.interface.first(self.interface.tensor, "tensor")
+            own = numbers_at(builder, call.given["tensors"], first)
+            number = load(builder, own, slots.tensor[value.name])
         else:
-            assert value.kind is Kind.ALL
             number = load(builder, call.everything, slots.everything[value.name])
-        rests = builder.fcmp_unordered("!=", number, ir.Constant(DOUBLE, 0.0))
-        with builder.if_then(rests):
+        return builder.fcmp_unordered("!=", number, ir.Constant(DOUBLE, 0.0))
+
+    def _guard(self, guard: Guard, call: Call) -> None:
+        with call.builder.if_then(self.rests(guard, call)):
             call.commit(range(guard.part + 1))
-            builder.ret(RESTED)
+            call.builder.ret(RESTED)
 
     # ------------------------------------------------------------------ start
 
@@ -206,12 +216,12 @@ class Steps:
         for feed in self.unit.feeds:
             for state in feed.states:
                 self._start(builder, hyper, run, feed_key(feed, state.name), state)
-        call = Call(self.settings, builder, {argument.name: argument for argument in made.args})
+        given = {argument.name: argument for argument in made.args}
+        now = self._prepared(builder, run, *made.args[2:])
+        call = Call(self.settings, builder, given, now)
         self._check(call)
         for state in self.unit.system.states:
-            if state.kind in (Kind.STEP, Kind.ALL):
-                row = "step" if state.kind is Kind.STEP else "all"
-                self._start(builder, call.hyper, run, f"{row} {state.name}", state)
+            self.start_number(call, state)
         for loss in self.unit.system.losses:
             unknown = ir.Constant(DOUBLE, float("nan"))
             store(builder, unknown, self._number(builder, run, f"all {loss}"), 0)
@@ -219,6 +229,17 @@ class Steps:
             self._start_tensors(builder, call, *made.args[2:])
         builder.ret(OK)
         return made
+
+    def _prepared(self, builder: Any, run: Any, *tensors: Any) -> Any:
+        """Return what tells which rules are taken now; nothing where one always is."""
+        return None
+
+    def start_number(self, call: Call, state: State) -> None:
+        """Write the start of a state that is one number for all tensors."""
+        if state.kind in (Kind.STEP, Kind.ALL):
+            row = "step" if state.kind is Kind.STEP else "all"
+            key = f"{row} {state.name}"
+            self._start(call.builder, call.hyper, call.given["run"], key, state)
 
     def _check(self, call: Call) -> None:
         """Refuse tensors that cannot be stepped: of one rule all can."""
@@ -259,24 +280,26 @@ class Steps:
         return as_number(builder, writer.number(start))
 
     def _start_tensors(self, builder: Any, call: Call, tensors: Any, count: Any) -> None:
-        record, states = self.interface.tensor, self.unit.system.states
-        own = [state for state in states if state.kind is Kind.TENSOR]
+        record = self.interface.tensor
         with counted(builder, word(0), count) as number:
             tensor = place(builder, tensors, builder.mul(number, word(record.words)))
-            for state in own:
-                if state.name in self.interface.facts:
-                    continue
+            self.start_tensor(call, tensor, self.unit.system.states)
+            if "identity" in record.fields:
+                store(builder, number, tensor, record.offset("identity"))
+
+    def start_tensor(self, call: Call, tensor: Any, states: Iterable[State]) -> None:
+        """Write the starts of some states of a tensor."""
+        builder, record = call.builder, self.interface.tensor
+        for state in states:
+            if state.kind is Kind.TENSOR and state.name not in self.interface.facts:
                 known = self._known(builder, tensor, state.start)
                 if known is None:
                     known = self._expression(builder, call.hyper, state.start)
                 key = f"tensor {state.name}"
                 store(builder, known, numbers_at(builder, tensor, record.offset(key)), 0)
-            if "identity" in record.fields:
-                store(builder, number, tensor, record.offset("identity"))
-            for state in states:
-                if state.kind in FORMS:
-                    with self._having(builder, tensor, state):
-                        self._start_entries(builder, call.hyper, tensor, state)
+            if state.kind in FORMS:
+                with self._having(builder, tensor, state):
+                    self._start_entries(builder, call.hyper, tensor, state)
 
     @contextmanager
     def _having(self, builder: Any, tensor: Any, state: State) -> Iterator[None]:

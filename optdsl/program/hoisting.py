@@ -149,8 +149,8 @@ class _Hoist:
         match node:
             case Number() | Constant() | Apply("neg", (Number(),)):
                 return True
-            case Clock(part, offset):
-                return offset == 0 and part == self.part
+            case Clock(_, offset):  # where a later part may compute what reads it, it has a name
+                return offset == 0 and self.system.parts == 1
             case Value(_, _, offset):
                 return offset >= 0
         return False

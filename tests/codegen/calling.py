@@ -58,7 +58,8 @@ class Caller:
         schedule = built.interface.unit.system.family == "schedule"
         self.precision = None if schedule else precisions[ENDINGS[dtype]]
         self.hyper = self.defaults(hyper)
-        self.run = np.full(self.interface.run.words, -1, np.int64)
+        runs = len(thetas) if self.interface.steps_alone else 1
+        self.run = np.full(self.interface.run.words * runs, -1, np.int64)
         self.thetas = thetas
         record = self.interface.tensor
         self.table = np.zeros((len(thetas), record.words), np.int64)
