@@ -159,7 +159,6 @@ def test_the_example_with_posix_threads(tmp_path):
 )
 def test_choices_and_matrices_from_python(rule, tmp_path):
     built = Built(rule, tmp_path)
-    assert (built.library.header is None) == ("for 3 then" in rule)
     module = from_layout(built.module().LAYOUT)
     ends = []
     for made in (module, from_layout(compile_system(built.rule, "reference"))):

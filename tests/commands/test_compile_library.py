@@ -87,7 +87,7 @@ def test_a_compiler_that_cannot_link_is_told(optdsl, tmp_path, monkeypatch):
 
 
 def test_what_c_cannot_step_has_no_header(optdsl, tmp_path):
-    rule, stem, why = "Momentum for 3 then SGD", "momentumsgd", "lets one rule follow another"
+    rule, stem, why = "SAM(SGD) if ndim == 1 else SGD", "samsgd", "ask for gradients themselves"
     done = optdsl("compile", rule, "--target", "library", "-o", "build")
     assert done.status == 0
     assert "There is no header, for C cannot step it" in done.out
