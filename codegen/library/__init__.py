@@ -56,9 +56,9 @@ def build_library(rule: Rule, name: str) -> Library:
     >>> "int sgd_step_f32(" in build_library(load_rule("SGD"), "sgd").header
     True
     """
+    from optdsl.codegen.library.c_names import c_name
     from optdsl.codegen.library.code import library_code
     from optdsl.codegen.library.header import header_text
-    from optdsl.codegen.library.interface import c_name
     from optdsl.codegen.library.objects import c_compiler, host_triple, linked, object_code
     from optdsl.codegen.library.python import LibraryTarget, text_of
     from optdsl.codegen.library.units import lowered

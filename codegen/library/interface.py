@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from optdsl.codegen.forms import FORMS
+from optdsl.codegen.library.c_names import c_name
 from optdsl.codegen.library.matrix_plans import is_of_vectors
 from optdsl.codegen.library.storing import C_TYPES, NARROW, WIDE, Precision
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.matrices import matrices_streams
-from optdsl.codegen.naming import identifier
 from optdsl.codegen.storing import Stored, stored
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Fact, Kind, Value
@@ -28,27 +28,6 @@ from optdsl.program.streams import output_buffer
 from optdsl.runtime.layout import EVALUATED
 from optdsl.runtime.shapes import Form
 from optdsl.storage import Storage
-
-_KEYWORDS = frozenset(
-    """
-    and and_eq asm auto bitand bitor bool break case catch char class const constexpr continue
-    decltype default delete do double else enum explicit export extern false float for friend
-    goto if inline int long mutable namespace new noexcept not nullptr operator or private
-    protected public register restrict return short signed sizeof static struct switch
-    template this throw true try typedef typeid typename union unsigned using virtual void
-    volatile while xor NAN INFINITY
-    """.split()  # noqa: SIM905
-)
-
-
-def c_name(name: str) -> str:
-    """Return `name` as an identifier of C and C++.
-
-    >>> c_name("AdamW.eta"), c_name("new")
-    ('AdamW_eta', 'new_')
-    """
-    plain = identifier(name)
-    return f"{plain}_" if plain in _KEYWORDS else plain
 
 
 @dataclass(frozen=True)

@@ -5,25 +5,6 @@ from __future__ import annotations
 import keyword
 import re
 
-#: What a name may not be: words of C and C++, and headers of C, which a header of ours would hide.
-_WORDS_OF_C = frozenset(
-    """
-    alignas alignof and asm auto bool break case catch char char8_t class compl concept const
-    constexpr continue decltype default delete do double else enum explicit export extern false
-    float for friend goto if inline int long mutable namespace new noexcept not nullptr operator
-    or private protected public register requires restrict return short signed sizeof static
-    struct switch template this throw true try typedef typeid typename typeof union unsigned
-    using virtual void volatile wchar_t while xor
-    """.split()  # noqa: SIM905
-)
-_HEADERS = frozenset(
-    """
-    assert complex ctype errno fenv float inttypes iso646 limits locale math memory setjmp signal
-    stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads
-    time uchar wchar wctype
-    """.split()  # noqa: SIM905
-)
-
 
 def snake_case(name: str) -> str:
     """Return a module name for a rule or a file.
@@ -46,12 +27,14 @@ def problem_of(name: str) -> str | None:
     """
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name) is None:
         return "it must be letters, digits and single underscores, and begin with a letter"
+    from optdsl.codegen.library.c_names import HEADERS_OF_C, WORDS_OF_C
+
     module = snake_case(name)
-    if {name, class_name(name), module} & _WORDS_OF_C:
+    if {name, class_name(name), module} & WORDS_OF_C:
         return "it is a word of C or C++"
     if keyword.iskeyword(name) or keyword.iskeyword(class_name(name)):
         return "it is a word of Python"
-    return f"{module}.h is a header of C" if module in _HEADERS else None
+    return f"{module}.h is a header of C" if module in HEADERS_OF_C else None
 
 
 def class_name(name: str) -> str:
