@@ -325,4 +325,6 @@ class CompiledOptimizer(torch.optim.Optimizer):
         return new
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (checkpoints.empty, self.recipe, self.__getstate__())
+        if "recipe" in vars(type(self)):
+            return (checkpoints.empty, self.recipe, self.__getstate__())
+        return (object.__new__, (type(self),), self.__getstate__())  # a class upon ours

@@ -36,8 +36,9 @@ class Gradients:
             GradientError: it is on another device, or of another shape or dtype.
         """
         self.check(gradient)
-        if self.dtype is not self._stepped or not gradient.is_contiguous():
-            return self.memory.array(gradient.detach().to(self._stepped).contiguous())
+        if self.dtype is not self._stepped or not gradient.is_contiguous() or gradient.is_neg():
+            held = gradient.detach().to(self._stepped).contiguous()
+            return self.memory.array(held.resolve_neg())
         address = gradient.data_ptr()
         if address == self._address:
             return self._array

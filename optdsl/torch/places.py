@@ -32,7 +32,7 @@ class Place:
         self.held = held
         self.dtype = held.dtype
         self.copied: torch.Tensor | None = None
-        if not held.is_contiguous() or held.dtype is not dtype:
+        if not held.is_contiguous() or held.dtype is not dtype or held.is_neg():
             self.copied = torch.empty(held.shape, dtype=dtype, device=held.device).copy_(held)
         self.array = self.memory.array(held if self.copied is None else self.copied)
         self.gradients = Gradients(self.memory, held, label)

@@ -73,6 +73,18 @@ class States(MutableMapping[torch.Tensor, Mapping[str, Any]]):
         """Return all parameters that have states, and these."""
         return self._all().items()
 
+    def get(self, tensor: torch.Tensor, default: Any = None) -> Any:
+        """Return the states of a parameter that has some, and else the default."""
+        return self._all().get(tensor, default)
+
+    def pop(self, tensor: torch.Tensor, *default: Any) -> Any:
+        """Take out the states of a parameter, and return them.
+
+        Raises:
+            KeyError: it has none, and no default is given.
+        """
+        return self._to_change().pop(tensor, *default)
+
     def clear(self) -> None:
         """Begin anew."""
         self._owner.assigned = {}

@@ -1,5 +1,8 @@
 """What PyTorch puts around an optimizer: schedulers, hooks, gradient scalers, profilers."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch.optim import lr_scheduler
@@ -214,8 +217,23 @@ def test_states_can_be_assigned_and_cleared():
         opt.state[model[0].weight]["step"] = 3
     opt.state.clear()
     assert len(opt.state) == 0
+    weight = model[0].weight
+    assert opt.state.get(weight) is opt.state.pop(weight, None) is None
+    with pytest.raises(KeyError):
+        opt.state.pop(weight)
     train(model, opt, given[:1])
     assert opt.state[model[0].weight]["step"] == 1
     opt.state[model[0].weight] = {"step": 1, "m": torch.zeros(1)}
     with pytest.raises(CheckpointError, match=r"`v` are missing|`m` of parameter"):
         opt.step()
+
+
+class Mine(made("SGD")):
+    """A class of a user, upon one of ours."""
+
+
+def test_a_class_upon_ours_is_copied_as_it_is():
+    opt = Mine(net().parameters(), lr=0.5)
+    for again in (copy.deepcopy(opt), pickle.loads(pickle.dumps(opt))):
+        assert type(again) is Mine
+        assert again.param_groups[0]["lr"] == 0.5

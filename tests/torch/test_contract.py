@@ -222,6 +222,18 @@ def test_parameters_that_are_not_contiguous_are_stepped_where_they_are():
     assert (wide[:, 1::2] == 1).all()
 
 
+def test_signs_that_pytorch_has_put_off_are_taken():
+    entry = torch.ones(1, requires_grad=True)
+    (torch.complex(torch.ones(1), entry).conj() * (2 + 3j)).imag.sum().backward()
+    assert entry.grad.is_neg()
+    made("SGD")([entry], lr=0.5).step()
+    assert entry.item() == 2
+    turned = torch.complex(torch.ones(1), torch.ones(1)).conj().imag.requires_grad_()
+    turned.grad = torch.ones(1)
+    made("SGD")([turned], lr=0.5).step()
+    assert turned.item() == -1.5
+
+
 def test_tied_parameters_are_one():
     model = net()
     model[0].bias = model[2].bias = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
