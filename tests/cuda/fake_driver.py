@@ -1,7 +1,8 @@
 """A driver of CUDA that is none: it records every call, and runs kernels on the CPU.
 
-Memory of the card is memory of the host, so that addresses mean something; what is put on a
-stream is done at once. It has the functions, and the names, of `cuda.bindings.driver`.
+Memory of the card is memory of the host, so that addresses mean something. What is put on a
+stream is done at once; by a card that is `late`, when somebody waits for it or looks at an array.
+It has the functions, and the names, of `cuda.bindings.driver`.
 """
 
 import ctypes
@@ -20,6 +21,9 @@ GOOD = CUresult.CUDA_SUCCESS
 _NEEDS_CONTEXT = (
     "cuMemAlloc", "cuMemFree", "cuMemcpy", "cuMemset", "cuModule", "cuLaunch", "cuEventCreate",
 )  # fmt: skip
+
+#: The driver of this test, whose work is done before anybody looks at an array.
+_PRESENT = SimpleNamespace(driver=None)
 
 #: Kernels that run on the CPU already: to compile them takes longer than any test.
 _KNOWN = {}
@@ -58,6 +62,8 @@ class FakeDriver:
         self.unfinished = 0  # how many of the next questions for an event are answered "not yet"
         self.late = False  # is what is put on a stream done only when somebody waits for it?
         self.waiting = []
+        self.arrays = []  # memory of others, who give it back behind what is on the stream
+        _PRESENT.driver = self
 
     # --------------------------------------------------------------- kernels
 
@@ -233,17 +239,29 @@ class CardArray:
         values = np.asarray(values, dtype_named(dtype))
         memory = np.zeros(values.nbytes + 64 + offset, np.uint8)
         start = -memory.ctypes.data % 64 + offset
-        self.memory = memory
+        if _PRESENT.driver:
+            _PRESENT.driver.arrays.append(memory)
         self.values = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
-        self.values[...] = values
+        self._values[...] = values
         self.stream = stream
 
     @property
+    def values(self):
+        """The array, when all that was put on streams is done."""
+        if _PRESENT.driver:
+            _PRESENT.driver.finish()
+        return self._values
+
+    @values.setter
+    def values(self, values):
+        self._values = values
+
+    @property
     def __cuda_array_interface__(self):
-        strides = None if self.values.flags.c_contiguous else self.values.strides
+        strides = None if self._values.flags.c_contiguous else self._values.strides
         return {
-            "shape": self.values.shape, "typestr": self.values.dtype.str, "strides": strides,
-            "data": (self.values.ctypes.data, False), "version": 3, "stream": self.stream,
+            "shape": self._values.shape, "typestr": self._values.dtype.str, "strides": strides,
+            "data": (self._values.ctypes.data, False), "version": 3, "stream": self.stream,
         }  # fmt: skip
 
 
@@ -270,12 +288,12 @@ class DLPackArray(CardArray):
 
     def __dlpack__(self, *, stream=None):
         assert stream == -1, "nobody is to wait"
-        shape, itemsize = self.values.shape, self.values.itemsize
+        shape, itemsize = self._values.shape, self._values.itemsize
         lengths = ctypes.c_int64 * max(len(shape), 1)
-        code = 4 if self.values.dtype.name == "bfloat16" else 2
-        strides = lengths(*(stride // itemsize for stride in self.values.strides))
+        code = 4 if self._values.dtype.name == "bfloat16" else 2
+        strides = lengths(*(stride // itemsize for stride in self._values.strides))
         self.exported = _Exported(
-            self.values.ctypes.data, *self.device, len(shape), code, 8 * itemsize, 1,
+            self._values.ctypes.data, *self.device, len(shape), code, 8 * itemsize, 1,
             lengths(*shape), strides, 0, None, None,
         )  # fmt: skip
         new = ctypes.pythonapi.PyCapsule_New
