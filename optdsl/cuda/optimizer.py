@@ -64,6 +64,10 @@ class DeviceOptimizer(Optimizer):
         self._turns = DeviceTurns(self._engine, self._owners)
         self._results = Results(decided=not skips_on_card(self.layout, capturable))
 
+    def _options(self) -> dict[str, Any]:
+        own = {"capturable": self._capturable, "approximate": self._approximate}
+        return {**super()._options(), **own}
+
     def _new_engine(self) -> DeviceEngine:
         return DeviceEngine(self.layout, self._capturable)
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from optdsl.runtime import checkpoint
 from optdsl.runtime.arrays import Extents, check_parameters, check_same_form
 from optdsl.runtime.asking import Asker
+from optdsl.runtime.copying import Copied
 from optdsl.runtime.engine import NOBODY, Engine
 from optdsl.runtime.errors import StepError
 from optdsl.runtime.evaluating import Aside, evaluation_point
@@ -30,7 +31,7 @@ from optdsl.runtime.turns import Turns
 Mode = Literal["ready", "function"]
 
 
-class Optimizer:
+class Optimizer(Copied):
     """Steps NumPy arrays in place, by a compiled rule.
 
     >>> import numpy as np, optdsl
