@@ -203,7 +203,8 @@ def _declared(interface: Interface, name: str, common: str, more: str) -> list[s
         if len(begin + rest) <= WIDTH - 2:
             lines.append(f"{begin}{rest});")
         else:
-            lines += [f"{begin},", f"    {rest.removeprefix(', ')});"]
+            more_lines = textwrap.wrap(f"{rest.removeprefix(', ')});", WIDTH - 4)
+            lines += [f"{begin},", *(f"    {line}" for line in more_lines)]
     return [*lines, ""]
 
 

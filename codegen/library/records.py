@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from optdsl.codegen.library.comments import WIDTH, remark, safe
 from optdsl.codegen.library.interface import Field, Interface, hyper_key
 from optdsl.codegen.library.storing import Precision
@@ -57,7 +59,15 @@ def hyper_text(interface: Interface) -> list[str]:
         fields, defaults = [("double", "unused", "a rule without hyperparameters")], ["0.0"]
     lines = remark("The hyperparameters. Each step reads them anew, so they may move with t.")
     lines += _record(f"{prefix}_hyper", fields)
-    return [*lines, f"#define {prefix.upper()}_DEFAULTS {{{', '.join(defaults)}}}", ""]
+    whole = f"#define {prefix.upper()}_DEFAULTS {{{', '.join(defaults)}}}"
+    return [*lines, *_continued(whole), ""]
+
+
+def _continued(macro: str) -> list[str]:
+    """Return a macro on as many lines as it takes."""
+    first, *rest = textwrap.wrap(macro, WIDTH - 6)
+    lines = [first, *(f"    {line}" for line in rest)]
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _told(interface: Interface, hyper: Hyperparameter, value: Value) -> tuple[str, str]:

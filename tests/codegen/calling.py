@@ -94,8 +94,9 @@ class Caller:
 
     def defaults(self, given):
         """Return what the macro of the header says, and what is given, in order."""
-        line = next(x for x in self.built.library.header.splitlines() if "_DEFAULTS {" in x)
-        texts = line[line.index("{") + 1 : line.index("}")].split(", ")
+        header = self.built.library.header.replace(" \\\n", " ")
+        line = next(x for x in header.splitlines() if "_DEFAULTS {" in x)
+        texts = line[line.index("{") + 1 : line.index("}")].split(",")
         row = np.array([float(t.replace("INFINITY", "inf")) for t in texts])
         for name, value in given.items():
             row[self.interface.hyper.offset(name)] = value

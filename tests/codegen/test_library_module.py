@@ -133,12 +133,20 @@ def test_threads_of_a_caller_share_a_step_to_the_bit(lamb):
             np.testing.assert_array_equal(x, y)
 
 
-def test_the_example_with_posix_threads(tmp_path):
+def example(name, folder):
+    """Compile an example beside the library that it is for."""
+    path = Path(__file__).parents[2] / "examples" / f"{name}.c"
+    options = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{folder}"]
+    program = [c_compiler(), *options, str(path), "lamb.o", "-lm", "-lpthread", "-o", name]
+    subprocess.run(program, cwd=folder, check=True)
+
+
+def test_the_examples_in_c(tmp_path):
     built = Built("LAMB", tmp_path, "lamb")
-    example = Path(__file__).parents[2] / "examples" / "threads.c"
-    options = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{tmp_path}"]
-    program = [c_compiler(), *options, str(example), "lamb.o", "-lm", "-lpthread", "-o", "threads"]
-    subprocess.run(program, cwd=tmp_path, check=True)
+    example("resume", tmp_path)
+    told = subprocess.check_output(["./resume"], cwd=tmp_path, text=True)
+    assert told.endswith("the run that went on is the same to the bit\n")
+    example("threads", tmp_path)
     printed = {subprocess.check_output(["./threads", count], cwd=tmp_path) for count in "13"}
     assert len(printed) == 1
     w = [1 + np.arange(size) % 5 for size in (1_000_000, 3)]
