@@ -154,10 +154,10 @@ def adopted(given: Any, what: str, read_only: bool = False) -> DeviceArray:
         ParameterTypeError: it is no array on a card, or of a dtype that cannot be stepped.
         ParameterError: it is not contiguous, or cannot be written to.
     """
-    if isinstance(given, DeviceArray):
-        return given
     given = _detached(given)
-    if hasattr(given, "__dlpack_device__"):
+    if isinstance(given, DeviceArray):
+        array = given
+    elif hasattr(given, "__dlpack_device__"):
         array = _by_dlpack(given, what)
     elif hasattr(given, "__cuda_array_interface__"):
         array = _by_interface(given, what, read_only)

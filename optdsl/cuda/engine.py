@@ -69,8 +69,11 @@ class DeviceEngine(Engine):
         if entry is None:
             streams: Any = self.tensors.gather(work.streams, live.identities)
             formats = self._formats(work)
-            table = BlockTable(self.tensors.on, streams, live.identities, cut, formats, reductions)
-            live.tables[key] = (self.moving if moving else -1, table)
+            moves = bool(moving)
+            table = BlockTable(
+                self.tensors.on, streams, live.identities, cut, formats, reductions, moves
+            )
+            live.tables[key] = (self.moving if moves else -1, table)
             return table, None
         moved, table = entry
         if moved >= 0 and moved != self.moving:

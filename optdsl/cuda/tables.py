@@ -26,7 +26,7 @@ class BlockTable:
     Addresses of tables are those of `owners`, `pieces`, `firsts`, `sizes`, `shapes`, `rows` and
     `addresses`; `chunks` says how many blocks there are. `given` are the arguments of launches over
     these tables, each with the generation of memory that they point into; `joint` are tables of
-    this one and others.
+    this one and others. Where it `moves`, some streams are other arrays in other steps.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class BlockTable:
         cut: Cut,
         formats: tuple[str, ...],
         reductions: int,
+        moves: bool,
     ) -> None:
         self._queue = queue
         self.tensors = len(identities)
@@ -59,7 +60,8 @@ class BlockTable:
         ) = (int(place) for place in places[:-1])  # fmt: skip
         self._reserved: list[Any] = []  # for graphs that are recorded before the next plain step
         self._recorded: list[Any] = []  # what graphs copy addresses from: it stays as it is
-        self._reserve()
+        if moves:
+            self._reserve()
         self._partials = queue.allocate(8 * self.chunks * reductions)
         self.joint: dict[Any, tuple[Any, JointTable]] = {}
         self.given: dict[tuple[str, str], tuple[int, Arguments]] = {}

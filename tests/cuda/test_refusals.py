@@ -131,6 +131,8 @@ def test_what_is_no_array_on_a_card(card, adam, given, message):
 def test_arrays_that_cannot_be_stepped(card, adam):
     with pytest.raises(ParameterTypeError, match="holds int32"):
         adam([CardArray(np.ones(3), "int32")])
+    with pytest.raises(ParameterTypeError, match="holds int16"):
+        adam([DeviceArray(4096, (3,), np.dtype(np.int16), None, 0)])
     askew = CardArray(np.ones((3, 4)))
     askew.values = askew.values.T
     with pytest.raises(ParameterError, match="not contiguous"):
