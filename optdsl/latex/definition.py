@@ -93,7 +93,8 @@ def to_definition(
     statements = [statement(order, moving, targets) for order in range(len(moving))]
     if family == "transform":
         statements = _given_gradient(statements)
-    starts = _starts([start(equation, targets) for equation in given])
+    starts = [start(equation, targets) for equation in given]
+    starts = _starts([one for one in starts if one.targets != (one.value,)])  # `x_1 = x_0`
     assumed = _missing_starts(statements, starts, known)
     check_read_first(statements, assumed, targets)
     whole = (*starts, *assumed, *statements)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from optdsl.language import syntax
@@ -28,6 +28,7 @@ def with_changed_gradient(equations: Sequence[SourceEquation]) -> list[SourceEqu
     offset = trees.offset_of(_target(equations[first]))
     if offset is not None and not equations[first].assignment:
         return list(equations)
+    _check_change(equations[first])
     for one in equations:
         for name, _ in trees.names_in(one.value):
             if name.name == "g" and trees.offset_of(name) not in (offset, None):
@@ -35,6 +36,37 @@ def with_changed_gradient(equations: Sequence[SourceEquation]) -> list[SourceEqu
                 hint = "give what is made of the gradient a name of its own"
                 raise refuse("latex-gradient", message, name.span or place_of(one), hint)
     return [_renamed(one, at > first, at >= first) for at, one in enumerate(equations)]
+
+
+def _check_change(equation: SourceEquation) -> None:
+    """`g = a g + (1 - a) h` may be an average of its own, and h the gradient."""
+    terms = list(_terms(equation.value))
+    if any(_is_g(term) for term in terms) or all(map(_holds_g, terms)):
+        return
+    message = "is this `g` the gradient, or an average that is called so?"
+    hint = "write out the gradient, `\\nabla f(\\theta)`, or give the average another name"
+    raise refuse("latex-gradient", message, place_of(equation), hint)
+
+
+def _terms(value: syntax.Expression) -> Iterator[syntax.Expression]:
+    match value:
+        case syntax.Binary("+" | "-", left, right):
+            yield from _terms(left)
+            yield from _terms(right)
+        case syntax.Conditional(chosen, _, otherwise):
+            yield from _terms(chosen)
+            if otherwise is not None:
+                yield from _terms(otherwise)
+        case _:
+            yield value
+
+
+def _is_g(value: syntax.Expression) -> bool:
+    return isinstance(value, syntax.Name) and value.name == "g"
+
+
+def _holds_g(value: syntax.Expression) -> bool:
+    return any(name.name == "g" for name, _ in trees.names_in(value))
 
 
 def _sets_gradient(equation: SourceEquation) -> bool:

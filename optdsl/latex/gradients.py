@@ -11,7 +11,7 @@ from typing import cast
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
 from optdsl.latex import shapes, trees
-from optdsl.latex.names import settle, sort_scripts
+from optdsl.latex.names import settle, sort_scripts, time_index
 from optdsl.latex.notation import (
     Chain,
     Comparison,
@@ -125,6 +125,24 @@ def derivative(raw: Fraction, rest: list[Raw], reader: Reads) -> syntax.Expressi
             message = "expected the time `(t)` behind the derivative, or a product sign"
             raise refuse("latex-gradient", message, follower.span)
     return syntax.Call("grad", (name,), span=raw.span)
+
+
+def derivative_at_time(raw: Raw, script: Script, reader: Reads) -> syntax.Expression | None:
+    """`\\frac{\\partial E}{\\partial w}^{(t-1)}`: g at that time; None where it is a power."""
+    if not (isinstance(raw, Fraction) and shapes.starts_partial(raw.numerator)):
+        return None
+    if not (script.raised and len(script.items) == 1):
+        return None
+    item = script.items[0]
+    bracketed = isinstance(item, Group) and item.bracket == "(" and len(item.items) == 1
+    time = shapes.time_of(item.items[0]) if isinstance(item, Group) and bracketed else None
+    if time is None:
+        return None
+    value = derivative(raw, [], reader)
+    point = value.arguments[0] if isinstance(value, syntax.Call) else value
+    if getattr(point, "indices", ()):
+        raise refuse("latex-gradient", "a second time on one gradient", script.span)
+    return syntax.Name("g", (time_index(time, raw.span),), span=raw.span)
 
 
 def _derivative_at(

@@ -34,6 +34,14 @@ _SAYS_NOTHING = re.compile(
     r"|end\{algorithm2?e?\*?\}|;)(?![A-Za-z])"
 )
 _COMMENT = re.compile(r"\\tc[pc]\*?(?:\[[^\]]*\])?\s*(?=\{)|\\(?:caption|label)\s*(?=\{)")
+_BOLD = r"(?:\\(?:textbf|textit|bf|text)\s*\{?\s*)?"
+_INLINE = re.compile(
+    rf"\s*\{{?{_BOLD}(?P<word>if)\b\s*\}}?\s*(?P<condition>§+)(?:,?\s*{_BOLD}then\b\s*\}}?|[,:])\s*:?",
+    re.IGNORECASE,
+)
+_OTHERWISE = re.compile(
+    rf"[,;.]?\s*(?:and\s+)?{_BOLD}(?:else|otherwise)\b\s*\}}?\s*[,:]?", re.IGNORECASE
+)
 _TRIANGLE = re.compile(
     r"(?:\{\s*\\color\s*\{[^{}]*\}\s*)?(?:\$\s*|\\\(\s*)?"
     r"\\(?:triangleright|rhd|vartriangleright)(?![A-Za-z])"
@@ -79,9 +87,35 @@ def _worded(span: Span, plain: str) -> Iterator[Line]:
             _, after = take_argument(source, at, end, place.text)
             argument, at = Span(source, at + 1, after - 1), after
         behind = _without_remark(Span(source, at, end))
+        if word in ("state", "statex") and (inline := _INLINE.match(_formulas_gone(behind.text))):
+            yield from _inline(inline, behind)
+            continue
         yield Line(word, argument, behind, place)
         if argument is not None and word not in REMARKS and behind.text.strip():
             yield Line("", None, behind, behind)
+
+
+def _formulas_gone(text: str) -> str:
+    """Return the words of a line, with a sign for each formula, where they stand."""
+    return re.sub(r"\$[^$]*\$", lambda match: "§" * len(match[0]), text)
+
+
+def _inline(match: re.Match[str], text: Span) -> Iterator[Line]:
+    """`if $\\|c_t\\| > 1$, then $a$ else $b$` on one line is a branch of its own."""
+
+    def part(low: int, high: int) -> Span:
+        return Span(text.source, text.start + low, text.start + high)
+
+    word = part(*match.span("word"))
+    other = _OTHERWISE.search(match.string, match.end())
+    then = part(match.end(), other.start() if other else len(match.string))
+    yield Line("if", part(*match.span("condition")), part(match.end(), match.end()), word)
+    yield Line("state", None, then, then)
+    if other is not None:
+        rest = part(other.end(), len(match.string))
+        yield Line("else", None, part(other.end(), other.end()), part(*other.span()))
+        yield Line("state", None, rest, rest)
+    yield Line("endif", None, part(match.end(), match.end()), word)
 
 
 def _without_remark(text: Span) -> Span:

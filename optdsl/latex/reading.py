@@ -137,7 +137,9 @@ class Reader:
         """Refuse a symbol that is another one's name, or differs from itself elsewhere."""
         self.met.update(named.components)
         before = self.seen.setdefault(named.name, named)
-        if before.printed_as != named.printed_as:
+        apart = (before.time is None) != (named.time is None)  # `\\boldsymbol{\\eta}_t`, `\\eta`
+        alike = replace(before, font=named.font) if apart else before
+        if alike.printed_as != named.printed_as:
             message = f"`{named.span.text}` and `{before.span.text}` would both be `{named.name}`"
             raise refuse("latex-ambiguous", message, named.span)
         if self._entries_of(before) != self._entries_of(named):
@@ -216,6 +218,9 @@ class Reader:
         if isinstance(base, Operator):
             hint = f"write `(\\{base.name} x)^2` for a power"
             raise refuse("latex-script", "a script on a function", scripts[0].span, hint)
+        single = isinstance(base, Fraction) and len(scripts) == 1
+        if single and (past := gradients.derivative_at_time(base, scripts[0], self)) is not None:
+            return past
         if isinstance(base, Fraction | Cases):
             hint = "put brackets around what is raised"
             raise refuse("latex-script", "a script on a fraction", scripts[0].span, hint)

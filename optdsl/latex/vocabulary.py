@@ -13,6 +13,7 @@ GREEK = {
     for name in _words(
         "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma "
         "tau upsilon phi chi psi omega Gamma Theta Lambda Xi Pi Sigma Phi Psi Omega ell "
+        "aleph beth gimel daleth "
     )
 } | {
     "var" + name: (name, "variant") for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")

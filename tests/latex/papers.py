@@ -356,6 +356,12 @@ EQUATIONS: dict[str, list[str] | None] = {
     ],
     r"u_t = a \text{ (then decayed)}": None,
     r"u_t = v_t^{ave}": ["u[t] = v_ave[t]"],
+    # a gradient at a time, and a bold letter beside a plain one
+    r"u_t = \frac{\partial E}{\partial w_{ij}}^{(t-1)} * \frac{\partial E}{\partial w_{ij}}^{(t)}": ["u[t] = g[t-1]*g[t]"],
+    r"u_t = \frac{\partial E}{\partial w}^2": None,
+    r"u_t = \frac{\partial E}{\partial w_t}^{(t)}": None,
+    r"\boldsymbol{\eta}_t = \eta/\sqrt{n_t}": ["eta[t] = eta/sqrt(n[t])"],
+    r"\aleph_t = g_t [\beth > 0]": ["aleph[t] = g[t]*(1 if beth > 0 else 0)"],
     # several names at once
     r"(m_t, v_t) = (\beta m_{t-1}, g_t^2)": ["m[t] = beta*m[t-1]", "v[t] = g[t]^2"],
     r"(a, b) = 0, \; [c, d] \gets [1, 2]": ["a = 0", "b = 0", "c = 1", "d = 2"],

@@ -395,6 +395,21 @@ def test_a_loop_that_does_not_count_one_by_one(header: str) -> None:
         read(block(rf"\For{{{header}}}", r"\State $x_t = x_{t-1} - g_t$", r"\EndFor"))
 
 
+def test_a_branch_on_one_line() -> None:
+    latex = block(
+        r"\For{$t = 1$ to $T$}",
+        r"\State $c_t = \nabla f(x_{t-1})$",
+        r"\State if $\|c_t\| > 1$, then $u_t = c_t/\|c_t\|$ else $u_t = c_t$",
+        r"\State \textbf{if} $t > 9$ \textbf{then} $u_t = u_t/2$",
+        r"\State $x_t = x_{t-1} - \eta u_t$",
+        r"\EndFor",
+    )
+    assert rule(latex)[1:3] == [
+        "u_v1[t] = c[t]/norm(c[t], all) if norm(c[t], all) > 1 else c[t]",
+        "u[t] = u_v1[t]/2 if t > 9 else u_v1[t]",
+    ]
+
+
 def test_nothing_is_set_behind_the_loop() -> None:
     lines = [r"\For{$t = 1$ to $T$}", r"\State $x \gets x - g$", r"\EndFor"]
     with pytest.raises(DiagnosticError, match="behind the loop"):
@@ -432,6 +447,9 @@ REFUSED = [
     ([r"\State Set $m_0$ to zero"], "to", "words"),
     ([r"\State $x$"], "x", "expected `=`"),
     ([r"\State Set $x = 1$ (only if warm)"], "only", "words"),
+    ([r"\State if $b > 0$, then $c = 1$ and restart"], "restart", "words"),
+    ([r"\State if $b > 0$ and warm, then $c = 1$"], "if", "words"),
+    ([r"\State $c = 1$ if $b > 0$"], "if", "words"),
     ([r"\State Sample $g_t = \nabla f(x_t)$ from data"], "Sample", "words"),
     ([r"\State Update $b = c$ and decay the learning rate"], "decay", "no formula"),
     ([r"\State Decay the learning rate and update $b = c$"], "Decay", "no formula"),

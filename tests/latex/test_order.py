@@ -83,6 +83,7 @@ REFUSED = [
         "another order",
     ),
     ([r"m \gets m + g", r"c \gets m", branch(r"m \gets g"), r"x \gets x - c"], "more than once"),
+    ([r"g \gets \beta g + n", r"\theta_t \gets \theta_{t-1} - g"], "an average that is called so"),
     ([r"g_t \gets g_t + n_t", r"\theta_t \gets \theta_{t-1} - g_t + g_{t-1}"], "the gradient, or"),
 ]  # fmt: skip
 
