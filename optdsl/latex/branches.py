@@ -27,6 +27,7 @@ class Inner:
     statement: Sides
     branch: Span
     keeps: bool
+    condition: Raw | None
 
 
 def joined(
@@ -52,8 +53,7 @@ def joined(
                 raise refuse("latex-algorithm", "expected one assignment", statement.span)
             targets.setdefault(_printed(statement.sides[0]), statement)
     _check_conditions(branches, targets)
-    _check_sequence(branches, list(targets))
-    for text, first in targets.items():
+    for text, first in _in_order(branches, targets).items():
         found = _joined(text, first, found, branches, place, inner, above)
     return found
 
@@ -92,9 +92,9 @@ def _joined(
         raise _undefined(first)
     branch = branches[setting.index(True)]
     if setting[0] and not any(_changes(one.condition) for one in branches[:1]):
-        inner.append(Inner(first, branch.place, True))
+        inner.append(Inner(first, branch.place, True, branch.condition))
         return [*found, _made(first, rows, place)]
-    inner.append(Inner(first, branch.place, False))
+    inner.append(Inner(first, branch.place, False, branch.condition))
     return [*found, first]
 
 
@@ -147,24 +147,35 @@ def _may_move(earlier: Sides, text: str, found: list[Sides], branches: list[Bran
     values += [one.sides[1:] for branch in branches for one in branch.statements]
     reads = {name for value in values for name in _reads(value)}
     reads |= {name for branch in branches for name in _reads(branch.condition)}
-    made = {_printed(one.sides[0]) for one in behind if one.sides[0] is not None}
+    sets = [*behind, *(one for branch in branches for one in branch.statements)]
+    made = {_printed(one.sides[0]) for one in sets if one.sides[0] is not None} - {text}
     return text not in reads and not made & _reads(earlier.sides[1:])
 
 
-def _check_sequence(branches: list[Branch], order: list[str]) -> None:
+def _in_order(branches: list[Branch], targets: dict[str, Sides]) -> dict[str, Sides]:
     """What a branch reads behind its setting is made before it, and what it reads above, after."""
+    after: dict[str, dict[str, Raw]] = {name: {} for name in targets}
     for branch in branches:
         names = [_printed(one.sides[0]) for one in branch.statements if one.sides[0] is not None]
         for place, one in enumerate(branch.statements):
             for node in shapes.walk_raw(one.sides[1:]):
                 name = _printed(node)
-                if name not in names or name == names[place]:
-                    continue
-                above = names.index(name) < place
-                if above != (order.index(name) < order.index(names[place])):
-                    message = "another branch sets this in another order"
-                    hint = "set what the branches set in one order"
-                    raise refuse("latex-algorithm", message, node.span, hint)
+                if name in names and name != names[place]:
+                    above = names.index(name) < place
+                    first, then = (name, names[place]) if above else (names[place], name)
+                    after[then].setdefault(first, node)
+    order: dict[str, Sides] = {}
+    while len(order) < len(targets):
+        waiting = [name for name in targets if name not in order]
+        ready = [name for name in waiting if after[name].keys() <= order.keys()]
+        if not ready:
+            node = next(iter(after[waiting[-1]].values()))
+            hint = "set what the branches set in one order"
+            raise refuse(
+                "latex-algorithm", "another branch sets this in another order", node.span, hint
+            )
+        order[ready[0]] = targets[ready[0]]
+    return order
 
 
 def _undefined(first: Sides) -> DiagnosticError:
@@ -178,6 +189,7 @@ def check_inner(inner: list[Inner], statements: list[Sides]) -> None:
     Where hyperparameters alone choose the branch, it may be a state of the branch.
     """
     values = tuple(each.sides[1:] for each in statements)
+    made = {shapes.key_of(each.sides[0]) for each in statements} - {()}
     for one in inner:
         target = one.statement.sides[0]
         assert target is not None, "a branch sets a name"
@@ -192,7 +204,9 @@ def check_inner(inner: list[Inner], statements: list[Sides]) -> None:
             reads = [node for node in reads if _labels(node) == labels]
         within = [one.branch.start <= node.span.start < one.branch.end for node in reads]
         same = one.keeps or all(_printed(node).startswith(text) for node in reads)
-        if not reads or not all(within) or not same:
+        chosen = shapes.walk_raw(one.condition) if one.keeps else ()
+        moving = any(shapes.key_of(node) in made for node in chosen)
+        if not reads or not all(within) or not same or moving:
             raise _undefined(one.statement)
 
 

@@ -26,6 +26,7 @@ _GAPS = re.compile(
     r"(?:\s|&|\{\}|\\(?:q?quad|[,;:! ]|[hv]?phantom\{[^{}]*\}|hspace\*?\{[^{}]*\}))*"
 )
 _JOINS = re.compile(_GAPS.pattern + r"(?:[-+*/]|\\(?:cdot|times|odot|circ)(?![A-Za-z]))")
+_JOINING = frozenset(("PLUS", "MINUS", "TIMES", "SLASH", "RELATION"))
 _REST_OF_ROW = re.compile(r"(?:(?!\\\\|\\end\{).)*", re.DOTALL)
 _INNERMOST = re.compile(r"\{[^{}]*\}|\([^()]*\)")
 _SETS = re.compile(r"=|\\gets(?![a-z])|\\leftarrow|\\sim(?![a-z])|\\coloneqq")
@@ -169,7 +170,7 @@ class Cutter:
     def _joins(self, width: int) -> bool:
         """Does a sign stand at the end of this row, or at the head of the next?"""
         behind = _JOINS.match(self.source.text, self.at + width, self.end)
-        if behind is None and self.last() not in ("PLUS", "MINUS", "TIMES", "SLASH"):
+        if behind is None and self.last() not in _JOINING:
             return False
         (row,) = _REST_OF_ROW.findall(self.source.text, self.at + width, self.end)[:1]
         while _INNERMOST.search(row):

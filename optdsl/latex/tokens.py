@@ -24,9 +24,6 @@ from optdsl.latex.systems import begins_array, heads_system
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
 _ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
-_EQUATION = re.compile(
-    r"\s*[A-Za-z\\](?:(?!\\\\|&|\\end\{)[^=])*&?\s*(?:&\s*)?(?::?=|\\gets(?![a-z])|\\leftarrow)"
-)
 _SIGN = re.compile(r"\s*\{\s*(:?=|\\[A-Za-z]+)\s*\}")
 _COMMA = re.compile(r"\s*,")
 _REMARK = re.compile(r"\s*[_^]\s*(?=\{)")
@@ -123,7 +120,7 @@ class _Tokenizer(Cutter):
             self.drop_trailing(("COMMA", "SEMICOLON"))
             self.add("AMPERSAND", "&", 1)
         elif self.outside():
-            if not self.goes_on(1) and self._between_equations():
+            if not self.goes_on(1) and self._between_columns():
                 self.put("SEPARATOR", "&", self.at)
             self.at += 1
         elif self.goes_on(0):
@@ -131,14 +128,13 @@ class _Tokenizer(Cutter):
         else:
             self.refuse("latex-unexpected", "an alignment mark inside a formula", 1)
 
-    def _between_equations(self) -> bool:
-        """`a &= b & c &= d`: is this the mark between two equations?"""
+    def _between_columns(self) -> bool:
+        """`a &= b & c &= d`, `a &= b & \\text{why}`: has an equation ended before this mark?"""
         kinds = [token.type for token in self.tokens]
         since = (
             kinds[len(kinds) - kinds[::-1].index("SEPARATOR") :] if "SEPARATOR" in kinds else kinds
         )
-        behind = _EQUATION.match(self.source.text, self.at + 1, self.end)
-        return "RELATION" in since and self.last() in ENDS_OPERAND and behind is not None
+        return "RELATION" in since and self.last() in ENDS_OPERAND
 
     def _dollar(self) -> None:
         width = 2 if self.source.text.startswith("$$", self.at) else 1

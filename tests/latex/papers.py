@@ -362,6 +362,8 @@ EQUATIONS: dict[str, list[str] | None] = {
     r"u_t = \frac{\partial E}{\partial w_t}^{(t)}": None,
     r"\boldsymbol{\eta}_t = \eta/\sqrt{n_t}": ["eta[t] = eta/sqrt(n[t])"],
     r"\aleph_t = g_t [\beth > 0]": ["aleph[t] = g[t]*(1 if beth > 0 else 0)"],
+    r"u_t &= m_t & \text{momentum}": None,
+    r"u_t &= m_t & \text{(momentum)} \\ v_t =& \\ & g_t": ["u[t] = m[t]", "v[t] = g[t]"],
     # several names at once
     r"(m_t, v_t) = (\beta m_{t-1}, g_t^2)": ["m[t] = beta*m[t-1]", "v[t] = g[t]^2"],
     r"(a, b) = 0, \; [c, d] \gets [1, 2]": ["a = 0", "b = 0", "c = 1", "d = 2"],

@@ -57,6 +57,25 @@ READ = {
         [r"g \gets \nabla f(x)", r"\If{$g > 1$} \State $g \gets g/2$ \EndIf", r"x \gets x - g"],
         ["g_v1[t] = grad(theta[t-1])", "g_t[t] = g_v1[t]/2 if g_v1[t] > 1 else g_v1[t]"],
     ),
+    "a branch changes what the value reads": (
+        [
+            r"u \gets m + g",
+            r"\If{$t > 9$} \State $m \gets 0$ \State $u \gets g$"
+            r"\ElsIf{$t > 5$} \State $m \gets 1$ \EndIf",
+            r"x \gets x - u",
+        ],
+        ["u_v1[t] = m[t-1] + g[t]", "m[t] = 0 if t > 9 else 1 if t > 5"],
+    ),
+    "branches that set in an order of their own": (
+        [
+            r"\If{$t > 9$} \State $x \gets x - g$"
+            r"\Else \State $m \gets m + g$ \State $x \gets x - m$ \EndIf",
+        ],
+        [
+            "m[t] = m[t-1] if t > 9 else m[t-1] + g[t]",
+            "x[t] = x[t-1] - g[t] if t > 9 else x[t-1] - m[t]",
+        ],
+    ),
     "the gradient is changed in place": (
         [r"g_t \gets g_t + \lambda \theta_{t-1}", r"\theta_t \gets \theta_{t-1} - g_t"],
         ["g_t[t] = g[t] + lambda*theta[t-1]", "theta[t] = theta[t-1] - g_t[t]"],
@@ -83,6 +102,14 @@ REFUSED = [
         "another order",
     ),
     ([r"m \gets m + g", r"c \gets m", branch(r"m \gets g"), r"x \gets x - c"], "more than once"),
+    (
+        [
+            r"\If{$c > 9$} \State $m_t = m_{t-1} + g_t$ \State $u_t = m_t$"
+            r"\Else \State $u_t = g_t$ \EndIf",
+            r"c \gets c + 1", r"x_t = x_{t-1} - u_t",
+        ],
+        "where the condition does not hold",
+    ),
     ([r"g \gets \beta g + n", r"\theta_t \gets \theta_{t-1} - g"], "an average that is called so"),
     ([r"g_t \gets g_t + n_t", r"\theta_t \gets \theta_{t-1} - g_t + g_{t-1}"], "the gradient, or"),
 ]  # fmt: skip
