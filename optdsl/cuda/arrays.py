@@ -20,8 +20,9 @@ from optdsl.cuda.queue import Queue
 from optdsl.runtime.errors import ParameterError, ParameterTypeError
 from optdsl.runtime.formats import dtype_named
 
-#: Where an array lies, as DLPack says it: on a card, in memory that a card manages.
-_ON_CARD = (2, 13)
+#: Where an array lies, as DLPack says it: on a card, or in memory that a card manages; on the host,
+#: whether a card may read it there or not.
+_ON_CARD, _ON_HOST = (2, 13), (1, 3, 11)
 _CODES = {0: "int", 1: "uint", 2: "float", 4: "bfloat"}
 _STEPPED = ("float32", "float64", "bfloat16", "float16")
 
@@ -179,11 +180,14 @@ def _detached(given: Any) -> Any:
 
 def _by_dlpack(given: Any, what: str) -> DeviceArray:
     kind, ordinal = (int(each) for each in given.__dlpack_device__())
-    if kind not in _ON_CARD:
+    if kind in _ON_HOST:
         raise ParameterTypeError(
             f"{what} lies in the memory of the host: move it to a card, "
             'or load the rule for the target "numba-cpu"'
         )
+    if kind not in _ON_CARD:
+        raise ParameterTypeError(f"{what} lies on a device (kind {kind} of DLPack), "
+                                 "which is none of NVIDIA's cards")  # fmt: skip
     capsule = _exported(given, ordinal, what)
     tensor = _Tensor.from_address(_pointer_of(capsule, b"dltensor"))
     shape = tuple(tensor.shape[: tensor.ndim])

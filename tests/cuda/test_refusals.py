@@ -128,6 +128,13 @@ def test_what_is_no_array_on_a_card(card, adam, given, message):
         adam([given])
 
 
+def test_a_card_of_another_maker_is_none(card, adam):
+    array = DLPackArray(np.ones(3))
+    array.device = (10, 0)  # ROCm, as DLPack says it
+    with pytest.raises(ParameterTypeError, match="which is none of NVIDIA's"):
+        adam([array])
+
+
 def test_arrays_that_cannot_be_stepped(card, adam):
     with pytest.raises(ParameterTypeError, match="holds int32"):
         adam([CardArray(np.ones(3), "int32")])
