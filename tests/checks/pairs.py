@@ -188,6 +188,40 @@ optimizer ClippedBySquares extends SGD
   theta[t] = theta[t-1] - (eta*g[t] if n <= 1 else eta*g[t]/sqrt(n))
 """)
 
+DEBIASED = system("""
+optimizer Debiased
+  hyper eta in [0, inf)
+  hyper beta in [0, 1)
+  m[0] = 0
+  m[t] = beta*m[t-1] + (1 - beta)*g[t]
+  theta[t] = theta[t-1] - eta*m[t]/(1 - beta^t)
+""")
+WEIGHED = system("""
+optimizer Weighed
+  hyper eta in [0, inf)
+  hyper beta in [0, 1)
+  m[0] = w[0] = 0
+  m[t] = beta*m[t-1] + (1 - beta)*g[t]
+  w[t] = beta*w[t-1] + (1 - beta)
+  theta[t] = theta[t-1] - eta*m[t]/w[t]
+""")
+MEAN = system("""
+optimizer Mean
+  hyper eta in [0, inf)
+  m[0] = 0
+  m[t] = m[t-1] + (g[t] - m[t-1])/t
+  theta[t] = theta[t-1] - eta*m[t]
+""")
+COUNTED = system("""
+optimizer Counted
+  hyper eta in [0, inf)
+  s[0] = 0
+  c[0] = 1
+  c[t] = c[t-1] + 1
+  s[t] = s[t-1] + g[t]
+  theta[t] = theta[t-1] - eta*s[t]/(c[t] - 1)
+""")
+
 ALL_ADAM = ("eta", "beta1", "beta2", "epsilon")
 
 PROVED = {
@@ -231,6 +265,9 @@ PROVED = {
         {"mapping": {"k": "log(2)"}, "constant": ["eta_0"]},
     ),
     "lengths": (LENGTHS, SQUARED_LENGTHS, {}),
+    "weights that are summed": (DEBIASED, WEIGHED, {"constant": ["beta"]}),
+    "powers that are products": (WEIGHED, DEBIASED, {"constant": ["beta"]}),
+    "a counter": (MEAN, COUNTED, {}),
 }
 
 DIFFERS = {
@@ -255,6 +292,7 @@ DIFFERS = {
     "maximum before and after the correction": (AMSGRAD_MAX_FIRST, AMSGRAD_MAX_LAST, {}, 2),
     "maximum of two values": (AMSGRAD, AMSGRAD_PROSE, {}, 3),
     "halving": (HALVING, EXPONENTIAL, {"mapping": {"k": "1"}}, 1),
+    "weights that are summed": (DEBIASED, WEIGHED, {}, 2),
 }
 
 

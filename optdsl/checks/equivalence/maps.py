@@ -18,7 +18,7 @@ from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Race
 from optdsl.checks.equivalence.sides import derived_states
 from optdsl.model.arithmetic import Real
-from optdsl.model.expressions import Clock, Expression, Kind, Value, apply, number, values
+from optdsl.model.expressions import Clock, Expression, Kind, Value, apply, number, values, walk
 
 _CLOSE = 1e-9
 _TELLING = 1e-6  # share of two numbers that their difference must be, to keep enough digits
@@ -126,7 +126,28 @@ def _find(
         factor = _factor(list(_bases(question)), telling, 2)
         if factor is not None:
             return apply("mul", factor, Value(other, kinds[other]))
-    return _sum(name, samples, kinds) or _offset(name, question, samples, names, kinds)
+    return (
+        _sum(name, samples, kinds)
+        or _formula(name, question, samples)
+        or _offset(name, question, samples, names, kinds)
+    )
+
+
+def _formula(name: str, question: Question, samples: list[_Sample]) -> Expression | None:
+    """Return what a state is without any of ours: a*t + b, or a product of powers."""
+    known = [(sample, a) for sample in samples for a in sample.theirs.get(name, ()) if isfinite(a)]
+    if len(known) < _FEWEST:
+        return None
+    (first, low), (last, high) = (pick(known, key=lambda item: item[0].t) for pick in (min, max))
+    if first.t != last.t:
+        slope = Fraction((high - low) / (last.t - first.t)).limit_denominator(1000)
+        begin = Fraction(low - float(slope) * first.t).limit_denominator(1000)
+        if all(_near(a, float(slope) * sample.t + float(begin)) for sample, a in known):
+            return apply("add", apply("mul", number(slope), Clock()), number(begin))
+    telling = [(sample, a) for sample, a in known if all(sample.hypers.values())]
+    if len(telling) < _FEWEST or not all(a for _, a in telling):
+        return None
+    return _factor([base for base in _bases(question) if base.of_time], telling, 2)
 
 
 def _sum(name: str, samples: list[_Sample], kinds: Mapping[str, Kind]) -> Expression | None:
@@ -160,7 +181,7 @@ def _offset(
     kinds: Mapping[str, Kind],
 ) -> Expression | None:
     """Return a state of ours plus a product of powers of what is constant."""
-    bases = [base for base in _bases(question) if base.names <= question.constant]
+    bases = [base for base in _bases(question) if base.names and base.names <= question.constant]
     for other in names if bases else ():
         pairs = [p for p in _pairs(name, other, samples) if all(p[0].hypers.values())]
         telling = [(s, a - b) for s, a, b in pairs if abs(a - b) > _TELLING * max(abs(a), abs(b))]
@@ -210,6 +231,11 @@ class _Base:
         """The hyperparameters that it reads."""
         return frozenset(value.name for value in values(self.expression))
 
+    @property
+    def of_time(self) -> bool:
+        """Does it read t?"""
+        return any(isinstance(node, Clock) for node in walk(self.expression))
+
     def at(self, sample: _Sample) -> float:
         return _evaluate(self.expression, sample)
 
@@ -223,6 +249,9 @@ def _bases(question: Question) -> Iterator[_Base]:
         if domain.high == 1:
             yield _Base(apply("sub", one, hyper))
             yield _Base(apply("sub", one, apply("pow", hyper, Clock())))
+            if question.is_constant(name):
+                yield _Base(apply("pow", hyper, Clock()))
+    yield _Base(Clock())
 
 
 def _evaluate(expression: Expression, sample: _Sample) -> float:

@@ -81,6 +81,14 @@ class Race:
             self.ended = len(self.theirs) + 1
         return self
 
+    def turned(self, question: Question) -> Race:
+        """Return the run of the question turned round: the same steps, if names are the same."""
+        again = Race(question, self.trial, self.arithmetic)
+        if _names(question.ours) != _names(self.question.theirs):
+            return again.run()
+        again.ours, again.theirs = self.theirs, self.ours
+        return again
+
     # ------------------------------------------------------- hyperparameters
 
     def _our_hyper(self, name: str, t: int) -> Scalar:
@@ -199,6 +207,10 @@ def _kept(
             values.append(value if came is True else values[-1])
         kept[given.name] = tuple(values)
     return kept
+
+
+def _names(system: System) -> list[str]:
+    return [state.name for state in system.states]
 
 
 def _handed_on(outputs: Mapping[str, Entries | None]) -> Mapping[str, Entries | None]:
