@@ -42,8 +42,10 @@ def load(
     """
     from optdsl.codegen import ALIASES, shelf
     from optdsl.runtime import from_layout
+    from optdsl.storage import require_texts
 
-    target = ALIASES.get(target, target)
+    target = ALIASES.get(str(target), str(target))
+    require_texts(storage)
     note = shelf.asked(what, target, storage or {})
     module = shelf.remembered(note)
     layout = _compiled(what, target, storage, note) if module is None else module.LAYOUT

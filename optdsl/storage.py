@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError
 
 #: Bytes of one stored number, by format.
 WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8, "int8": 1}
@@ -85,3 +89,21 @@ def known_storage(text: str) -> Storage:
     assert found is not None
     assert found.problem is None
     return found
+
+
+def require_texts(storage: Any) -> None:
+    """Refuse formats that are not given as texts, by the names of states.
+
+    Raises:
+        DiagnosticError: it says how to give them.
+    """
+    if storage is None:
+        return
+    if not isinstance(storage, Mapping) or not all(isinstance(x, str) for x in storage.values()):
+        raise DiagnosticError(
+            Diagnostic(
+                "bad-storage",
+                f"`storage` is {storage!r}, which does not say how a state is kept",
+                hint='give formats by the names of states, as in `{"m": "bfloat16"}`',
+            )
+        )

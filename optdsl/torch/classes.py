@@ -9,6 +9,7 @@ from typing import Any
 from optdsl.codegen import ALIASES
 from optdsl.library import load_rule
 from optdsl.runtime import Optimizer
+from optdsl.storage import require_texts
 from optdsl.torch.compiled import CompiledOptimizer
 from optdsl.torch.rules import Rules
 
@@ -20,7 +21,8 @@ def class_of(what: str, target: str, storage: Mapping[str, str] | None) -> type[
         DiagnosticError: with every error of the spec, or it is no optimizer.
         OSError: a file cannot be read.
     """
-    target = ALIASES.get(target, target)
+    target = ALIASES.get(str(target), str(target))
+    require_texts(storage)
     rules = Rules(load_rule(what), what, target, storage or {})
     made = rules.first
     body: dict[str, Any] = {

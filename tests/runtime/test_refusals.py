@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import optdsl
+from optdsl.diagnostics import DiagnosticError
 from optdsl.runtime import (
     GradientError,
     GradientTypeError,
@@ -72,6 +73,14 @@ def test_hyperparameters_by_their_place():
     refuse(HyperparameterTypeError, "by name: give start=1", optdsl.load("Linear"), 1)
     refuse(HyperparameterTypeError, "by name: give max_norm=1", optdsl.load("ClipByGlobalNorm"), 1)
     refuse(HyperparameterTypeError, "takes no hyperparameters: leave 1 out", optdsl.load("Sign"), 1)
+
+
+def test_targets_and_formats_that_are_none():
+    for target in (0.1, None, []):
+        refuse(DiagnosticError, "there is no target", optdsl.load, "SGD", target)
+    for storage in ("bfloat16", {"v": 16}):
+        with pytest.raises(DiagnosticError, match="does not say how a state is kept"):
+            optdsl.load("Momentum", storage=storage)
 
 
 def test_parameters_that_overlap():

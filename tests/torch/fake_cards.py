@@ -36,9 +36,11 @@ class FakeCuda:
         return self.handle + 100 * ordinal
 
     def tensor(self, array, dtype):
+        if not array.size:
+            return torch.empty(array.shape, dtype=dtype)
         memory = (ctypes.c_uint8 * array.nbytes).from_address(array.address)
         memory.owner = array.owner  # whoever holds the tensor holds the memory
-        raw = np.frombuffer(memory, np.uint8) if array.nbytes else np.empty(0, np.uint8)
+        raw = np.frombuffer(memory, np.uint8)
         return torch.from_numpy(raw).view(dtype).view(array.shape)
 
 
