@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ class DeviceOptimizer(Optimizer):
         if capturable:
             require_capturable(self.layout)
         require_skippable(self.layout)
-        self._capturable, self._approximate = capturable, approximate
+        self._capturable, self._approximate, self._recorded = capturable, approximate, False
         super().__init__(parameters, *unnamed, **hyperparameters)
         self._turns = DeviceTurns(self._engine, self._owners)
         self._results = Results(decided=not skips_on_card(self.layout, capturable))
@@ -91,6 +92,7 @@ class DeviceOptimizer(Optimizer):
                 )
         require_apart(known, labels)
         self._place(known, labels)
+        self._tell_of_graphs()
         return known, Extents([], [])
 
     def _place(self, arrays: list[DeviceArray], labels: list[str]) -> None:
@@ -163,12 +165,23 @@ class DeviceOptimizer(Optimizer):
 
     def _require_recordable(self, queue: Queue) -> None:
         """Refuse a step that is recorded in a graph, but could not be replayed."""
-        if queue.device.capturing(queue.stream) and not (
-            self._capturable and self._engine.has_stepped
-        ):
+        if not queue.device.capturing(queue.stream):
+            return
+        if not (self._capturable and self._engine.has_stepped):
             raise StepError(
                 "this step would be recorded in a graph: give capturable=True, and take a step "
                 "before, in which states begin"
+            )
+        self._recorded = True
+
+    def _tell_of_graphs(self) -> None:
+        """Warn that graphs know nothing of arrays that take the place of those they work on."""
+        if self._recorded:
+            warnings.warn(
+                "graphs that were recorded before go on with the arrays there were then, which "
+                "are given back now: record them anew",
+                RuntimeWarning,
+                stacklevel=4,
             )
 
     def _owners(self) -> Iterator[Any]:
@@ -211,6 +224,7 @@ class DeviceOptimizer(Optimizer):
             self._aside.require_back()
             holder = self._holder(arrays=False)
             self._mode = checkpoint.restore(holder, state)
+            self._tell_of_graphs()
             self._engine.take_over(holder.engine.tensors, holder.engine.cohorts)
 
 

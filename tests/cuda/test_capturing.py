@@ -162,6 +162,18 @@ def test_what_is_read_back_comes_behind_replays(card, monkeypatch):
     assert {call[-1] for call in card.calls} == {5}
 
 
+@pytest.mark.parametrize("change", ["load_state_dict", "rebind", "add_group"])
+def test_graphs_that_go_on_with_what_was_replaced_are_told_of(card, change):
+    both = Recorded(card, "SGD")
+    both.step(1)
+    state = both.on_card.state_dict()
+    given = {"load_state_dict": state, "rebind": [CardArray(each.values) for each in both.theirs],
+             "add_group": {"params": [CardArray(np.ones(2))]}}  # fmt: skip
+    both.record()
+    with pytest.warns(RuntimeWarning, match="graphs that were recorded"):
+        getattr(both.on_card, change)(given[change])
+
+
 def test_several_graphs_may_be_recorded(card):
     both = Recorded(card, "Adam")
     both.step(1)
