@@ -32,7 +32,7 @@ from optdsl.codegen.support.emitting import (
     word,
 )
 from optdsl.model.system import State
-from optdsl.program.cases import CasesProgram, InCase, Together
+from optdsl.program.cases import AskTogether, CasesProgram, InCase, Together
 from optdsl.program.program import Combine, Guard, Program
 
 
@@ -106,6 +106,9 @@ class ChoiceSteps(Steps):
                     assert program is not None
                     with self._awake(builder, case, counted_parts):
                         self.cases[case].stage(program, stage, calls[case])
+                case AskTogether(gradient, points):
+                    with self._awake(builder, points[0][0], counted_parts):
+                        calls[0].ask([name for name, _ in self.rules.asked].index(gradient))
                 case Together():
                     with self._awake(builder, turn.stages[0][0], counted_parts):
                         self._together(whole, turn, calls)

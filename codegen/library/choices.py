@@ -18,7 +18,7 @@ from optdsl.codegen.unit import Unit
 from optdsl.model.alternatives import Alternatives, Case
 from optdsl.model.expressions import Expression
 from optdsl.model.system import Hyperparameter
-from optdsl.program.cases import CasesProgram, InCase
+from optdsl.program.cases import AskTogether, CasesProgram, InCase
 from optdsl.program.describing import cases_equations_text
 from optdsl.program.program import Guard, Pass, Program
 
@@ -104,9 +104,21 @@ class Whole(Interface):
     def turns(self) -> CasesProgram:
         """What is done in one step, in the order of all cases."""
         assert self.lowered is not None
-        program = self.lowered.programs["ready"]
+        program = self.lowered.programs["ready"] or self.lowered.programs["function"]
         assert program is not None
         return program
+
+    @property
+    def is_given(self) -> bool:
+        """Are gradients handed in ready-made?"""
+        assert self.lowered is not None
+        return self.lowered.programs["ready"] is not None
+
+    @cached_property
+    def asked(self) -> list[tuple[str, dict[int | None, str]]]:
+        """The gradients that a step asks for, and the point of each case that asks."""
+        return [(turn.gradient, dict[int | None, str](turn.points))
+                for turn in self.turns.turns if isinstance(turn, AskTogether)]  # fmt: skip
 
     @cached_property
     def cases(self) -> tuple[Interface, ...]:
@@ -185,7 +197,7 @@ def groups_of(rule: Alternatives) -> list[tuple[int, ...]]:
 
 def whole_interface(cases: CasesUnit, prefix: str) -> Whole:
     """Return the interface of a rule that chooses, and of its cases."""
-    program = cases.programs["ready"]
+    program = cases.programs["ready"] or cases.programs["function"]
     assert program is not None
     carried = len(_shared_reductions(program))
     return Whole(_merged(cases), prefix, carried=carried, lowered=cases)
@@ -209,6 +221,7 @@ def _merged(cases: CasesUnit) -> _Merged:
     system = replace(
         first.system, name=rule.name, doc=rule.doc, hyperparameters=rule.hyperparameters,
         states=rule.states, handed_in=rule.handed_in,
+        gradients=max((unit.system.gradients for unit in units), key=len),
         equations=tuple(each for unit in units for each in unit.system.equations),
     )  # fmt: skip
     places: dict[int, str] = {}

@@ -211,20 +211,32 @@ def _declared(interface: Interface, name: str, common: str, more: str) -> list[s
 def _callbacks(interface: Interface) -> list[str]:
     names = {key: field.name for key, field in interface.tensor.fields.items()}
     asked = "; ".join(
-        f"{number}: `{names[f'stream {stage.gradient}']}` at `{names[f'stream {stage.point}']}`"
-        for number, stage in enumerate(interface.asked)
+        f"{number}: `{names[f'stream {gradient}']}` at {_points(names, points)}"
+        for number, (gradient, points) in enumerate(interface.asked)
     )
     prefix = interface.prefix
     lines = remark(
-        f"Asked for a gradient within a step: writes number `which` of every tensor. {asked}. "
+        f"Asked for a gradient within a step: writes number `number` of every tensor. {asked}. "
         "All of them are of one batch. `context` is what the step was given."
     )
     for e in (each.ending for each in interface.precisions):
-        lines.append(
-            f"typedef void (*{prefix}_gradient_{e})"
-            f"(void *context, {prefix}_tensor_{e} *tensors, int64_t count, int which);"
-        )
+        begin = f"typedef void (*{prefix}_gradient_{e})(void *context,"
+        rest = f"{prefix}_tensor_{e} *tensors, int64_t count, int number);"
+        fits = len(begin + rest) < WIDTH
+        lines += [f"{begin} {rest}"] if fits else [begin, f"    {rest}"]
     return [*lines, ""]
+
+
+def _points(names: dict[str, str], points: dict[int | None, str]) -> str:
+    """Return the points at which a gradient is asked for, in words."""
+    told: dict[str, list[str]] = {}
+    for case, point in points.items():
+        told.setdefault(f"`{names[f'stream {point}']}`", []).append(str(case))
+    if len(told) == 1 and None in points:
+        return next(iter(told))
+    return ", ".join(
+        f"{point} where its `which` is {' or '.join(of)}" for point, of in told.items()
+    )
 
 
 def _choice(interface: Interface) -> list[str]:

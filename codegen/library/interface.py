@@ -142,7 +142,9 @@ class Interface:
     @cached_property
     def step(self) -> Program:
         """The program of a step: gradients handed in where that can be, else asked for."""
-        return self.unit.ready or self.unit.function
+        program = self.unit.ready if self.is_given else self.unit.function
+        assert program is not None
+        return program
 
     @cached_property
     def looks(self) -> dict[str, Program]:
@@ -169,21 +171,28 @@ class Interface:
         return any(program.passes for program in self.programs)
 
     @cached_property
-    def asked(self) -> list[Ask]:
-        """The gradients that a step asks for; none where they are handed in."""
-        return [stage for stage in self.step.stages if isinstance(stage, Ask)] * (not self.is_given)
+    def asked(self) -> list[tuple[str, dict[int | None, str]]]:
+        """The gradients that a step asks for, and the point of each; none where they are given.
+
+        Where the rule chooses, the points are those of the cases that ask.
+        """
+        asks = [stage for stage in self.step.stages if isinstance(stage, Ask)]
+        alone = self.choice is None and not self.is_given
+        return [(ask.gradient, {None: ask.point}) for ask in asks if alone]
 
     @property
     def is_given(self) -> bool:
         """Are gradients handed in ready-made?"""
+        if self.choice is not None:
+            return self.choice.whole.is_given
         return self.unit.ready is not None
 
     @cached_property
     def streams(self) -> list[str]:
         """The arrays of a tensor."""
         named = ["theta"] if self.unit.system.family == "optimizer" else []
-        for ask in self.asked:
-            named += [ask.point, ask.gradient]
+        for gradient, points in self.asked:
+            named += [*points.values(), gradient]
         for program in self.programs:
             for stage in program.passes:
                 named += all_streams(self.unit, stage)
@@ -258,7 +267,7 @@ class Interface:
         stages = [stage for program in self.programs for stage in program.stages]
         loops = [stage for stage in stages if isinstance(stage, Pass | Matrices)]
         stores = [store.stream for stage in loops for store in stage.stores]
-        asked = [each.gradient for each in self.asked]
+        asked = [gradient for gradient, _ in self.asked]
         return {*stores, *self.unit.shaped, *asked, *([REST] if self.kept.compensated else [])}
 
     @cached_property

@@ -199,8 +199,10 @@ def _meaning(interface: Interface, key: str) -> str:
         written = "theta" in interface.written
         return "the parameters" + ("; stepped in place" if written else "")
     if name in {each.name for each in system.gradients}:
-        asked = [stage.gradient for stage in interface.asked]
-        return f"gradient number {asked.index(name)}" if name in asked else "the gradient"
+        asked = [gradient for gradient, _ in interface.asked]
+        if name not in asked:
+            return "the gradient"
+        return f"gradient number {asked.index(name)}{interface.holders(name)}"
     counts = {"row": "one number a row: ", "column": "one number a column: ",
               "rows": "rows*rows numbers: ", "columns": "columns*columns numbers: ",
               "turned": "of the transpose: "}  # fmt: skip
@@ -211,7 +213,8 @@ def _meaning(interface: Interface, key: str) -> str:
         return "what the transform gives, written by a step"
     if name in looked:
         return f"written by {interface.prefix}_{looked[name]}; NULL where that is not called"
-    points = [stage.point for stage in interface.asked]
-    if name in points:
-        return f"the point of gradient number {points.index(name)}; a step writes it"
+    for number, (_, points) in enumerate(interface.asked):
+        if name in points.values():
+            own = f"the point of gradient number {number}{interface.holders(name)}"
+            return f"{own}; a step writes it"
     return f"{count}room that a step uses{interface.holders(name)}"

@@ -11,7 +11,7 @@ from optdsl.diagnostics import Diagnostic
 from optdsl.model.alternatives import Alternatives
 from optdsl.model.expressions import Kind, Matrix, Reduce, walk
 from optdsl.model.system import State
-from optdsl.program.cases import CasesProgram, InCase, Together
+from optdsl.program.cases import AskTogether, CasesProgram, InCase, Together
 from optdsl.program.program import Guard
 
 _CODE = "not-in-a-library"
@@ -20,16 +20,15 @@ _CODE = "not-in-a-library"
 def refusal_of_choice(cases: CasesUnit) -> Diagnostic | None:
     """Return why C cannot step a rule that chooses between others, or None where it can."""
     rule, why, hint = cases.rule, None, "compile each of its rules, and call the one to take"
-    ready = cases.programs["ready"]
-    if ready is None:
-        why = "chooses between rules that ask for gradients themselves"
-    elif rule.timed and not _follow_alone(rule):
+    program = cases.programs["ready"] or cases.programs["function"]
+    assert program is not None
+    if rule.timed and not _follow_alone(rule):
         why = "lets a condition on tensors decide what they take in some steps alone"
         hint = "let the condition come first: (A for 100 then B) if ndim == 2 else C"
     elif rule.timed and _counts_anew(rule):
         why = "lets one rule follow another, and counts some of its steps anew"
-    elif not _rest_together(ready):
-        why = "reduces over tensors of which some may rest"
+    elif not _rest_together(program):
+        why = "reduces over tensors of which some may rest, or asks for their gradients"
     if why is not None:
         return Diagnostic(_CODE, f"{rule.name} {why}", hint=hint)
     return next(filter(None, (refusal_of_unit(unit, True) for unit in cases.units)), None)
@@ -62,13 +61,13 @@ def _counts_anew(rule: Alternatives) -> bool:
 
 
 def _rest_together(program: CasesProgram) -> bool:
-    """Do all cases of a reduction over tensors rest by the same conditions before it?"""
+    """Do all cases of a reduction, or that ask for a gradient, rest by the same conditions?"""
     guards: dict[int, list[str]] = {}
     for turn in program.turns:
         match turn:
             case InCase(case, Guard(_, condition)):
                 guards.setdefault(case, []).append(condition.name)
-            case Together(stages):
+            case Together(stages) | AskTogether(points=stages):
                 first = guards.get(stages[0][0], [])
                 if any(guards.get(case, []) != first for case, _ in stages):
                     return False

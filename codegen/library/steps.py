@@ -158,7 +158,7 @@ class Steps:
             case Matrices():
                 call.run(self._vectors(program, stage))
             case Ask():
-                call.ask(self.interface.asked.index(stage))
+                call.ask([gradient for gradient, _ in self.interface.asked].index(stage.gradient))
             case Guard():
                 self._guard(stage, call)
 

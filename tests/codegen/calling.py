@@ -139,12 +139,24 @@ class Caller:
         )
 
         def asked(context, tensors, count, which):
-            stage = self.interface.asked[which]
-            points = [arrays[stage.point] for arrays in self.arrays]
-            for arrays, gradient in zip(self.arrays, gradients(points), strict=True):
-                arrays[stage.gradient][...] = gradient
+            name, by_case = self.interface.asked[which]
+            streams = [by_case.get(case) for case in self.cases()]
+            points = [
+                arrays[stream or "theta"]
+                for arrays, stream in zip(self.arrays, streams, strict=True)
+            ]
+            answers = zip(self.arrays, streams, gradients(points), strict=True)
+            for arrays, stream, gradient in answers:
+                if stream is not None:
+                    arrays[name][...] = gradient
 
         return self.checked(self.call(name, kind(asked), None, *more))
+
+    def cases(self):
+        """Return the rule that each tensor takes now; None where there is one."""
+        if "which" not in self.interface.tensor.fields:
+            return [None] * len(self.table)
+        return self.table[:, self.interface.tensor.offset("which")].tolist()
 
     def shared(self, threads):
         """Return the room that C hands over, if any, and what lets threads share a step."""

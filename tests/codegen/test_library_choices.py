@@ -33,6 +33,7 @@ CHOICES = {
     "everything": ALL_AT_ONCE,
     "rows, and a number a step": "NAdam if ndim == 1 else Adafactor",
     "some rest": "(Accumulate(k=2) | Adam) if ndim == 1 else SGD",
+    "gradients asked for": "SAM(SGD) if ndim == 1 else (SGD for 3 then Adam)",
     "two follow": "SGD for 2 then Momentum for 2 then Adam(eta=Cosine(eta_max=0.1, T=9))",
 }
 
@@ -66,14 +67,16 @@ def test_every_tensor_takes_the_rule_that_it_says(text, tmp_path):
     opt = reference(built)(theirs)
     careful = "Skip" in text
     for step in range(8):
-        given = gradients if careful else lambda thetas, step: wavy(thetas)
-        rested = caller.step(given(thetas, step), threads=2 * (step % 2))
+        given = [gradients(x, step) if careful else wavy(x) for x in (thetas, theirs)]
+        given = given if built.interface.is_given else [wavy, wavy]
+        rested = caller.step(given[0], threads=2 * (step % 2))
         assert rested == (careful and step == 3)
-        opt.step(given(theirs, step))
+        opt.step(given[1])
         same(thetas, theirs)
     caller.table[0, built.interface.tensor.offset("which")] = len(built.interface.cases)
     before = thetas[0].copy()
-    assert caller.call("step") == -1 - built.interface.hyper.words
+    asks = [] if built.interface.is_given else [None, None]
+    assert caller.call("step", *asks) == -1 - built.interface.hyper.words
     np.testing.assert_array_equal(thetas[0], before)
 
 
@@ -136,7 +139,6 @@ def test_tensors_that_rest_count_their_own_steps(tmp_path):
     ("text", "why"),
     [
         ("SGD for 3 then (SGD if ndim == 1 else Adam)", "lets a condition on tensors decide"),
-        ("SAM(SGD) if ndim == 1 else SGD", "ask for gradients themselves"),
         ("(Accumulate | SGD) for 8 then (Accumulate | Adam)", "counts some of its steps anew"),
     ],
 )

@@ -158,14 +158,9 @@ def test_the_examples_in_c(tmp_path):
     np.testing.assert_allclose(found, [each[:3] for each in w], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "ClipByGlobalNorm(c=1) | (Muon if ndim == 2 else Momentum for 3 then SGD)",
-        pytest.param("MuonWithAdamW", marks=pytest.mark.slow),
-    ],
-)
-def test_choices_and_matrices_from_python(rule, tmp_path):
+@pytest.mark.slow  # C takes the steps of each in the quick tests, and the module those of others
+def test_choices_and_matrices_from_python(tmp_path):
+    rule = "ClipByGlobalNorm(c=1) | (MuonWide if ndim == 2 else Momentum for 3 then SGD)"
     built = Built(rule, tmp_path)
     module = from_layout(built.module().LAYOUT)
     ends = []
