@@ -102,6 +102,7 @@ def test_a_run_goes_on_from_one_target_to_the_other(adam, tmp_path):
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow  # the quick tests compare draws with those of the reference
 def test_draws_are_those_of_numba_cpu(tmp_path):
     built = Built("SGLD", tmp_path, "sgld")
     for dtype in (np.float32, np.float64):
