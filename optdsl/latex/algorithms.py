@@ -116,6 +116,7 @@ class _Reader:
         outer = self.loop
         index = None if line.word == "repeat" else self._header(line)
         counting = line.word != "repeat" and index is None and self.looping
+        layers = line.word in ("for", "forall") and index is None and outer == self.loop
         if line.word == "repeat":
             self._require_first(line)
         inside = self.body([end])
@@ -125,6 +126,8 @@ class _Reader:
         self.over = self.over or (outer is None and self.loop is not None)
         if index is not None:
             return [*before, index, *(_within(index, one) for one in inside)]
+        if layers:
+            inside = [replace(one, layer=True) for one in inside]
         if counting:
             return [*before, *inside]
         if line.word in ("for", "forall") and self.loop is not None:

@@ -287,7 +287,7 @@ class Sides:
     Besides `=`, `:=` and `~` a relation may be `in`, with a `Run` for a second side or none
     where a symbol is only said to be of a kind; `phrase` heads a statement without any.
     `initial` tells that it stands before the loop of an algorithm, `line` that it is a line of
-    one.
+    one, `layer` that it is done layer by layer.
     A statement that begins with its relation (`&= \\max(...)`) continues the
     one above it; its first side is then None. `loops` are the letters of the loops of
     fixed length within which it stands, the outermost first.
@@ -300,3 +300,4 @@ class Sides:
     initial: bool = False
     loops: tuple[str, ...] = ()
     line: bool = False
+    layer: bool = False

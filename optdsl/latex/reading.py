@@ -53,6 +53,7 @@ class Reader:
     letters: dict[frozenset[str], Span] = field(default_factory=dict)
     loss: Named | None = None
     data: tuple[Raw, ...] | None = None
+    layer: bool = False  # is this statement done layer by layer?
     totals: list[Total] = field(default_factory=list)
     draws: list[tuple[syntax.Name, syntax.Call]] = field(default_factory=list)
     indices: dict[str, syntax.Index] = field(default_factory=dict)
@@ -292,6 +293,10 @@ class Reader:
                 hint = "write the number of a layer above the line: `x^{(i)}`"
                 message = "is this index one of layers, or of components?"
                 raise refuse("latex-ambiguous", message, value.span, hint)
+        if self.layer:
+            message = "is this of the layer, or of all layers?"
+            hint = "write the number of the layer above the line: `w^l`"
+            raise refuse("latex-ambiguous", message, values[0].span, hint)
         return (syntax.Scope("all"),)
 
     def _fraction(self, raw: Fraction) -> syntax.Expression:

@@ -70,6 +70,12 @@ _GRADIENT = re.compile(
 _ORACLE = re.compile(
     r"\W*(?:compute|evaluate|receive|get|observe)\b[\sa-z-]*\b(?:gradients?|loss)\b", re.IGNORECASE
 )
+#: What makes another thing of a gradient.
+_QUALIFIES = re.compile(
+    r"\b(?:first|second|third|square[sd]?|averaged?|moving|running|mean|variance|preconditioned|new"
+    r"|corrected|debiased|decayed|bias-corrected|difference|interpolated|fast|slow)\b",
+    re.IGNORECASE,
+)
 #: `\\mathcal{B} = \\{...\\}`, `x \\sim \\mathcal{D}`, and a gradient that some procedure gives.
 _BATCH = re.compile(
     r"\s*(?:\\mathcal|\\\{|\\?[a-z]+(?:_\w|_\{\w+\})?\s*\\sim\s*\\math(?:cal|bb)\s*\{?[BDPSX]\b)"
@@ -163,7 +169,8 @@ def is_data(text: str) -> bool:
         _GRADIENT.fullmatch(one[1:-1]) or ("loss" in plain and "nabla" not in one)
         for one in (match[0] for match in found)
     )
-    return _ORACLE.match(plain) is not None and plainly and strange(text) is None
+    oracle = _ORACLE.match(plain) is not None and not _QUALIFIES.search(plain)
+    return oracle and plainly and strange(text) is None
 
 
 def _names(text: str) -> bool:

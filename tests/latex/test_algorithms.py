@@ -439,6 +439,8 @@ REFUSED = [
     ([r"\State Clip gradient:", r"\State $b = 1$"], "Clip gradient:", "words"),
     ([r"\State Compute gradient $g_t$ and normalize it"], "normalize", "no formula"),
     ([r"\State Clip gradient: $b = c$"], "Clip", "no formula"),
+    ([r"\State Compute second gradient $g_t$"], "g_t", "expected `=`"),
+    ([r"\For{each layer}", r"\State $u = g_t/\|g_t\|$", r"\EndFor"], "g_t", "of all layers"),
     ([r"\State Compute gradient $\nabla f(y_t)$"], r"\nabla f(y_t)", "expected `=`"),
     ([r"\State Get $g_t$ at the lookahead point $y_t$"], "lookahead", "words"),
     ([r"\State $b = c$ every 10 steps"], "every", "words"),
