@@ -23,7 +23,8 @@ _ROW = re.compile(
 )
 _SPACE = re.compile(
     r"[\s&~]+|\\hspace\*?\{\s*(?P<size>[\d.]+)\s*(?P<unit>mm|cm|em|ex|pt)\s*\}|\\(?P<quads>q?quad)(?![a-z])"
-    r"|\\[:;,! >]|\\(?:rule\s*\{[^{}]*\}\s*\{[^{}]*\}|hline|midrule|toprule|bottomrule)(?![a-z])"
+    r"|\\[:;,! >]|\\(?:label|tag\*?)\s*\{[^{}]*\}"
+    r"|\\(?:rule\s*\{[^{}]*\}\s*\{[^{}]*\}|hline|midrule|toprule|bottomrule)(?![a-z])"
 )
 _SIZES = {"mm": 1.0, "cm": 10.0, "em": 3.5, "ex": 1.5, "pt": 0.35}
 _FONT = r"\\(?:textbf|mathbf|bf|bfseries|text|textit|mathrm)\s*\{?\s*"

@@ -5,6 +5,7 @@ import pytest
 from optdsl.diagnostics import DiagnosticError
 from optdsl.language import format_expression, syntax
 from optdsl.latex import read, to_definition
+from optdsl.latex.documents import parse_document
 
 TABLE = r"""
 \begin{aligned}
@@ -35,6 +36,12 @@ TABLE = r"""
   &\bf{return} \: \theta_t \\[-1.ex]
 \end{aligned}
 """
+
+
+def test_a_table_may_be_cited() -> None:
+    text = f"\\begin{{equation}} \\label{{docs}}{TABLE}\\end{{equation}}"
+    found = parse_document("paper", text).equations(["docs"])
+    assert [one.statement for one in found] == [one.statement for one in read(TABLE)]
 
 
 def test_a_table_is_an_algorithm() -> None:
