@@ -14,6 +14,7 @@ class Copied:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         held: Any = self
+        held._aside.require_back()
         state = held.state_dict()
         settings = [group.settings for group in held.groups]
         parameters = [copy.deepcopy(group["params"], memo) for group in held.groups]

@@ -58,6 +58,15 @@ def begin(optimizer: Optimizer, present: Sequence[int]) -> None:
         engine.prepare(engine.select(tuple(present)))
 
 
+def require_back(optimizer: Optimizer) -> None:
+    """See that the arrays hold the parameters, not the point of evaluation.
+
+    Raises:
+        StepError: they do not.
+    """
+    optimizer._aside.require_back()
+
+
 def check_group_ahead(optimizer: Optimizer, group: Mapping[str, Any]) -> None:
     """Raise what `add_group` would raise; change nothing.
 

@@ -131,6 +131,8 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
         Those of tensors that stand in no group wait until these do.
         """
+        if self._running is not None:
+            self._running.require_back()
         seed = {} if self.rules.layout.seed is None else {"seed": about["seed"]}
         running = self._begun(seed)
         states.load(running, told, about["mode"])
@@ -182,7 +184,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
         if running is None:
             return None
         if closure is None:
-            self._step_unscaled(loss, inputs)
+            self._step_unscaled(running, loss, inputs)
             return None
         if loss is not None:
             raise StepError("a closure returns the loss: leave `loss` out")
@@ -190,7 +192,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
             return running.step_at_points(closure, inputs)
         with torch.enable_grad():
             loss = closure()
-        self._step_unscaled(loss, inputs)
+        self._step_unscaled(running, loss, inputs)
         return loss
 
     def _beginning(self) -> Running | None:
@@ -203,15 +205,15 @@ class CompiledOptimizer(torch.optim.Optimizer):
             running = self._running = self._begun(self._seed)
         return running
 
-    def _step_unscaled(self, loss: Any, inputs: Mapping[str, Any]) -> None:
+    def _step_unscaled(self, running: Running, loss: Any, inputs: Mapping[str, Any]) -> None:
         """Take one step with the gradients there are, without the scale that a scaler tells of."""
         told = vars(self)
         if "found_inf" not in told or not self._step_supports_amp_scaling:
-            self.running.step(loss, inputs)
+            running.step(loss, inputs)
             return
         held = [parameter.grad for group in self.param_groups for parameter in group["params"]]
         try:
-            self.running.step(
+            running.step(
                 loss, inputs, lambda: unscale(held, told.get("grad_scale"), told["found_inf"])
             )
         except BaseException:  # the scaler takes these back after a step only
@@ -253,7 +255,12 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
         Tensors are those of the states, not copies. All of it is numbers, text and tensors:
         `torch.load(..., weights_only=True)` reads it. Functions and schedules are noted.
+
+        Raises:
+            StepError: the parameters are at the point of evaluation, and training would go on
+                from there.
         """
+        self.running.require_back()
         hook = self.register_state_dict_post_hook(checkpoints.described, prepend=True)
         try:
             found: dict[str, Any] = super().state_dict()
@@ -282,6 +289,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
 
         Raises:
             CheckpointError: it belongs to something else, or is damaged; nothing has changed then.
+            StepError: the parameters are at the point of evaluation.
         """
         hook = self.register_load_state_dict_pre_hook(checkpoints.understood)
         try:
@@ -290,6 +298,7 @@ class CompiledOptimizer(torch.optim.Optimizer):
             hook.remove()
 
     def __getstate__(self) -> dict[str, Any]:
+        self.running.require_back()
         return {
             "defaults": self.defaults,
             "state": {tensor: dict(told) for tensor, told in self.state.items()},

@@ -35,7 +35,8 @@ class Gradients:
         Raises:
             GradientError: it is on another device, or of another shape or dtype.
         """
-        self.check(gradient)
+        if gradient.dtype is not self.dtype or gradient.device != self.device:
+            self.check(gradient)
         if self.dtype is not self._stepped or not gradient.is_contiguous() or gradient.is_neg():
             held = gradient.detach().to(self._stepped).contiguous()
             return self.memory.array(held.resolve_neg())

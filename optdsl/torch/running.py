@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import torch
 
 from optdsl.runtime import ParameterError, StepError, StepResult
-from optdsl.runtime.inside import inputs_for
+from optdsl.runtime.inside import inputs_for, require_back
 from optdsl.torch.memory import HOST, Memory
 from optdsl.torch.places import Place
 from optdsl.torch.portion import Portion, Share
@@ -202,6 +202,15 @@ class Running:
             for portion in self.portions.values():
                 entered.enter_context(portion.evaluating())
             yield
+
+    def require_back(self) -> None:
+        """See that the parameters are not at the point of evaluation.
+
+        Raises:
+            StepError: they are.
+        """
+        for portion in self.portions.values():
+            require_back(portion.optimizer)
 
     def theta(self) -> list[torch.Tensor]:
         """Return copies of the true iterate."""

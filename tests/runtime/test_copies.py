@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import optdsl
+from optdsl.runtime import StepError
 
 
 def given(seed, shapes):
@@ -59,3 +60,10 @@ def test_a_pickle_is_refused():
     for refused in (pickle.dumps, copy.copy):
         with pytest.raises(TypeError, match=r"`save` writes the state .* copy\.deepcopy"):
             refused(opt)
+
+
+def test_no_copy_is_made_of_the_point_of_evaluation():
+    opt = optdsl.load("EMA(SGD)", "reference")([np.ones(2)])
+    opt.step([np.ones(2)])
+    with opt.evaluating(), pytest.raises(StepError, match="leave the `with` block"):
+        copy.deepcopy(opt)

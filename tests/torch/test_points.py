@@ -1,6 +1,7 @@
 """Gradients asked for elsewhere than at the parameters, points of evaluation, and losses."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -145,6 +146,22 @@ def test_the_model_is_evaluated_where_the_rule_says():
     with pytest.raises(ZeroDivisionError), opt.evaluating():
         1 / 0  # noqa: B018
     assert apart(model, held) == 0
+
+
+def test_no_checkpoint_is_made_of_the_point_of_evaluation():
+    w = torch.ones(2, requires_grad=True)
+    opt = made("ScheduleFreeAdamW")([w], lr=0.1)
+    w.grad = torch.ones(2)
+    opt.step()
+    kept, stored = w.detach().clone(), opt.state_dict()
+    with opt.evaluating():
+        assert opt.state[w]["step"] == 1
+        loading = partial(opt.load_state_dict, stored)
+        for refused in (opt.state_dict, loading, opt.step, partial(copy.deepcopy, opt)):
+            with pytest.raises(StepError, match="leave the `with` block first"):
+                refused()
+    opt.load_state_dict(opt.state_dict())
+    assert torch.equal(w, kept)
 
 
 def test_schedule_free_training_in_a_usual_loop():
