@@ -110,21 +110,30 @@ def proof(system: System, fixed: Mapping[str, Number] | None = None) -> tuple[st
 
 
 def defined_case_by_case(system: System) -> bool:
-    """Is every state shown to be defined in every step, each case of its conditions by itself?"""
+    """Is all that a step makes shown to be defined, each case of its conditions by itself?"""
     frames = Frames(Question(system, system))
     deadline = process_time() + _SECONDS
+    given = system.outputs
     try:
         find_invariants(frames, deadline, {})
-        return all(_always_defined(system, frames, first, deadline) for first in (True, False))
+        return all(
+            _always_defined(system, frames, first, deadline, given) for first in (True, False)
+        )
     except (GiveUp, Unreadable):
         return False
 
 
-def _always_defined(system: System, frames: Frames, first: bool, deadline: float) -> bool:
-    """Is every state defined after a step from any reachable state, with any gradient?"""
+def _always_defined(
+    system: System, frames: Frames, first: bool, deadline: float, given: tuple[str, ...] = ()
+) -> bool:
+    """Are the states defined after a step from any reachable state, and what is given?"""
 
     def sound(case: Context) -> bool:
-        return _defined(system, frames.ours(case, first))
+        side = frames.ours(case, first)
+        values = [*map(side.named, given), *(side.points() if given else ())]
+        if given and system.evaluation is not None:
+            values.append(side.value(system.evaluation))
+        return _defined(system, side) and all(_is_defined(each, case) for each in values)
 
     return all(fine for _, fine in cases(frames.context(first, True), sound, deadline))
 

@@ -42,6 +42,21 @@ def test_shipped_rules_are_defined(rule, provided):
     assert proved_defined(load_system(rule)) == provided
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["g[t]/norm(g[t])", "1/abs(g[t])", "sqrt(theta[t-1])", "log(g[t]^2)", "mod(g[t], x)", "x^(-1)"],
+)
+def test_what_a_transform_gives_must_be_defined(value):
+    transform = system(f"transform Given gives u\n  hyper x\n  u = {value} + 0*g[t]\n")
+    assert proved_defined(transform) is None
+
+
+def test_a_value_that_cases_show_to_be_defined_is():
+    value = "g[t]/x if x > 0 else sqrt(-x)"
+    transform = system(f"transform Given gives u\n  hyper x\n  u = {value}\n")
+    assert proved_defined(transform) == ()
+
+
 @pytest.mark.parametrize("rule", ["AdaMax", "LAMBUnguarded", "LARS", "Prodigy", "DAdaptSGD",
                                   "SharpnessAwareSGDUnguarded"])  # fmt: skip
 def test_rules_that_divide_zero_by_zero_are_not(rule):

@@ -203,3 +203,12 @@ def test_runs_go_on_until_a_counter_turns(condition):
     assert verdict.kind == "differs"
     assert verdict.counterexample.step > 40
     assert len(verdict.counterexample.inputs) < 9
+
+
+def test_a_power_that_a_case_makes_one_of_zero_is_undefined_there():
+    ours, theirs, other = (
+        system(f"transform Power gives u\n  u = {value}\n")
+        for value in ("(floor(g[t])^2)^(-1/2)", "1/abs(floor(g[t]))", "1/floor(g[t])")
+    )
+    assert proved_alone(ours, theirs)
+    assert not proved_alone(ours, other)

@@ -96,7 +96,9 @@ class Rational:
         )
 
     def inverse(self) -> Rational:
-        """Return 1 over this, on condition that this is not zero."""
+        """Return 1 over this, on condition that this is not zero; it may be, in some case."""
+        if not self.numerator:
+            return Rational(ZERO, (), self.conditions | {("nonzero", ZERO)})
         content, primitive = self.numerator.primitive()
         common = primitive.common_monomial()
         rest = primitive.divided_by(common)
