@@ -27,7 +27,8 @@ class Loop:
     `prefix` stands before the names of functions; `place` is the first argument of a random
     number, the array itself where a target computes on arrays; `slot` gives the text of a
     number in an array of them, "exactly" being the numbers of a step that nobody rounded;
-    `taken` are names that the target uses.
+    `taken` are names that the target uses; `divides` says that it has a function for quotients
+    by numbers that all entries share.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Loop:
         place: str | None = None,
         slot: Callable[[str, int], str] = _slot,
         taken: Iterable[str] = (),
+        divides: bool = False,
     ) -> None:
         self.unit = unit
         self.stage = stage
@@ -55,8 +57,9 @@ class Loop:
         self.entries = {load.value for load in (*stage.loads, *stage.vectors)}
         self.entries |= {Value(each.name, Kind.ENTRY) for each in stage.body}
         self.dialect = Dialect(
-            self._value, self._clock, real, unit.predicates, prefix=prefix, draw=self._draw
-        )
+            self._value, self._clock, real, unit.predicates, prefix=prefix, draw=self._draw,
+            divides=divides,
+        )  # fmt: skip
         self._heads: dict[str, str] = {}
         self.draws = False
         self.body = [self._assigned(each) for each in stage.body]

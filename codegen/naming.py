@@ -17,7 +17,7 @@ _LOCAL = (
 )  # fmt: skip
 _CALLED = (
     "abs", "add", "as_matrices", "as_rows", "bind_chunks", "bind_whole", "column_totals", "cos",
-    "cube", "entrywise", "enumerate", "exp", "fill", "float64", "floor", "from_layout",
+    "cube", "divide", "entrywise", "enumerate", "exp", "fill", "float64", "floor", "from_layout",
     "greatest", "in_first_block", "inf", "isfinite", "join_tables", "kernel", "layout",
     "LAYOUT", "least", "LIBRARY", "log", "logical_not", "LONGEST", "maximum", "minimum", "mod",
     "normal_entries", "np", "number_of", "over_all", "over_axis", "over_chunks", "over_rows",

@@ -35,7 +35,10 @@ _STARTS = {"min": "inf", "max": "-inf", "any": "False"}
 
 def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     """Add the kernel of one pass; return the name of the function that runs it over a table."""
-    loop = Loop(unit, stage, real=lambda text: f"real({text})", prefix="", place="real(0.0), i")
+    loop = Loop(
+        unit, stage, real=lambda text: f"real({text})", prefix="", place="real(0.0), i",
+        divides=True,
+    )  # fmt: skip
     update = functions.add("update", _update(loop, stage))
     if stage.by_rows:
         kernel = functions.add("kernel", _kernel_by_rows(loop, update, all_streams(unit, stage)))

@@ -46,7 +46,8 @@ class Dialect:
     text; `predicates` are the names whose value is true or false. `lazy` says
     that a choice is written as Python's own; `prefix` stands before a function's name;
     `draw` gives the text of a random number, where entries are; `matrices` says that
-    whole matrices are, in a function that knows their `rows`, `columns` and type `real`.
+    whole matrices are, in a function that knows their `rows`, `columns` and type `real`; `divides`
+    that the quotient of an entry by a number that all share is written as a call.
     """
 
     value: Callable[[Value], str]
@@ -57,6 +58,7 @@ class Dialect:
     prefix: str = "np."
     draw: Callable[[Draw], str] | None = None
     matrices: bool = False
+    divides: bool = False
 
 
 def python(expression: Expression, dialect: Dialect) -> str:
@@ -72,6 +74,11 @@ def condition(expression: Expression, dialect: Dialect) -> str:
 def decimal(value: Fraction) -> str:
     """Return a Python float literal, the nearest to `value`."""
     return repr(float(value))
+
+
+def by_a_shared_number(value: Expression, divisor: Expression) -> bool:
+    """Is this the quotient of an entry by a number that other entries are divided by too?"""
+    return divisor.kind.is_number and not value.kind.is_number
 
 
 class _Printer:
@@ -126,6 +133,8 @@ class _Printer:
         if operator in _COMPARED:
             left, right = (_above(each, 1) for each in operands)
             return f"{left} {_COMPARED[operator]} {right}", _COMPARISON
+        if operator == "div" and self.dialect.divides and by_a_shared_number(*arguments):
+            return f"divide({', '.join(text for text, _ in operands)})", _ATOM
         if operator in _INFIX:
             symbol, strength = _INFIX[operator]
             left, right = _above(operands[0], strength), _above(operands[1], strength + 1)

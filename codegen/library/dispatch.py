@@ -19,7 +19,8 @@ from optdsl.codegen.support.emitting import BYTE, HALF, VOID
 class Level:
     """A level of instructions: its name, and the processor for which LLVM compiles.
 
-    `halves` says that it has instructions between float16 and float; `bytes` is the size of the
+    `halves` says that it has instructions between float16 and float, and others that round a
+    product and a sum once; `bytes` is the size of the
     vectors that LLVM prefers there, and `tile` that of the vectors that multiply matrices.
     """
 

@@ -79,7 +79,7 @@ class _Loop:
         self.index: Any = None
         self.writer = Writer(
             self.builder, self.real, self._value, self._clock, self.unit.predicates, True,
-            self._draw,
+            self._draw, fused=halves,
         )  # fmt: skip
 
     def write(self) -> None:

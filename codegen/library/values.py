@@ -14,9 +14,11 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.printing import by_a_shared_number
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.arithmetic import BIT, declared, intrinsic_call
 from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of
+from optdsl.codegen.support.quotients import quotient_of
 from optdsl.model.expressions import (
     Apply,
     Clock,
@@ -48,7 +50,8 @@ class Writer:
     `value`, `clock`, `draw` and `reduced` give what is read, in the format `real`; `predicates`
     are the names whose value is true or false. `entries` says that a loop over entries is
     written: then functions run on vectors and, unless they are `plain`, sums and products may be
-    contracted. `matrix` gives an entry of a matrix that has no name.
+    contracted. `matrix` gives an entry of a matrix that has no name. `fused` says that the
+    processor rounds a product and a sum once.
     """
 
     builder: Any
@@ -61,6 +64,7 @@ class Writer:
     reduced: Callable[[Reduce], Any] | None = None
     matrix: Callable[[Matrix], Any] | None = None
     plain: bool = False
+    fused: bool = False
 
     @property
     def _flags(self) -> tuple[str, ...]:
@@ -120,6 +124,8 @@ class Writer:
         if operator in _COMPARED:
             compare = builder.fcmp_unordered if operator == "ne" else builder.fcmp_ordered
             return compare(_COMPARED[operator], *operands)
+        if operator == "div" and self.fused and by_a_shared_number(*arguments):
+            return quotient_of(builder, *operands)
         if operator in _ARITHMETIC:
             return getattr(builder, _ARITHMETIC[operator])(*operands, flags=self._flags)
         if operator in ("min", "max"):

@@ -78,13 +78,13 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any
     return builder.gep(proxy.data, [index])
 
 
-def _converts_halves(context: Any) -> bool:
-    """Has the processor instructions between float16 and float32?
+def has_feature(context: Any, name: str) -> bool:
+    """Has the processor these instructions?
 
-    Where it has none, LLVM would call functions that are not there.
+    Where it has none, LLVM would call functions, which may not be there.
     """
     features: str = getattr(context.codegen(), "_tm_features", "")
-    return "+f16c" in features.split(",")
+    return f"+{name}" in features.split(",")
 
 
 @intrinsic
@@ -92,7 +92,7 @@ def _read(typing: Any, array: Any, index: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         index = context.cast(builder, arguments[1], signature.args[1], types.intp)
         half = builder.load(_place(context, builder, array, arguments[0], index))
-        if array.kind == "float16" and _converts_halves(context):
+        if array.kind == "float16" and has_feature(context, "f16c"):
             return widened_by_processor(builder, half)
         return WIDENED[array.kind](builder, half)
 
@@ -106,7 +106,7 @@ def _write(typing: Any, array: Any, index: Any, value: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         index = context.cast(builder, arguments[1], signature.args[1], types.intp)
         number = context.cast(builder, arguments[2], value, kept)
-        if array.kind == "float16" and _converts_halves(context):
+        if array.kind == "float16" and has_feature(context, "f16c"):
             half = rounded_by_processor(builder, number)
         else:
             half = ROUNDED[array.kind](builder, number)

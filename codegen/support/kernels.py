@@ -19,13 +19,14 @@ from numpy import float64, inf, pi
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.arithmetic import Build, llvm
 from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of, sine_of
-from optdsl.codegen.support.formats import narrow_array, narrow_view
+from optdsl.codegen.support.formats import has_feature, narrow_array, narrow_view
 from optdsl.codegen.support.pieces import PiecesWithoutAliases, piece
+from optdsl.codegen.support.quotients import quotient_of
 
 __all__ = [
-    "FLAGS", "add", "cos", "cube", "entrywise", "exp", "fill", "float64", "floor", "greatest",
-    "inf", "isfinite", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi",
-    "power", "row_of", "sign", "sine", "size_of", "sqrt", "square", "view", "where",
+    "FLAGS", "add", "cos", "cube", "divide", "entrywise", "exp", "fill", "float64", "floor",
+    "greatest", "inf", "isfinite", "least", "log", "logical_not", "maximum", "minimum", "mod",
+    "pi", "power", "row_of", "sign", "sine", "size_of", "sqrt", "square", "view", "where",
 ]  # fmt: skip
 
 #: How kernels are compiled.
@@ -154,6 +155,21 @@ def where(typing: Any, condition: Any, value: Any, otherwise: Any) -> Any:
         return builder.select(arithmetic.bit(builder, arguments[0]), first, second)
 
     return kind(types.boolean, value, otherwise), build
+
+
+@intrinsic
+def divide(typing: Any, x: Any, divisor: Any) -> Any:
+    """Return x/divisor, of a divisor that many entries share."""
+    kind = typing.unify_types(x, divisor)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        first = context.cast(builder, arguments[0], x, kind)
+        second = context.cast(builder, arguments[1], divisor, kind)
+        if has_feature(context, "fma"):
+            return quotient_of(builder, first, second)
+        return builder.fdiv(first, second)
+
+    return kind(x, divisor), build
 
 
 #: The sum of two, as a function.

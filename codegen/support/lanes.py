@@ -208,6 +208,10 @@ class Lane:
         """Return the absolute value."""
         return self._called("fabs")
 
+    def with_sign(self, other: Lane) -> Lane:
+        """Return this with the sign of another number."""
+        return self._called("copysign", other)
+
     def fused(self, factor: Lane | float, term: Lane | float) -> Lane:
         """Return this times `factor`, plus `term`, rounded once."""
         return self._called("fma", self.like(factor), self.like(term))

@@ -20,7 +20,7 @@ PLACES = {
     word: module
     for module, words in {
         "kernels": (
-            "add", "cos", "cube", "exp", "fill", "float64", "floor", "greatest", "inf",
+            "add", "cos", "cube", "divide", "exp", "fill", "float64", "floor", "greatest", "inf",
             "isfinite", "least", "log", "logical_not", "maximum", "minimum", "mod", "pi", "power",
             "row_of", "sign", "size_of", "sqrt", "square", "view", "where",
         ),

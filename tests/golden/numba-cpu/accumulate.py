@@ -12,7 +12,7 @@ import numpy as np
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.words import entrywise, kernel, row_of, view, where, flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import entrywise, kernel, divide, row_of, view, where, flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 
@@ -38,7 +38,7 @@ def update_1(g, a, u, numbers):
         # a[t] = g[t] + (0 if mod(t - 1, k) == 0 else a[t-1])
         a_t = g_t + where(t_minus_one_mod_k_is_zero, real(0.0), a_prev)
         # u = a[t]/k
-        u_t = a_t / k
+        u_t = divide(a_t, k)
         a[i] = a_t
         u[i] = u_t
 

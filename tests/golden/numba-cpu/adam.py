@@ -12,7 +12,7 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.words import entrywise, kernel, row_of, sqrt, square, view, flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import entrywise, kernel, divide, row_of, sqrt, square, view, flush_tiny, next_chunks, restore
 from optdsl.runtime import from_layout, layout
 
 
@@ -57,9 +57,9 @@ def update_1(theta, g, m, v, numbers):
         # v[t] = beta2*v[t-1] + (1 - beta2)*g[t]^2
         v_t = beta2 * v_prev + one_minus_beta2 * square(g_t)
         # mhat = m[t]/(1 - beta1^t)
-        mhat = m_t / one_minus_beta1_t
+        mhat = divide(m_t, one_minus_beta1_t)
         # vhat = v[t]/(1 - beta2^t)
-        vhat = v_t / one_minus_beta2_t
+        vhat = divide(v_t, one_minus_beta2_t)
         # theta[t] = theta[t-1] - eta*mhat/(sqrt(vhat) + epsilon)
         theta_t = theta_prev - eta * mhat / (sqrt(vhat) + epsilon)
         theta[i] = theta_t
