@@ -165,7 +165,8 @@ class Whole(Interface):
 
     def holders(self, stream: str) -> str:
         """Return in words which tensors alone have an array; nothing where all have."""
-        cases = [number for number, case in enumerate(self.cases) if stream in case.streams]
+        own = [number for number, case in enumerate(self.cases) if stream in case.streams]
+        cases = sorted(case for group in self.groups if set(group) & set(own) for case in group)
         if len(cases) == len(self.rule.cases):
             return ""
         return f" where which is {' or '.join(map(str, cases))}, else NULL"
@@ -177,7 +178,7 @@ class Whole(Interface):
         record = Record()
         told = "the rule that it takes, set before init"
         if self.now:
-            told += ", which begins with the first under its condition; a step moves it on"
+            told += "; of those with one condition init takes the first, and steps move on"
         record.add("which", "which", "int64_t", f"{told}. {listed}")
         return self._tensor_fields(record)
 

@@ -102,7 +102,8 @@ def _example(interface: Interface) -> list[str]:
     begin = f"    {interface.prefix}_tensor_{ending} tensors[1] = {{{{"
     if len(begin) + len(named) < WIDTH - 8:
         return [f"{begin}{named}}}}};"]
-    lines = textwrap.wrap(named, WIDTH - 16)
+    lines = [line.replace("~", " ") for line in
+             textwrap.wrap(named.replace(" = ", "~=~"), WIDTH - 16)]  # fmt: skip
     return [begin, *(f"        {line}" for line in lines), "    }};"]
 
 

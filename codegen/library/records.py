@@ -128,7 +128,7 @@ def _counted(interface: Interface) -> str:
     if clocks == 1:
         return "steps taken"
     told = "steps taken by each part of the rule, the last of which moves theta"
-    return told if clocks == parts else f"{told}: {parts} for each rule that tensors may take"
+    return told if clocks == parts else f"{told}: {parts} for each condition on tensors, in order"
 
 
 def tensors_text(interface: Interface) -> list[str]:
