@@ -20,13 +20,14 @@ from optdsl.latex.given_gradient import with_changed_gradient
 from optdsl.latex.members import write_out
 from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
-from optdsl.latex.starts import starting_value
+from optdsl.latex.starts import ZERO, check_moves, starting_value
 from optdsl.latex.timing import (
     check_gradient,
     check_read_first,
     error,
     find_targets,
     nowhere,
+    place_of,
     start,
     statement,
 )
@@ -150,11 +151,22 @@ def _sort(
             again = {t.name for one in equations if not one.initial for t in one.targets}
             if {target.name for target in equation.targets} <= again:
                 equation = _as_start(equation)
+            else:
+                _check_lasts(equation, again)
         numbered = [trees.number_of(target) is not None for target in equation.targets]
         if any(numbered) and not all(numbered):
             raise error("latex-start", "a starting value beside another value", equation)
         (given if numbered[0] else moving).append(equation)
     return given, moving
+
+
+def _check_lasts(equation: SourceEquation, changed: set[str]) -> None:
+    """What stands before a loop is computed once: it may read nothing that the loop changes."""
+    for name, _ in trees.names_in(equation.value):
+        if name.name in changed and trees.number_of(name) is None:
+            message = f"the loop changes `{name.name}`, and this is computed before it"
+            hint = "say its value at the start, as in `\\theta_0`"
+            raise refuse("latex-start", message, name.span or place_of(equation), hint)
 
 
 def _as_start(equation: SourceEquation) -> SourceEquation:
@@ -311,7 +323,7 @@ def _missing_starts(
     }
     replaced = {target.name for start in starts for target in start.targets if _in_step_1(target)}
     missing = {
-        name.name: None
+        name.name: name
         for statement in statements
         if not {target.name for target in statement.targets} <= replaced
         for name, _ in trees.names_in(statement.value)
@@ -326,6 +338,8 @@ def _missing_starts(
             value = syntax.Name(declared_start[0])
         else:
             value = starting_value(name, equations, values)
+            if value == ZERO:
+                check_moves(missing[name], equations.get(name), equations.keys() - {name})
         found.append(syntax.Equation((target,), value))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from optdsl.language import syntax
@@ -40,25 +40,12 @@ def with_changed_gradient(equations: Sequence[SourceEquation]) -> list[SourceEqu
 
 def _check_change(equation: SourceEquation) -> None:
     """`g = a g + (1 - a) h` may be an average of its own, and h the gradient."""
-    terms = list(_terms(equation.value))
+    terms = list(trees.terms(equation.value))
     if any(_is_g(term) for term in terms) or all(map(_holds_g, terms)):
         return
     message = "is this `g` the gradient, or an average that is called so?"
     hint = "write out the gradient, `\\nabla f(\\theta)`, or give the average another name"
     raise refuse("latex-gradient", message, place_of(equation), hint)
-
-
-def _terms(value: syntax.Expression) -> Iterator[syntax.Expression]:
-    match value:
-        case syntax.Binary("+" | "-", left, right):
-            yield from _terms(left)
-            yield from _terms(right)
-        case syntax.Conditional(chosen, _, otherwise):
-            yield from _terms(chosen)
-            if otherwise is not None:
-                yield from _terms(otherwise)
-        case _:
-            yield value
 
 
 def _is_g(value: syntax.Expression) -> bool:

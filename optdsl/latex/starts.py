@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
 from optdsl.language import syntax
 from optdsl.latex import trees
+from optdsl.latex.problems import refuse
 
 ZERO = syntax.Number("0")
+
+
+def check_moves(
+    name: syntax.Name, value: syntax.Expression | None, others: Collection[str]
+) -> None:
+    """`\\eta \\gets \\eta/2` stays 0 if it starts there: a document must say another start."""
+    if value is None:
+        return
+    read = {one.name for one, _ in trees.names_in(value)} - {name.name}
+    if read & {*others, "g", "theta"} or not all(
+        any(one.name == name.name for one, _ in trees.names_in(term)) for term in trees.terms(value)
+    ):
+        return
+    message = f"nothing says where `{name.name}` starts, and from 0 it would not move"
+    place = name.span or value.span
+    if place is not None:
+        hint = f"say it, as in `\\{name.name}_0 = 1`" if len(name.name) > 1 else None
+        raise refuse("latex-start", message, place, hint)
 
 
 def starting_value(

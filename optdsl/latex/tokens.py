@@ -22,6 +22,8 @@ from optdsl.latex.scanning import heads_brackets, set_behind
 from optdsl.latex.systems import begins_array, heads_system
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
+#: Pairs of letters that are names or words, and hardly ever products.
+_NO_PRODUCTS = frozenset(("lr", "wd", "if", "or", "do", "of", "is", "we", "to", "by"))
 _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
 _ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
 _SIGN = re.compile(r"\s*\{\s*(:?=|\\[A-Za-z]+)\s*\}")
@@ -167,7 +169,7 @@ class _Tokenizer(Cutter):
             message = f"the letters `{text}` are a product here"
             hint = f"write `\\operatorname{{{text}}}` for the function"
             self.refuse("latex-ambiguous", message, len(text), hint)
-        elif len(text) > 2 or text in ("lr", "wd"):
+        elif len(text) > 2 or text in _NO_PRODUCTS:
             message = f"is `{text}` one name or a product of letters?"
             hint = f"write `\\mathrm{{{text}}}` for a name, or declare it"
             self.refuse("latex-ambiguous", message, len(text), hint)

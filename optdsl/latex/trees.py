@@ -146,3 +146,17 @@ def replace_within(
             )
             return replace(expression, arguments=new)
     return expression
+
+
+def terms(value: syntax.Expression) -> Iterator[syntax.Expression]:
+    """Yield the terms of a sum, and of the values of a conditional."""
+    match value:
+        case syntax.Binary("+" | "-", left, right):
+            yield from terms(left)
+            yield from terms(right)
+        case syntax.Conditional(chosen, _, otherwise):
+            yield from terms(chosen)
+            if otherwise is not None:
+                yield from terms(otherwise)
+        case _:
+            yield value

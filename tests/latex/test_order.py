@@ -110,6 +110,7 @@ REFUSED = [
         ],
         "where the condition does not hold",
     ),
+    ([branch(r"\eta \gets \eta/2"), r"x_t = x_{t-1} - \eta g_t"], "from 0 it would not move"),
     ([r"g \gets \beta g + n", r"\theta_t \gets \theta_{t-1} - g"], "an average that is called so"),
     ([r"g_t \gets g_t + n_t", r"\theta_t \gets \theta_{t-1} - g_t + g_{t-1}"], "the gradient, or"),
 ]  # fmt: skip
@@ -119,6 +120,15 @@ REFUSED = [
 def test_is_refused(lines: list[str], message: str) -> None:
     with pytest.raises(DiagnosticError, match=message):
         rule(*lines)
+
+
+def test_what_stands_before_the_loop_is_computed_once() -> None:
+    latex = (
+        r"\begin{algorithmic} \State $b \gets 1$ \State $a \gets b + 1$ \For{$t = 1$ to $T$}"
+        r"\State $b \gets b/2$ \State $x \gets x - a b g$ \EndFor \end{algorithmic}"
+    )
+    with pytest.raises(DiagnosticError, match="the loop changes `b`"):
+        to_definition(read(latex))
 
 
 def test_rows_without_times_are_read_from_above() -> None:
