@@ -117,6 +117,8 @@ class CompiledOptimizer(torch.optim.Optimizer):
         if self.assigned is not None:
             self._load(self.assigned, running.attributes())
         elif not running.is_of(self.param_groups):  # somebody has changed them
+            for group in self.param_groups:
+                group.update({n: self.defaults[n] for n in self.defaults if n not in group})
             self._load({**states.of_parameters(running), **self._resting}, running.attributes())
         assert self._running is not None
         return self._running

@@ -57,7 +57,7 @@ def spelled(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries of a group: one name a hyperparameter, None for a spec's own formula.
 
     Where parts of a composition share a name, it is used if a user gave it: `lr` rather than
-    `Muon.lr` and `AdamW.lr`. Where several parts are one rule and the spec tells them
+    `SGD.lr` and `AdamW.lr`. Where several parts are one rule and the spec tells them
     apart (`SGD(eta=0) if ... else SGD(eta=1)`), no name means one of them, and none stands here.
     """
     names = settings.names
@@ -102,9 +102,11 @@ class Link:
 
     def __init__(self, group: dict[str, Any], names: Names) -> None:
         self.group = group
+        self.names = names
         known = names.known()
         found = {n: plain(v) for n, v in group.items() if n in known and n not in BESIDE}
         self.seen = found
+        self._size = len(group)
 
     def given(self) -> dict[str, Any]:
         """Return the hyperparameters that the runtime is to be built with."""
@@ -117,6 +119,8 @@ class Link:
             HyperparameterError: a value is outside its domain.
         """
         group, seen = self.group, self.seen
+        if len(group) != self._size:
+            self._check_names()
         for name, last in seen.items():
             value = group[name]
             if value is last:
@@ -129,3 +133,27 @@ class Link:
             else:
                 target[name] = value
             seen[name] = value
+
+    def _check_names(self) -> None:
+        """Refuse names of hyperparameters that have come to the group, or gone from it.
+
+        Raises:
+            HyperparameterError: it says which.
+        """
+        known = set(self.names.known()).difference(BESIDE)
+        for name in self.seen:
+            if name not in self.group:
+                raise HyperparameterError(f"`{name}` is gone from a group: give it again")
+        for name in self.group:
+            if name in known and name not in self.seen:
+                reached = {i for places in self.names.slots_of(name) for i in places}
+                standing = [
+                    f"`{each}`"
+                    for each in self.seen
+                    if reached & {i for places in self.names.slots_of(each) for i in places}
+                ]
+                raise HyperparameterError(
+                    f"`{name}` has come to a group, and what it means stands there as "
+                    f"{', '.join(standing)}: change that, or give `{name}` to the optimizer first"
+                )
+        self._size = len(self.group)

@@ -48,6 +48,34 @@ def test_groups_that_cannot_be_stepped_are_refused_until_they_can():
     assert first.tolist() == second.tolist() == [0.5] * 4
 
 
+def test_names_that_come_late_or_go_are_told():
+    w = one(2)
+    opt = made("SGD")([w], lr=0.5)
+    group = opt.param_groups[0]
+    group["eta"] = 0.25
+    with pytest.raises(HyperparameterError, match=r"`eta` has come .* stands there as `lr`"):
+        opt.step()
+    del group["eta"], group["lr"]
+    with pytest.raises(HyperparameterError, match="`lr` is gone"):
+        opt.step()
+    group["lr"] = 0.5
+    opt.step()
+    assert w.tolist() == [0.5] * 2
+    both = made("SGD if ndim == 2 else Momentum")([w])
+    both.param_groups[0]["lr"] = 0.1
+    with pytest.raises(HyperparameterError, match=r"stands there as `SGD\.lr`, `Momentum\.lr`"):
+        both.step()
+
+
+def test_a_group_that_is_appended_gets_what_it_lacks():
+    first, second = one(2), one(2)
+    opt = made("AdamW")([first], lr=0.5, weight_decay=0.0)
+    opt.param_groups.append({"params": [second], "lr": 0.25})
+    opt.step()
+    assert first[0].item() == pytest.approx(0.5)
+    assert second[0].item() == pytest.approx(0.75)
+
+
 def test_states_go_to_parameters_by_their_names():
     (model, twin), given = twins(), batches(6)
     opt = made("AdamW")(model.named_parameters(), lr=0.1)
