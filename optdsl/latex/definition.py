@@ -28,6 +28,7 @@ from optdsl.latex.timing import (
     find_targets,
     nowhere,
     place_of,
+    printed,
     start,
     statement,
 )
@@ -265,6 +266,9 @@ def _part_names(
         for target in equation.targets:
             sized = usual_domain(target.name) is not None and trees.offset_of(target) is not None
             if sized and target.name in untimed:
+                if not any(read.indices and read.name == target.name for read in reads):
+                    message = f"`{printed(target)}` is set, but only the one without a time is read"
+                    raise refuse("latex-time", message, target.span or place_of(equation))
                 renamed[target.name] = target.name + "_t"
             elif target.name == "g" and not _is_gradient(equation.value):
                 renamed["g"] = "g_t"

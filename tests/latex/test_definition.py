@@ -238,6 +238,7 @@ NOT_ONE_RULE = [
     ),
     (r"v_k = \begin{cases} 0 & k = 0 \\ v_{k-1} & k \ge 1 \end{cases}", "k = 0", "is t 0 or 1"),
     (r"v := v + g^2 \\ \theta := \theta - u \\ u := g/\sqrt{v}", "u", "before a row sets it"),
+    (r"x_t = x_{t-1} - \eta g_t \\ \eta_t = \eta/\sqrt{t}", r"\eta_t", "without a time is read"),
     (r"m_0 = 0 \\ h_1 = 0 \\" + CORRECTED, "h_1", "says that t is 0"),
     (r"\theta_t = \theta_t + \Delta\theta_t", r"\theta_t", "same time"),
     (r"g_{t,i} = g_{t,i} + n_t", "g_{t,i}", "same time"),
