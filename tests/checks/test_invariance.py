@@ -9,6 +9,7 @@ from optdsl.library import load_system, shipped, single_rules
 from optdsl.model.arithmetic import Undecided, real
 from optdsl.model.runs import evaluate
 from tests.checks.systems import system
+from tests.sampling import sampled
 
 
 @pytest.mark.parametrize("rule", ["SignSGD", "Signum", "Lion", "Tiger", "Rprop", "RpropMinus",
@@ -73,20 +74,16 @@ def walked(rule, c, moved):
     return [[float(x.value) for x in step.outputs["theta"]] for step in steps]
 
 
-def run_beside(rule):
-    """Return a rule as a parameter; products of matrices to 150 digits take long."""
-    marks = [pytest.mark.slow] if "Muon" in rule else []
-    return pytest.param(rule, marks=marks)
+OPTIMIZERS = [
+    name for name in single_rules() if shipped()[name].family == "optimizer" and name != "SGLD"
+]
+SAMPLE = {
+    "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "LAMB", "LARS", "Lion", "NAdam",
+    "NovoGrad", "Prodigy", "RMSprop", "Rprop", "SGD", "Shampoo", "SWATS", "Yogi",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        run_beside(name)
-        for name in single_rules()
-        if shipped()[name].family == "optimizer" and name != "SGLD"
-    ],
-)
+@pytest.mark.parametrize("rule", sampled(OPTIMIZERS, SAMPLE))
 def test_what_is_proved_holds_in_a_run(rule):
     if load_system(rule).losses:
         pytest.skip("the run hands in no loss")

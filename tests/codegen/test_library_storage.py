@@ -14,6 +14,7 @@ from optdsl.model import build
 from optdsl.model.storing import with_storage
 from optdsl.runtime import ParameterTypeError, from_layout
 from tests.codegen.calling import Built, Caller
+from tests.sampling import sampled
 
 pytestmark = pytest.mark.skipif(c_compiler() is None, reason="no C compiler")
 
@@ -65,11 +66,9 @@ def same_bits(ours, theirs):
         assert x.tobytes() == y.tobytes()
 
 
-@pytest.mark.parametrize("storage", [
-    pytest.param(storage, id=name, marks=[pytest.mark.slow] if "chance" in name else [])
-    for name, storage in STORED.items()
-])  # fmt: skip
-def test_bits_are_those_of_numba_cpu_from_python_and_from_c(storage, tmp_path):
+@pytest.mark.parametrize("name", sampled(STORED, {"16 bits", "compensated"}))
+def test_bits_are_those_of_numba_cpu_from_python_and_from_c(name, tmp_path):
+    storage = STORED[name]
     rule = with_storage(load_rule("Adam"), storage)
     built = Built(rule, tmp_path)
     if built.function("instructions")() == 0:

@@ -135,6 +135,7 @@ def test_an_implementation_that_is_the_papers(optdsl):
     assert "at its default: weight_decay" in told.out
 
 
+@pytest.mark.slow
 def test_a_transformation_of_optax(optdsl):
     document = as_json(optdsl("compare", "optax.radam", "RAdam", "--json"))
     assert document["verdict"] == "agrees"

@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from optdsl.library import shipped
+from tests.sampling import sampled
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
 
@@ -40,7 +41,13 @@ def test_list_as_json(optdsl):
     assert "ruder2016" in rules["Adam"]["sources"]
 
 
-@pytest.mark.parametrize("name", [*shipped(), "ClipByGlobalNorm(c=1) | AdamW"])
+SAMPLE = {
+    "ClipByGlobalNorm(c=1) | AdamW", "Adafactor", "Adam", "Lookahead", "MuonWide",
+    "Plateau", "SAM", "SGLD", "SWATS",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sampled([*shipped(), "ClipByGlobalNorm(c=1) | AdamW"], SAMPLE))
 def test_info_of_all_that_is_shipped(optdsl, name):
     assert optdsl("info", name).status == 0
     valid(optdsl("info", name, "--json").out, "info.json")

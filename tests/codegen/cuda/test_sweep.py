@@ -62,6 +62,8 @@ def hold(audit):
     assert audit.doubted <= 1e-5 * LONG
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_adamw_takes_the_steps_of_the_cpu_at_every_length_and_alignment(cpu):
     audit = sweep("AdamW", cpu)
     hold(audit)
