@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
+#: The seconds before a turn in which nothing is timed: in 2 ms threads of PyTorch's still spin.
+_SETTLING = 0.005
+
 
 @dataclass(frozen=True)
 class Times:
@@ -31,9 +34,11 @@ def race(
 ) -> dict[str, Times]:
     """Time each contender in every round, one behind the other, in turns of about `seconds`.
 
-    Each turn begins with one call that is not timed, so that nobody pays for what the one
-    before left in the caches. The order is reversed from round to round. There is no rest between
-    turns: one of 30 ms made the plain kernel's threads fall asleep, and us look a fifth faster.
+    Each turn begins with a call, or some milliseconds of calls, that are not timed: nobody pays for
+    what the one before left in the caches, or for its threads, which look out for more work for
+    some milliseconds and keep others from a processor. The order is reversed from round to round.
+    There is no rest between turns: one of 30 ms made the plain kernel's threads fall asleep, and us
+    look a fifth faster.
     """
     counts = {name: _count(run, seconds) for name, run in contenders.items()}
     found: dict[str, list[float]] = {name: [] for name in contenders}
@@ -44,7 +49,10 @@ def race(
         for _ in range(rounds):
             for name in order:
                 run, count = contenders[name], counts[name]
+                begin = time.perf_counter()
                 run()
+                while time.perf_counter() < begin + _SETTLING:
+                    run()
                 begin = time.perf_counter()
                 for _ in range(count):
                     run()
