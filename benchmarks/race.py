@@ -8,9 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-#: The seconds before a turn in which nothing is timed: in 2 ms threads of PyTorch's still spin.
-_SETTLING = 0.005
-
 
 @dataclass(frozen=True)
 class Times:
@@ -30,13 +27,16 @@ class Times:
 
 
 def race(
-    contenders: Mapping[str, Callable[[], object]], rounds: int = 15, seconds: float = 0.02
+    contenders: Mapping[str, Callable[[], object]],
+    rounds: int = 15,
+    seconds: float = 0.02,
+    settling: float = 0.005,
 ) -> dict[str, Times]:
     """Time each contender in every round, one behind the other, in turns of about `seconds`.
 
-    Each turn begins with a call, or some milliseconds of calls, that are not timed: nobody pays for
-    what the one before left in the caches, or for its threads, which look out for more work for
-    some milliseconds and keep others from a processor. The order is reversed from round to round.
+    Each turn begins with a call, and calls for `settling` seconds, that are not timed: nobody pays
+    for what the one before left in the caches, or for its threads: those of PyTorch look out for
+    more work for some milliseconds, and keep others from a processor. The order is reversed from round to round.
     There is no rest between turns: one of 30 ms made the plain kernel's threads fall asleep, and us
     look a fifth faster.
     """
@@ -51,7 +51,7 @@ def race(
                 run, count = contenders[name], counts[name]
                 begin = time.perf_counter()
                 run()
-                while time.perf_counter() < begin + _SETTLING:
+                while time.perf_counter() < begin + settling:
                     run()
                 begin = time.perf_counter()
                 for _ in range(count):
