@@ -36,9 +36,9 @@ def race(
 
     Each turn begins with a call, and calls for `settling` seconds, that are not timed: nobody pays
     for what the one before left in the caches, or for its threads: those of PyTorch look out for
-    more work for some milliseconds, and keep others from a processor. The order is reversed from round to round.
-    There is no rest between turns: one of 30 ms made the plain kernel's threads fall asleep, and us
-    look a fifth faster.
+    more work for some milliseconds, and keep others from a processor. The order is reversed from
+    round to round. There is no rest between turns: one of 30 ms made the plain kernel's threads
+    fall asleep, and us look a fifth faster.
     """
     counts = {name: _count(run, seconds) for name, run in contenders.items()}
     found: dict[str, list[float]] = {name: [] for name in contenders}
