@@ -14,7 +14,7 @@ from rich.text import Text
 
 from optdsl.commands.check_html import as_html
 from optdsl.commands.check_json import as_json
-from optdsl.commands.checking import CheckedFile, CheckedRule, check_paths
+from optdsl.commands.checking import CheckedFile, CheckedRule, check_paths, counted
 from optdsl.commands.terminal import out, print_json, show_diagnostics, write
 from optdsl.files import write_text
 
@@ -136,20 +136,16 @@ def _print_summary(files: list[CheckedFile]) -> None:
     errors = sum(len(file.errors) for file in files) + sum(len(rule.errors) for rule in rules)
     broken = sum(1 for finding in findings if not finding.passed)
     warned = sum(1 for finding in findings if finding.warning)
-    parts = [f"{_count(len(findings), 'claim')} of {_count(len(rules), 'rule')}"]
+    parts = [f"{counted(len(findings), 'claim')} of {counted(len(rules), 'rule')}"]
     if broken:
         parts.append(f"{broken} not as expected")
     elif findings:
         parts.append("all as expected" if not warned else f"{warned} without a proof")
     unchecked = sum(rule.unchecked for rule in rules)
     if unchecked:
-        parts.append(f"{_count(unchecked, 'more claim')} not checked")
+        parts.append(f"{counted(unchecked, 'more claim')} not checked")
     if errors:
-        parts.append(_count(errors, "error"))
+        parts.append(counted(errors, "error"))
     colour = "red" if broken or errors else "yellow" if warned else "green"
     out().print()
     write(Text(", ".join(parts), f"bold {colour}"))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from optdsl.commands.checking import CheckedFile, CheckedRule
+from optdsl.commands.checking import CheckedFile, CheckedRule, counted
 from optdsl.diagnostics import Diagnostic, DiagnosticError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _head(rules: list[CheckedRule]) -> str:
         for kind, count in counts.items()
         if count
     )
-    whole = f"{len(findings)} claims of {len(rules)} rules"
+    whole = f"{counted(len(findings), 'claim')} of {counted(len(rules), 'rule')}"
     return (
         f"<header><h1>What the specs say, and what their sources say</h1><p>{whole}</p>"
         f'<div class="tiles">{tiles}</div></header>'

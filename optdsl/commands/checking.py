@@ -72,6 +72,11 @@ class CheckedFile:
         return not self.errors and all(rule.good for rule in self.rules)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number and what it counts, as in `2 claims`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def check_paths(paths: Sequence[str], *, strict: bool = False) -> Iterator[CheckedFile]:
     """Check files, folders and shipped rules; without any, all that is shipped.
 
