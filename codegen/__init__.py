@@ -58,7 +58,7 @@ def emit(rule: Rule, target: str = "numba-cpu") -> str:
 
 
 def _emit_functions(rule: Rule, target: str) -> str:
-    from optdsl.codegen.functional import functions_text
+    from optdsl.codegen.functional.module import functions_text
     from optdsl.codegen.versions import compiler_version
 
     return functions_text(rule, find_functional_target(target), compiler_version())

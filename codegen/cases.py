@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.module import (
     Writer,
     dtypes_text,
@@ -18,6 +17,7 @@ from optdsl.codegen.module import (
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import assign_slots_by_case, read_ahead, uniform_hyperparameters
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.alternatives import Alternatives, Case
 from optdsl.model.choosing import each_system

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.host import start_function
 from optdsl.codegen.naming import Identifiers, comment, identifier
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import predicate_names
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.step_numbers import clock_text
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value

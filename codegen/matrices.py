@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.forms import FORMS, partial_form
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Draw, Kind, Value
 from optdsl.program.program import Accumulate, Assignment, Matrices

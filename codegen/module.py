@@ -6,7 +6,6 @@ import ast
 import hashlib
 from fractions import Fraction
 
-from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.feeds import feed_text
 from optdsl.codegen.forms import FORMS
 from optdsl.codegen.host import (
@@ -18,6 +17,7 @@ from optdsl.codegen.loops import all_streams
 from optdsl.codegen.naming import comment, identifier
 from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import read_ahead, uniform_hyperparameters
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.alternatives import Rule, systems_of
 from optdsl.model.expressions import Constant, Kind, Number, Value

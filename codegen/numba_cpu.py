@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from optdsl.codegen import matrices
-from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.host import emit_combine as emit_combine
 from optdsl.codegen.host import emit_scalars as emit_scalars
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.numba_storing import STORED, by_blocks
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.support.words import WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value

@@ -6,11 +6,11 @@ anything is stored. What a kernel is given are addresses of tables: see `support
 
 from __future__ import annotations
 
-from optdsl.codegen import cuda_combine, cuda_lines, cuda_scalars
-from optdsl.codegen.blocks import Functions
-from optdsl.codegen.cuda_pass import TAKEN, PassKernel
-from optdsl.codegen.cuda_refusals import refuse_blocks
-from optdsl.codegen.cuda_tiles import TilesKernel, height_of
+from optdsl.codegen.cuda import combine, lines, scalars
+from optdsl.codegen.cuda.passes import TAKEN, PassKernel
+from optdsl.codegen.cuda.refusals import refuse_blocks
+from optdsl.codegen.cuda.tiles import TilesKernel, height_of
+from optdsl.codegen.source import Functions
 from optdsl.codegen.support.cuda.words import __all__ as WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.program.program import Combine, Matrices, Pass, Program
@@ -58,14 +58,14 @@ def emit_matrices(
     Raises:
         DiagnosticError: for a stage that works with whole matrices.
     """
-    return cuda_lines.emit_lines(unit, stage, functions)
+    return lines.emit_lines(unit, stage, functions)
 
 
 def emit_scalars(unit: Unit, program: Program, part: int, host: str, functions: Functions) -> str:
     """Add the kernel that computes the numbers of a step; return the text of it and the host's."""
-    return cuda_scalars.emit_scalars(unit, program, part, host, functions, TAKEN)
+    return scalars.emit_scalars(unit, program, part, host, functions, TAKEN)
 
 
 def emit_combine(unit: Unit, stage: Combine, functions: Functions) -> str:
     """Add the kernels that finish reductions; return the text of what launches them."""
-    return cuda_combine.emit_combine(unit, stage, functions, TAKEN)
+    return combine.emit_combine(unit, stage, functions, TAKEN)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from optdsl.codegen.blocks import indent
 from optdsl.codegen.loops import Loop
+from optdsl.codegen.source import indent
 from optdsl.codegen.storing import Target, Words
 from optdsl.runtime.formats import SCALE
 from optdsl.storage import Storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from optdsl.codegen.blocks import Functions
+from optdsl.codegen.source import Functions
 from optdsl.codegen.unit import Unit
 from optdsl.program.program import Combine, Matrices, Pass, Program
 from optdsl.runtime.shapes import Form

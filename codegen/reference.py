@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from optdsl.codegen import matrices
-from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.host import emit_combine as emit_combine
 from optdsl.codegen.host import emit_scalars as emit_scalars
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.storing import Target, Words
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Expression, Kind

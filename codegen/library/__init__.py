@@ -58,7 +58,7 @@ def build_library(rule: Rule, name: str) -> Library:
     """
     from optdsl.codegen.library.c_names import c_name
     from optdsl.codegen.library.code import library_code
-    from optdsl.codegen.library.header import header_text
+    from optdsl.codegen.library.header.text import header_text
     from optdsl.codegen.library.objects import c_compiler, host_triple, linked, object_code
     from optdsl.codegen.library.python import LibraryTarget, text_of
     from optdsl.codegen.library.units import lowered

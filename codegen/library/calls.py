@@ -9,8 +9,8 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.interface import Interface, feed_key
+from optdsl.codegen.library.passes.tasks import FOR_EACH, Whole, count_function, tell
 from optdsl.codegen.library.settings import OK, Settings
-from optdsl.codegen.library.tasks import FOR_EACH, Whole, count_function, tell
 from optdsl.codegen.support.emitting import (
     BYTE,
     DOUBLE,

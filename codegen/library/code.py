@@ -9,18 +9,18 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.choice_steps import ChoiceSteps
-from optdsl.codegen.library.choices import Whole as Rules
+from optdsl.codegen.library.choices.interface import Whole as Rules
+from optdsl.codegen.library.choices.steps import ChoiceSteps
 from optdsl.codegen.library.dispatch import add_choice, dispatched, levels
 from optdsl.codegen.library.interface import Interface, whole_stages
-from optdsl.codegen.library.matrices import matrices_function
-from optdsl.codegen.library.passes import PassWriter
-from optdsl.codegen.library.products import TILES
+from optdsl.codegen.library.matrices.products import TILES
+from optdsl.codegen.library.matrices.stages import matrices_function
+from optdsl.codegen.library.passes.tables import PassWriter
+from optdsl.codegen.library.passes.tasks import TaskWriter, Whole
 from optdsl.codegen.library.rooms import room_function
 from optdsl.codegen.library.settings import Settings
 from optdsl.codegen.library.steps import Loops, Steps
 from optdsl.codegen.library.storing import WIDE, Precision
-from optdsl.codegen.library.tasks import TaskWriter, Whole
 from optdsl.codegen.support.attending import add_helpers
 from optdsl.codegen.support.emitting import BYTE
 from optdsl.codegen.support.jobs import VERSION

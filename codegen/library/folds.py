@@ -6,8 +6,8 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.entries import STARTS
 from optdsl.codegen.library.interface import Choice
+from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.emitting import DOUBLE, load, room, store
 from optdsl.model.expressions import Kind

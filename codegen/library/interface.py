@@ -12,7 +12,7 @@ from typing import Any
 
 from optdsl.codegen.forms import FORMS
 from optdsl.codegen.library.c_names import c_name
-from optdsl.codegen.library.matrix_plans import is_of_vectors
+from optdsl.codegen.library.matrices.plans import is_of_vectors
 from optdsl.codegen.library.storing import C_TYPES, NARROW, WIDE, Precision
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.matrices import matrices_streams

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optdsl.codegen import matrices
-from optdsl.codegen.blocks import Functions
 from optdsl.codegen.cases import CasesUnit, cases_text
 from optdsl.codegen.host import emit_combine
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.module import module_text
+from optdsl.codegen.source import Functions
 from optdsl.codegen.unit import Unit
 from optdsl.program.program import Combine, Matrices, Pass, Program
 from optdsl.runtime.shapes import Form

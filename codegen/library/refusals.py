@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from optdsl.codegen.cases import CasesUnit, clocks_kept
-from optdsl.codegen.library.choices import groups_of
+from optdsl.codegen.library.choices.interface import groups_of
 from optdsl.codegen.unit import Unit
 from optdsl.diagnostics import Diagnostic
 from optdsl.model.alternatives import Alternatives

@@ -9,9 +9,9 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.interface import Interface, whole_stages
-from optdsl.codegen.library.matrices import stage_words
+from optdsl.codegen.library.matrices.stages import stage_words
+from optdsl.codegen.library.passes.tasks import count_function
 from optdsl.codegen.library.storing import Precision
-from optdsl.codegen.library.tasks import count_function
 from optdsl.codegen.support.emitting import (
     WORD,
     WORDS,

@@ -16,9 +16,9 @@ from optdsl.codegen.library.dispatch import PLAIN
 from optdsl.codegen.library.interface import Interface, feed_key, in_order
 from optdsl.codegen.library.lone import one_by_one
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
+from optdsl.codegen.library.passes.tasks import FOR_EACH, Whole
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.storing import TYPES, Converter, Precision
-from optdsl.codegen.library.tasks import FOR_EACH, Whole
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.library.vectors import vectors_function
 from optdsl.codegen.support.emitting import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optdsl.codegen.cases import CasesUnit, prepare_cases
-from optdsl.codegen.library.choices import whole_interface
+from optdsl.codegen.library.choices.interface import whole_interface
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.refusals import refusal_of_choice, refusal_of_unit
 from optdsl.codegen.unit import Unit, prepare

@@ -12,11 +12,11 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.entries import STARTS
 from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.folds import finished, taken
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.numbers import COMBINED, as_number
+from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.library.storing import TYPES, Precision
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.support.emitting import (

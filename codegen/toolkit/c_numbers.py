@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from optdsl.codegen.blocks import indent
 from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
+from optdsl.codegen.source import indent
 from optdsl.codegen.step_numbers import Reads, clock_text
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value

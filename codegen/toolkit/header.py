@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optdsl.codegen.blocks import indent
 from optdsl.codegen.naming import comment, identifier
+from optdsl.codegen.source import indent
 from optdsl.codegen.support.cuda.tables import Lines, Tiles
 from optdsl.codegen.support.cuda.words import WARPS
 from optdsl.codegen.toolkit.building import Build, BuiltKernel

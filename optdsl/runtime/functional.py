@@ -1,8 +1,8 @@
 """What a generated module of functions says of itself: the contract with doors to frameworks
 in which a step is a function of values.
 
-The functions read values by key, see `optdsl.codegen.bodies`, and return others. None of them
-keeps or changes anything. Nothing here imports a compiler or a framework.
+The functions read values by key, see `optdsl.codegen.functional.bodies`, and return others. None
+of them keeps or changes anything. Nothing here imports a compiler or a framework.
 """
 
 from __future__ import annotations

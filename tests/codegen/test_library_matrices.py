@@ -9,7 +9,7 @@ from llvmlite import binding
 
 from optdsl.codegen import compile_system
 from optdsl.codegen.library.dispatch import levels
-from optdsl.codegen.library.eigen import eigen_function
+from optdsl.codegen.library.matrices.eigen import eigen_function
 from optdsl.codegen.library.objects import c_compiler, host_triple
 from optdsl.codegen.support.registers import this_machine
 from optdsl.language import parse

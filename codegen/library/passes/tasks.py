@@ -16,8 +16,8 @@ import llvmlite.ir as ir
 from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.folds import Fold
 from optdsl.codegen.library.interface import Interface
-from optdsl.codegen.library.passes import PassWriter
-from optdsl.codegen.library.updates import Update
+from optdsl.codegen.library.passes.tables import PassWriter
+from optdsl.codegen.library.passes.updates import Update
 from optdsl.codegen.support import registers
 from optdsl.codegen.support.chunks import CHUNK
 from optdsl.codegen.support.emitting import (

@@ -7,10 +7,10 @@ the tile ends. What is left lies in float64, in places that nothing else writes.
 
 from __future__ import annotations
 
-from optdsl.codegen.blocks import indent
-from optdsl.codegen.cuda_folds import begun, of_warp
-from optdsl.codegen.cuda_guards import resting_pass
-from optdsl.codegen.cuda_pass import PARAMETERS, PassKernel
+from optdsl.codegen.cuda.folds import begun, of_warp
+from optdsl.codegen.cuda.guards import resting_pass
+from optdsl.codegen.cuda.passes import PARAMETERS, PassKernel
+from optdsl.codegen.source import indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Accumulate, Pass

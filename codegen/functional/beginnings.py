@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from optdsl.codegen.blocks import Functions
-from optdsl.codegen.bodies import Body, call_text
-from optdsl.codegen.functional_unit import Part
+from optdsl.codegen.functional.bodies import Body, call_text
+from optdsl.codegen.functional.prepared import Part
 from optdsl.codegen.module import plain_default
 from optdsl.codegen.naming import identifier
+from optdsl.codegen.source import Functions
 from optdsl.model.expressions import Fact, Kind, Number, Value
 from optdsl.model.overriding import Feed
 from optdsl.model.system import Hyperparameter, State

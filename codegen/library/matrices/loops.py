@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.draws import standard
-from optdsl.codegen.library.entries import STARTS
 from optdsl.codegen.library.folds import finished, taken
-from optdsl.codegen.library.products import View
+from optdsl.codegen.library.matrices.products import View
+from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.library.storing import Converter
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.support.arithmetic import BIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from optdsl.codegen.library.comments import WIDTH, remark, safe
+from optdsl.codegen.library.header.comments import WIDTH, remark, safe
 from optdsl.codegen.library.interface import Field, Interface, hyper_key
 from optdsl.codegen.library.storing import Precision
 from optdsl.model.expressions import Constant, Kind, Number, Value

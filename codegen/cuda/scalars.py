@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.cuda_guards import can_rest, resting_clock
+from optdsl.codegen.cuda.guards import can_rest, resting_clock
 from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.step_numbers import clock_text
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value

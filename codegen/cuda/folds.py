@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optdsl.codegen.blocks import indent
+from optdsl.codegen.source import indent
 
 _BEGINNINGS = {"min": "inf", "max": "-inf"}
 _WORDS = {"min": "minimum", "max": "maximum", "any": "maximum"}

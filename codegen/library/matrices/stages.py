@@ -14,13 +14,13 @@ import llvmlite.ir as ir
 from optdsl.codegen.library.dispatch import Level
 from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.interface import Interface
-from optdsl.codegen.library.matrix_loops import MatrixLoops, Random
-from optdsl.codegen.library.matrix_plans import Plan, plan_of
+from optdsl.codegen.library.matrices.loops import MatrixLoops, Random
+from optdsl.codegen.library.matrices.plans import Plan, plan_of
+from optdsl.codegen.library.matrices.powers import power_function, power_words
+from optdsl.codegen.library.matrices.products import Crew, Products, View, half_words, packed_words
 from optdsl.codegen.library.numbers import COMBINED, as_number
-from optdsl.codegen.library.powers import power_function, power_words
-from optdsl.codegen.library.products import Crew, Products, View, half_words, packed_words
+from optdsl.codegen.library.passes.tasks import FOR_EACH
 from optdsl.codegen.library.storing import TYPES, Precision
-from optdsl.codegen.library.tasks import FOR_EACH
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.support.emitting import (
     BYTE,

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable
 from functools import partial
 
-from optdsl.codegen.blocks import Functions, indent
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.source import Functions, indent
 from optdsl.model.expressions import Clock, Draw, Expression, Kind, Reduce, Value
 from optdsl.model.system import Equation
 

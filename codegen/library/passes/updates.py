@@ -8,8 +8,8 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.blocks import Blocks, room_for
-from optdsl.codegen.library.entries import STARTS
 from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.library.storing import rounding_key
 from optdsl.codegen.support.emitting import (
     DOUBLE,

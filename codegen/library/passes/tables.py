@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from optdsl.codegen.library.dispatch import Level
-from optdsl.codegen.library.entries import update_function
 from optdsl.codegen.library.interface import Interface
+from optdsl.codegen.library.passes.entries import update_function
+from optdsl.codegen.library.passes.updates import Update
 from optdsl.codegen.library.storing import TYPES, Precision
-from optdsl.codegen.library.updates import Update
 from optdsl.codegen.loops import all_streams
 from optdsl.codegen.support import registers
 from optdsl.codegen.support.emitting import (

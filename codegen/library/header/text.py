@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from optdsl.codegen.library.comments import WIDTH, block, remark
+from optdsl.codegen.library.header.comments import WIDTH, block, remark
+from optdsl.codegen.library.header.records import hyper_text, run_text, spoken, tensors_text
 from optdsl.codegen.library.interface import Interface, Record
-from optdsl.codegen.library.records import hyper_text, run_text, spoken, tensors_text
 from optdsl.codegen.support.shared_library import library_name
 
 

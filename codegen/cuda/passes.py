@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from optdsl.codegen import cuda_combine
-from optdsl.codegen.blocks import indent
-from optdsl.codegen.cuda_folds import added, begun, left_by_block
-from optdsl.codegen.cuda_guards import resting_pass
-from optdsl.codegen.cuda_places import found_rows
+from optdsl.codegen.cuda import combine
+from optdsl.codegen.cuda.folds import added, begun, left_by_block
+from optdsl.codegen.cuda.guards import resting_pass
+from optdsl.codegen.cuda.places import found_rows
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
+from optdsl.codegen.source import indent
 from optdsl.codegen.storing import Target, Words
 from optdsl.codegen.support.cuda.words import __all__ as WORDS
 from optdsl.codegen.unit import Unit
@@ -29,7 +29,7 @@ _LOCAL = (
     "owner", "shapes", "size", "step", "strip", "strips", "tall", "tile", "turn", "update", "whole",
     "width",
 )  # fmt: skip
-TAKEN = (*PARAMETERS, *cuda_combine.PARAMETERS, *_LOCAL, *WORDS)
+TAKEN = (*PARAMETERS, *combine.PARAMETERS, *_LOCAL, *WORDS)
 
 #: Functions that take many instructions.
 _LONG = re.compile(r"\b(cos|exp|log|power|standard_normal|standard_uniform|\w+_by_chance)\(")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.cuda_folds import added, begun, finished, of_block
-from optdsl.codegen.cuda_guards import resting_finish
-from optdsl.codegen.cuda_places import found_rows
+from optdsl.codegen.cuda.folds import added, begun, finished, of_block
+from optdsl.codegen.cuda.guards import resting_finish
+from optdsl.codegen.cuda.places import found_rows
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Kind, Value
 from optdsl.program.program import Accumulate, Assignment, Combine, Stage

@@ -7,9 +7,9 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.dispatch import Level
-from optdsl.codegen.library.eigen import eigen_function
-from optdsl.codegen.library.products import Crew, Products, View, packed_words
-from optdsl.codegen.library.tasks import FOR_EACH
+from optdsl.codegen.library.matrices.eigen import eigen_function
+from optdsl.codegen.library.matrices.products import Crew, Products, View, packed_words
+from optdsl.codegen.library.passes.tasks import FOR_EACH
 from optdsl.codegen.support.arithmetic import declared, extreme, intrinsic_call
 from optdsl.codegen.support.emitting import (
     BYTE,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from optdsl.codegen.blocks import indent
 from optdsl.codegen.naming import comment
+from optdsl.codegen.source import indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind
 from optdsl.program.formulas import formula

@@ -6,11 +6,10 @@ predicates are those of the other targets.
 
 from __future__ import annotations
 
-from optdsl.codegen.beginnings import Beginnings
-from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.bodies import Body, call_text, kind_of
 from optdsl.codegen.cases import clocks_kept, predicate_text
-from optdsl.codegen.functional_unit import Part, Prepared, prepare_functions
+from optdsl.codegen.functional.beginnings import Beginnings
+from optdsl.codegen.functional.bodies import Body, call_text, kind_of
+from optdsl.codegen.functional.prepared import Part, Prepared, prepare_functions
 from optdsl.codegen.module import (
     STATE_KINDS,
     header_text,
@@ -22,6 +21,7 @@ from optdsl.codegen.module import (
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.protocol import FunctionalTarget
 from optdsl.codegen.slots import predicate_names
+from optdsl.codegen.source import Functions, indent
 from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import (
     Draw,

@@ -13,7 +13,7 @@ from optdsl.model.alternatives import Window
 
 if TYPE_CHECKING:
     from optdsl.codegen.library.calls import Call
-    from optdsl.codegen.library.choices import Whole
+    from optdsl.codegen.library.choices.interface import Whole
     from optdsl.codegen.library.steps import Steps
 
 

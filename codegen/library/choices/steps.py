@@ -9,10 +9,10 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.calls import Call
-from optdsl.codegen.library.choices import Whole as Rules
+from optdsl.codegen.library.choices.following import Following
+from optdsl.codegen.library.choices.interface import Whole as Rules
 from optdsl.codegen.library.filters import in_cases
 from optdsl.codegen.library.folds import finished
-from optdsl.codegen.library.following import Following
 from optdsl.codegen.library.interface import Choice
 from optdsl.codegen.library.numbers import COMBINED
 from optdsl.codegen.library.settings import OK, Settings

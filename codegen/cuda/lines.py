@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optdsl.codegen.blocks import Functions, indent
-from optdsl.codegen.cuda_combine import Finish
-from optdsl.codegen.cuda_folds import added, begun, finished, left_by_block, of_warp
-from optdsl.codegen.cuda_guards import resting_pass
-from optdsl.codegen.cuda_pass import TAKEN
-from optdsl.codegen.cuda_places import found_rows
-from optdsl.codegen.cuda_refusals import refuse_matrices
-from optdsl.codegen.cuda_tiles import EXTENT, TILE_PARAMETERS
+from optdsl.codegen.cuda.combine import Finish
+from optdsl.codegen.cuda.folds import added, begun, finished, left_by_block, of_warp
+from optdsl.codegen.cuda.guards import resting_pass
+from optdsl.codegen.cuda.passes import TAKEN
+from optdsl.codegen.cuda.places import found_rows
+from optdsl.codegen.cuda.refusals import refuse_matrices
+from optdsl.codegen.cuda.tiles import EXTENT, TILE_PARAMETERS
 from optdsl.codegen.loops import described
 from optdsl.codegen.matrices import matrices_streams
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, condition, python
+from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Kind, Reduce, Value, values
 from optdsl.program.lines import rounds

@@ -13,8 +13,8 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.dispatch import Level
+from optdsl.codegen.library.passes.tasks import FOR_EACH, TASK
 from optdsl.codegen.library.storing import Converter
-from optdsl.codegen.library.tasks import FOR_EACH, TASK
 from optdsl.codegen.support.arithmetic import declared
 from optdsl.codegen.support.emitting import (
     BYTE,

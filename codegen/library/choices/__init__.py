@@ -1,0 +1,1 @@
+"""Rules that choose between others tensor by tensor, as C calls them."""
