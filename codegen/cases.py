@@ -28,7 +28,6 @@ from optdsl.model.storing import with_rest
 from optdsl.model.system import Hyperparameter, Input, State, System
 from optdsl.program.cases import AskTogether, CasesProgram, InCase, Together, Turn, lower_cases
 from optdsl.program.describing import cases_equations_text
-from optdsl.program.program import Scalars
 from optdsl.program.streams import output_buffer
 
 
@@ -142,12 +141,10 @@ class _CasesWriter:
 
     def _turn(self, turn: Turn, program: CasesProgram) -> list[str]:
         match turn:
-            case InCase(case, Scalars(part)):
+            case InCase(case, stage):
                 own = program.programs[case]
                 assert own is not None
-                return self.writers[case].scalars(own, part)
-            case InCase(case, stage):
-                return self.writers[case].stage(stage)
+                return self.writers[case].stage(own, stage)
             case AskTogether(gradient, points):
                 by_case = dict(points)
                 all_points = tuple(by_case.get(case) for case in range(len(self.writers)))

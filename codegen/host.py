@@ -83,28 +83,29 @@ def combine_function(unit: Unit, stage: Combine) -> list[str]:
     body: list[str] = []
     for reduction in stage.reductions:
         column = stage.column(reduction)
-        name = names.value(Value(reduction.name, reduction.kind))
+        value = Value(reduction.name, reduction.kind)
+        name = names.value(value)
         fold = "over_all" if reduction.kind is Kind.ALL else "per_tensor"
         body.append(f"# {comment(described(reduction))}")
         body.append(f'{name} = {fold}("{reduction.operator}", table, partials[:, {column}])')
-        body.append(_kept(unit, reduction.name, reduction.kind, name))
+        body.append(f"{_place(unit, value)} = {name}")
         local.add(reduction.name)
     for each in stage.assignments:
         reads.everywhere = each.kind is Kind.ALL
         dialect = Dialect(reads.value, reads.clock, predicates=unit.predicates)
         text = python(each.expression, dialect)
-        name = names.value(Value(each.name, each.kind))
-        body += [*_equation(each), f"{name} = {text}"]
-        body.append(_kept(unit, each.name, each.kind, name))
+        value = Value(each.name, each.kind)
+        name = names.value(value)
+        body += [*_equation(each), f"{name} = {text}", f"{_place(unit, value)} = {name}"]
         local.add(each.name)
     header = "def NAME(table, cohort, scalars, tensor, everything, partials):"
     return ["@quiet", header, *indent([*reads.lines, *body])]
 
 
-def _kept(unit: Unit, name: str, kind: Kind, text: str) -> str:
-    if kind is Kind.ALL:
-        return f"everything[{unit.slots.everything[name]}] = {text}"
-    return f"tensor[table.rows, {unit.slots.tensor[name]}] = {text}"
+def _place(unit: Unit, value: Value) -> str:
+    """Return the text of where a number for all tensors lies, or one of each."""
+    row, slot = unit.slots.place(value)
+    return f"everything[{slot}]" if row == "all" else f"tensor[table.rows, {slot}]"
 
 
 class _NumberReads:
@@ -121,14 +122,10 @@ class _NumberReads:
     def value(self, value: Value) -> str:
         if value.name in self.local and value.offset == 0:
             return self.names.value(value)
-        slots = self.unit.slots
+        name = self.names.value(value)
         if value.kind is Kind.STEP:
-            return self._step(value, self.names.value(value))
-        if value.kind is Kind.ALL:
-            place = f"everything[{slots.everything[value.name]}]"
-        else:
-            place = f"tensor[table.rows, {slots.tensor[value.name]}]"
-        return self._line(self.names.value(value), place, value.name)
+            return self._step(value, name)
+        return self._line(name, _place(self.unit, value), value.name)
 
     def clock(self, clock: Clock) -> str:
         return self._step(clock, "t")

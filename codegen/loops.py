@@ -164,15 +164,10 @@ class Loop:
     def _value(self, value: Value) -> str:
         if value in self.entries:
             return self.names.value(value)
-        slots = self.unit.slots
         boolean = value.name in self.unit.predicates
-        step = "exactly" if boolean else "numbers"
-        places = {
-            Kind.STEP: lambda: self.slot(step, slots.scalars[value]),
-            Kind.TENSOR: lambda: self.slot("tensor", slots.tensor[value.name]),
-            Kind.ALL: lambda: self.slot("everything", slots.everything[value.name]),
-        }
-        place = places[value.kind]()
+        row, slot = self.unit.slots.place(value)
+        arrays = {"step": "exactly" if boolean else "numbers", "all": "everything"}
+        place = self.slot(arrays.get(row, row), slot)
         name = self.names.value(value)
         self._heads[name] = f"{place} != 0.0" if boolean else self.real(place)
         return name

@@ -21,6 +21,9 @@ IMPORTS = {
     ),
 }  # fmt: skip
 
+#: What the work on a tensor is given of each row of numbers.
+_ARRAYS = {"step": "numbers", "tensor": "tensor", "all": "everything"}
+
 
 def matrices_streams(unit: Unit, stage: Matrices) -> dict[str, Form]:
     """Return the streams of a stage and their forms; the first has a value an entry."""
@@ -144,13 +147,8 @@ class _Writer:
     def _value(self, value: Value) -> str:
         if value in self.local:
             return self.names.value(value)
-        slots = self.unit.slots
-        places = {
-            Kind.STEP: lambda: f"numbers[{slots.scalars[value]}]",
-            Kind.TENSOR: lambda: f"tensor[{slots.tensor[value.name]}]",
-            Kind.ALL: lambda: f"everything[{slots.everything[value.name]}]",
-        }
-        place = places[value.kind]()
+        row, slot = self.unit.slots.place(value)
+        place = f"{_ARRAYS[row]}[{slot}]"
         name = self.names.value(value)
         boolean = value.name in self.unit.predicates
         self.heads[name] = f"{place} != 0.0" if boolean else f"float({place})"

@@ -24,7 +24,7 @@ from optdsl.model.expressions import Constant, Kind, Number, Value
 from optdsl.model.guards import unguarded_inputs
 from optdsl.model.system import Domain, Hyperparameter, Input, State, System
 from optdsl.program.describing import equations_text
-from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars
+from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars, Stage
 from optdsl.program.streams import output_buffer
 from optdsl.runtime.shapes import Form
 from optdsl.storage import known_storage
@@ -212,15 +212,9 @@ class Writer:
     def _stages(self, program: Program | None) -> list[str] | None:
         if program is None:
             return None
-        lines: list[str] = []
-        for part in range(program.system.parts):
-            stages = [each for each in program.stages if self._part(program, each) == part]
-            lines += self.scalars(program, part)
-            for stage in stages:
-                lines += self.stage(stage)
-        return lines
+        return [line for stage in program.by_part() for line in self.stage(program, stage)]
 
-    def scalars(self, program: Program, part: int) -> list[str]:
+    def _scalars(self, program: Program, part: int) -> list[str]:
         """Return the stage that computes the numbers of one step, where there are any."""
         function = scalars_function(self.unit, program, part)
         if not function:
@@ -229,15 +223,11 @@ class Writer:
         run = self.target.emit_scalars(self.unit, program, part, host, self.functions)
         return [f"layout.Scalars({part}, {run}{self.of}),"]
 
-    def _part(self, program: Program, stage: object) -> int:
-        if isinstance(stage, Ask):
-            return next(g.part for g in program.system.gradients if g.name == stage.gradient)
-        assert isinstance(stage, Scalars | Pass | Matrices | Combine | Guard)
-        return stage.part
-
-    def stage(self, stage: object) -> list[str]:
-        """Return a stage as the layout has it; that of `Scalars` is made by `scalars`."""
+    def stage(self, program: Program, stage: Stage) -> list[str]:
+        """Return a stage of `program` as the layout has it."""
         match stage:
+            case Scalars(part):
+                return self._scalars(program, part)
             case Pass():
                 return [self._pass(stage)]
             case Matrices():
@@ -252,8 +242,8 @@ class Writer:
             case Ask(gradient, point):
                 return [f"layout.Ask({gradient!r}, {point!r}),"]
             case Guard(part, condition):
-                return [f"layout.Guard({part}, {self._guard(condition)}{self.of}),"]
-        return []
+                row, slot = self.unit.slots.place(condition)
+                return [f"layout.Guard({part}, {row!r}, {slot}{self.of}),"]
 
     def combined(self, stage: Combine) -> str:
         """Return the text of the function that folds partial sums."""
@@ -270,15 +260,6 @@ class Writer:
             f"layout.Pass({stage.part}, {streams!r}, {run}, "
             f"reductions={reductions}, writes={writes!r}{self.of}{rest}),"
         )
-
-    def _guard(self, condition: Value) -> str:
-        slots = self.unit.slots
-        match condition.kind:
-            case Kind.STEP:
-                return f"'step', {slots.scalars[condition]}"
-            case Kind.ALL:
-                return f"'all', {slots.everything[condition.name]}"
-        return f"'tensor', {slots.tensor[condition.name]}"
 
     def hyper(self, hyper: Hyperparameter, cases: tuple[int, ...] = ()) -> str:
         """Return the slot of a hyperparameter."""

@@ -14,7 +14,7 @@ from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.support.words import WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
-from optdsl.program.program import Accumulate, Matrices, Pass
+from optdsl.program.program import Accumulate, Matrices, Pass, neutral
 from optdsl.runtime.shapes import Form
 
 NAME = "numba-cpu"
@@ -30,7 +30,6 @@ IMPORTS = {
 }  # fmt: skip
 
 _FOLDS = {"min": "least", "max": "greatest"}
-_STARTS = {"min": "inf", "max": "-inf", "any": "False"}
 
 
 def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
@@ -82,7 +81,8 @@ def _update(loop: Loop, stage: Pass) -> list[str]:
         place = f"partials[{numbers}]" if each.kind.is_number else f"{loop.partials[each.name]}[0]"
         numbers += each.kind.is_number
         begun = f"{place} != 0.0" if each.operator == "any" else place
-        start = begun if stage.by_rows or loop.block else _STARTS.get(each.operator, "0.0")
+        fresh = "False" if each.operator == "any" else str(neutral(each.operator))
+        start = begun if stage.by_rows or loop.block else fresh
         starts.append(f"{total} = {start}")
         ends.append(f"{place} = {total}")
     head = [*loop.head, *_vectors(loop, Kind.ROW), *starts]
@@ -186,7 +186,7 @@ def _cleared(loop: Loop, streams: list[str]) -> list[str]:
     lines = []
     numbers = 0
     for each in loop.stage.reductions:
-        start = {"min": "inf", "max": "-inf"}.get(each.operator, "0.0")
+        start = neutral(each.operator)
         if each.kind.is_number:
             lines.append(f"partials[chunk, {numbers}] = {start}")
             numbers += 1

@@ -109,8 +109,7 @@ class _Printer:
 
     def _matrix(self, node: Matrix | Reduce) -> tuple[str, float]:
         if isinstance(node, Reduce):
-            arguments = [node.argument] if node.other is None else [node.argument, node.other]
-            texts = [self.write(each)[0] for each in arguments]
+            texts = [self.write(each)[0] for each in node.arguments]
             if node.kind.is_number:
                 return f'number_of("{node.operator}", {", ".join(texts)})', _ATOM
             texts.insert(1, "1" if node.kind is Kind.ROW else "0")

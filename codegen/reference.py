@@ -103,10 +103,8 @@ def emit_matrices(
 
 def _kept_apart(loop: Loop, reduction: Accumulate) -> list[str]:
     """Return the lines of a reduction to a value a row or a column."""
-    arguments = [_whole(loop, reduction.argument)]
-    arguments.append("1" if reduction.kind is Kind.ROW else "0")
-    if reduction.other is not None:
-        arguments.append(_whole(loop, reduction.other))
+    arguments = [_whole(loop, each) for each in reduction.arguments]
+    arguments.insert(1, "1" if reduction.kind is Kind.ROW else "0")
     kept = loop.partials[reduction.name]
     text = f'reduced("{reduction.operator}", {", ".join(arguments)})'
     store = f"{kept}[...] = {text}"
@@ -124,9 +122,7 @@ def _whole(loop: Loop, expression: Expression) -> str:
 
 
 def _accumulated(loop: Loop, reduction: Accumulate, column: int) -> list[str]:
-    arguments = [_whole(loop, reduction.argument)]
-    if reduction.other is not None:
-        arguments.append(_whole(loop, reduction.other))
+    arguments = [_whole(loop, each) for each in reduction.arguments]
     return [
         f"# {comment(described(reduction))}",
         f'partials[{column}] = partial("{reduction.operator}", {", ".join(arguments)})',

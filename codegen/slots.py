@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from optdsl.codegen.storing import rounding_clocks
 from optdsl.model.alternatives import Alternatives, Rule
@@ -21,6 +22,8 @@ from optdsl.program.program import (
 )
 
 Number = Value | Clock
+#: Numbers of this step (`scalars`), of each tensor, and of all tensors (`everything`).
+Row = Literal["step", "tensor", "all"]
 
 
 @dataclass
@@ -33,6 +36,14 @@ class Slots:
     tensor: dict[str, int] = field(default_factory=dict)
     everything: dict[str, int] = field(default_factory=dict)
     seed: int | None = None  # where `everything` holds the low and the high word of the seed
+
+    def place(self, number: Number) -> tuple[Row, int]:
+        """Return in which row of numbers one lies during a step, and where."""
+        if isinstance(number, Clock) or number.kind is Kind.STEP:
+            return "step", self.scalars[number]
+        if number.kind is Kind.ALL:
+            return "all", self.everything[number.name]
+        return "tensor", self.tensor[number.name]
 
 
 def assign_slots(system: System, programs: list[Program]) -> Slots:

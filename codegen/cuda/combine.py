@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from optdsl.codegen.cuda.folds import added, begun, finished, of_block
 from optdsl.codegen.cuda.guards import resting_finish
-from optdsl.codegen.cuda.places import found_rows
+from optdsl.codegen.cuda.places import found_rows, placed
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
@@ -112,7 +112,7 @@ class Finish:
         name = self.names.value(Value(reduction.name, reduction.kind))
         text = finished(reduction.operator, total, count)
         return [f"# {comment(described(reduction))}", f"{name} = {text}",
-                self._kept(reduction.name, name)]  # fmt: skip
+                self._kept(Value(reduction.name, reduction.kind), name)]  # fmt: skip
 
     def _computed(self, assignment: Assignment) -> list[str]:
         dialect = Dialect(
@@ -120,40 +120,28 @@ class Finish:
         )  # fmt: skip
         text = python(assignment.expression, dialect)
         self.local.add(assignment.name)
-        name = self.names.value(Value(assignment.name, assignment.kind))
+        value = Value(assignment.name, assignment.kind)
+        name = self.names.value(value)
         described_ = [f"# {comment(assignment.comment)}"] if " = " in assignment.comment else []
-        return [*described_, f"{name} = {text}", self._kept(assignment.name, name)]
+        return [*described_, f"{name} = {text}", self._kept(value, name)]
 
-    def _kept(self, name: str, text: str) -> str:
-        slots = self.unit.slots
-        if self.kind is Kind.ALL:
-            place, array = str(slots.everything[name]), "everything"
-        else:
-            place, array = f"own + {slots.tensor[name]}", "tensor"
-        return f"write(float64, {array}, {place}, {text})"
+    def _kept(self, value: Value, text: str) -> str:
+        return f"write(float64, {self._place(value)}, {text})"
 
     def _value(self, value: Value) -> str:
         name = self.names.value(value)
         if value.name in self.local and value.offset == 0:
             return name
-        slots = self.unit.slots
-        if value.kind is Kind.STEP:
-            return self._head_of(name, f"exactly, {self._start('step')}{slots.scalars[value]}",
-                                 value.name)  # fmt: skip
-        if value.kind is Kind.ALL:
-            return self._head_of(name, f"everything, {slots.everything[value.name]}", value.name)
-        return self._head_of(name, f"tensor, own + {slots.tensor[value.name]}", value.name)
+        word = "read" if value.kind is Kind.STEP else "read_changing"
+        boolean = " != 0.0" if value.name in self.unit.predicates else ""
+        self.heads[name] = f"{word}(float64, {self._place(value)}){boolean}"
+        return name
 
     def _clock(self, clock: Clock) -> str:
-        place = f"exactly, {self._start('step')}{self.unit.slots.scalars[clock]}"
-        return self._head_of("t", place, "")
+        self.heads["t"] = f"read(float64, {self._place(clock)})"
+        return "t"
 
-    def _start(self, start: str) -> str:
-        self.starts.add(start)
-        return f"{start} + "
-
-    def _head_of(self, name: str, place: str, predicate: str) -> str:
-        boolean = " != 0.0" if predicate in self.unit.predicates else ""
-        changing = "" if place.startswith("exactly") else "_changing"
-        self.heads[name] = f"read{changing}(float64, {place}){boolean}"
-        return name
+    def _place(self, number: Value | Clock) -> str:
+        """Return where a number lies, and note what the kernel must find for that."""
+        row, slot = self.unit.slots.place(number)
+        return placed(row, slot, self.starts)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from optdsl.codegen.source import indent
+from optdsl.program.program import neutral
 
-_BEGINNINGS = {"min": "inf", "max": "-inf"}
 _WORDS = {"min": "minimum", "max": "maximum", "any": "maximum"}
 _OF_MANY = {"min": "least", "max": "greatest", "any": "greatest"}
 
@@ -20,7 +20,7 @@ def begun(operator: str) -> str:
     >>> begun("norm"), begun("max")
     ('0.0', '-inf')
     """
-    return _BEGINNINGS.get(operator, "0.0")
+    return str(neutral(operator))
 
 
 def added(operator: str, total: str, text: str) -> str:

@@ -61,16 +61,13 @@ def _of_cohort(unit: Unit, slot: int, row: str) -> str:
 
 
 def _lines(unit: Unit, part: int, place: Callable[[int], str], read: str) -> list[str]:
-    slots, lines = unit.slots, []
+    lines = []
     written = {skip.part: formula(skip.condition, unit.indexed) for skip in unit.system.skips}
     for guard in _guards(unit, part):
-        condition = guard.condition
-        if condition.kind is Kind.STEP:
-            where = place(slots.scalars[condition])
-        elif condition.kind is Kind.ALL:
-            where = f"everything, {slots.everything[condition.name]}"
-        else:  # the runtime refuses to decide this on a device
+        row, slot = unit.slots.place(guard.condition)
+        if row == "tensor":  # the runtime refuses to decide this on a device
             continue
+        where = place(slot) if row == "step" else f"everything, {slot}"
         lines.append(f"# skip this where {comment(written[guard.part])}")
         lines += [f"if {read}(float64, {where}) != 0.0:", *indent(["return"])]
     return lines

@@ -15,7 +15,7 @@ from optdsl.codegen.cuda.combine import Finish
 from optdsl.codegen.cuda.folds import added, begun, finished, left_by_block, of_warp
 from optdsl.codegen.cuda.guards import resting_pass
 from optdsl.codegen.cuda.passes import TAKEN
-from optdsl.codegen.cuda.places import found_rows
+from optdsl.codegen.cuda.places import found_rows, placed
 from optdsl.codegen.cuda.refusals import refuse_matrices
 from optdsl.codegen.cuda.tiles import EXTENT, TILE_PARAMETERS
 from optdsl.codegen.loops import described
@@ -133,7 +133,7 @@ class _Lines:
             value = _reduce(each)
             sums.append(Accumulate(each.name, value.operator, value.argument, Kind.TENSOR,
                                    value.other, each.comment))  # fmt: skip
-            counts[each.name] = f"read(int64, {_COUNTS[_kind(value)]})"
+            counts[each.name] = f"read(int64, {_COUNTS[value.over]})"
         combine = Combine(self.stage.part, tuple(sums), ())
         return Finish(self.unit, combine, Kind.TENSOR, TAKEN, counts, self.stage).lines("tensor")
 
@@ -215,7 +215,7 @@ class _Lines:
                 name = self.names.value(Value(each.name, kind))
                 lines.append(f"{name} = {python(each.expression, self.dialect)}")
         lines += [self._stored(each) for each in self.stores if each.value.kind is kind]
-        return [*lines, *(line for each in self.reduced if _kind(_reduce(each)) is kind
+        return [*lines, *(line for each in self.reduced if _reduce(each).over is kind
                           for line in self._reduced(each))]  # fmt: skip
 
     def _read(self, load: Load) -> str:
@@ -266,25 +266,18 @@ class _Lines:
         name = self.names.value(value)
         if value in self.local:
             return name
-        slots = self.unit.slots
-        if value.kind is Kind.STEP:
-            place = self._place("exactly", "step", slots.scalars[value])
-        elif value.kind is Kind.ALL:
-            place = f"everything, {slots.everything[value.name]}"
-        else:
-            place = self._place("tensor", "own", slots.tensor[value.name])
         boolean = " != 0.0" if value.name in self.unit.predicates else ""
-        self.heads[name] = f"read(float64, {place}){boolean}"
+        self.heads[name] = f"read(float64, {self._place(value)}){boolean}"
         return name
 
     def _clock(self, clock: Clock) -> str:
-        place = self._place("exactly", "step", self.unit.slots.scalars[clock])
-        self.heads["t"] = f"read(float64, {place})"
+        self.heads["t"] = f"read(float64, {self._place(clock)})"
         return "t"
 
-    def _place(self, array: str, start: str, slot: int) -> str:
-        self.starts.add(start)
-        return f"{array}, {f'{start} + {slot}' if slot else start}"
+    def _place(self, number: Value | Clock) -> str:
+        """Return where a number lies, and note what the kernel must find for that."""
+        row, slot = self.unit.slots.place(number)
+        return placed(row, slot, self.starts)
 
 
 def _chosen(rows: list[str], columns: list[str], count: str | None) -> list[str]:
@@ -305,12 +298,6 @@ def _reduce(assignment: Assignment) -> Reduce:
     """Return the reduction that gives a number of a stage of rows and columns."""
     assert isinstance(assignment.expression, Reduce)
     return assignment.expression
-
-
-def _kind(value: Reduce) -> Kind:
-    """Return what a reduction goes through: rows, or columns."""
-    kind = value.argument.kind
-    return kind if value.other is None else kind.join(value.other.kind)
 
 
 def _bracketed(text: str) -> str:

@@ -1,9 +1,10 @@
-"""Where kernels find the numbers of a tensor."""
+"""Where kernels find the numbers of a tensor, of its step, and of all tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from optdsl.codegen.slots import Row
 from optdsl.codegen.unit import Unit
 
 
@@ -21,3 +22,18 @@ def found_rows(unit: Unit, wanted: Collection[str], owner: str = "owner") -> lis
     if "own" in wanted:
         lines.append(f"own = {len(unit.slots.tensor)} * row")
     return lines
+
+
+def placed(row: Row, slot: int, wanted: set[str]) -> str:
+    """Return the array and the place of a float64 number, as `read` and `write` take them.
+
+    What `found_rows` must find for that is added to `wanted`.
+
+    >>> placed("tensor", 3, set()), placed("all", 0, set())
+    ('tensor, own + 3', 'everything, 0')
+    """
+    if row == "all":
+        return f"everything, {slot}"
+    array, start = ("exactly", "step") if row == "step" else ("tensor", "own")
+    wanted.add(start)
+    return f"{array}, {f'{start} + {slot}' if slot else start}"

@@ -94,8 +94,7 @@ class Body:
     # --------------------------------------------------------------- reductions
 
     def _reduction(self, value: Reduce) -> str:
-        arguments = [value.argument] if value.other is None else [value.argument, value.other]
-        texts = [python(each, self._dialect_of(each)) for each in arguments]
+        texts = [python(each, self._dialect_of(each)) for each in value.arguments]
         if value.kind is Kind.ALL:
             return f'yield meet_all("{value.operator}", {", ".join(texts)})'
         if value.kind.is_number:

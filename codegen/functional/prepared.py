@@ -11,10 +11,10 @@ from optdsl.model.evaluated import keep_numbers
 from optdsl.model.expressions import Kind
 from optdsl.model.overriding import Feed, with_settings
 from optdsl.model.system import System
-from optdsl.program.arranging import Mode
 from optdsl.program.change_of_variables import stores_iterate
 from optdsl.program.hoisting import Named
 from optdsl.program.lowering import live_names, with_named_numbers
+from optdsl.program.program import Mode
 
 
 @dataclass(frozen=True)

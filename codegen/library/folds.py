@@ -7,11 +7,10 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.interface import Choice
-from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.emitting import DOUBLE, load, room, store
 from optdsl.model.expressions import Kind
-from optdsl.program.program import Accumulate
+from optdsl.program.program import Accumulate, neutral
 
 
 class Fold:
@@ -29,7 +28,7 @@ class Fold:
         """
         if self.reduction.kind is not kind:
             return
-        start = ir.Constant(DOUBLE, STARTS.get(self.reduction.operator, 0.0))
+        start = ir.Constant(DOUBLE, neutral(self.reduction.operator))
         if self.choice is not None and self.reduction.name not in self.choice.fresh:
             start = load(self.builder, row, self.choice.carry[self.reduction.name])
         self.builder.store(start, self.total)

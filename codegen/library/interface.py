@@ -5,7 +5,6 @@ Every field takes eight bytes, so that a record is a row of words and no compile
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -378,16 +377,3 @@ def shaped_stages(program: Program) -> list[Matrices]:
 def whole_stages(program: Program) -> list[Matrices]:
     """Return the stages that compute with whole matrices."""
     return [stage for stage in shaped_stages(program) if not is_of_vectors(stage)]
-
-
-def in_order(program: Program) -> Iterable[tuple[int, object]]:
-    """Yield part by part its number and its stages; that of `Scalars` comes first, as None."""
-    for part in range(program.system.parts):
-        yield part, None
-        for stage in program.stages:
-            if isinstance(stage, Ask):
-                own = next(g.part for g in program.system.gradients if g.name == stage.gradient)
-            else:
-                own = stage.part
-            if own == part:
-                yield part, stage

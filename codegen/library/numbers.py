@@ -124,14 +124,12 @@ def combine_function(module: Any, interface: Interface, stage: Combine, name: st
     made, builder = function(module, name, VOID, COMBINED)
     tensors, count, scalars, everything = made.args
     unit, record = interface.unit, interface.tensor
-    slots, row = unit.slots, {"tensor": everything}
+    slots = unit.slots
+    rows = {"step": scalars, "all": everything}
 
     def place_of(value: Value) -> Any:
-        if value.kind is Kind.STEP:
-            return place(builder, scalars, slots.scalars[value])
-        if value.kind is Kind.ALL:
-            return place(builder, everything, slots.everything[value.name])
-        return place(builder, row["tensor"], slots.tensor[value.name])
+        row, slot = slots.place(value)
+        return place(builder, rows[row], slot)
 
     numbers = Numbers(builder, unit.predicates, place_of)
     numbers.clocks = lambda clock: load(builder, scalars, slots.scalars[clock])
@@ -151,10 +149,10 @@ def combine_function(module: Any, interface: Interface, stage: Combine, name: st
             tensor = place(builder, tensors, builder.mul(index, word(record.words)))
             with in_case(builder, interface, tensor):
                 numbers.known = dict(shared)
-                row["tensor"] = numbers_at(builder, tensor, interface.first(record, "tensor"))
+                rows["tensor"] = numbers_at(builder, tensor, interface.first(record, "tensor"))
                 for each, value in [(each, numbers.compute(each)) for each in own]:
                     place_in_row = slots.tensor[each.name]
-                    store(builder, as_number(builder, value), row["tensor"], place_in_row)
+                    store(builder, as_number(builder, value), rows["tensor"], place_in_row)
     builder.ret_void()
     return made
 

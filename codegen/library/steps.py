@@ -13,7 +13,7 @@ from optdsl.codegen.forms import FORMS
 from optdsl.codegen.library.blocks import Blocks, room_for
 from optdsl.codegen.library.calls import Call
 from optdsl.codegen.library.dispatch import PLAIN
-from optdsl.codegen.library.interface import Interface, feed_key, in_order
+from optdsl.codegen.library.interface import Interface, feed_key
 from optdsl.codegen.library.lone import one_by_one
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
 from optdsl.codegen.library.passes.tasks import FOR_EACH, Whole
@@ -42,7 +42,7 @@ from optdsl.codegen.support.emitting import (
 )
 from optdsl.model.expressions import Expression, Fact, Kind, Matrix, Value
 from optdsl.model.system import State
-from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars
+from optdsl.program.program import Ask, Combine, Guard, Matrices, Pass, Program, Scalars, Stage
 from optdsl.storage import Storage
 
 RESTED = ir.Constant(HALF, 1)
@@ -140,11 +140,10 @@ class Steps:
         return one_by_one(self.interface, made, builder)
 
     def _stages(self, program: Program, call: Call) -> None:
-        for part, stage in in_order(program):
-            if not isinstance(stage, Scalars):  # all of a part come first, as None
-                self.stage(program, Scalars(part, ()) if stage is None else stage, call)
+        for stage in program.by_part():
+            self.stage(program, stage, call)
 
-    def stage(self, program: Program, stage: object, call: Call) -> None:
+    def stage(self, program: Program, stage: Stage, call: Call) -> None:
         """Write what one stage of a step does; that of `Scalars` is all of its part."""
         match stage:
             case Scalars(part):
@@ -187,15 +186,12 @@ class Steps:
 
     def rests(self, guard: Guard, call: Call) -> Any:
         """Return whether the condition of a guard holds."""
-        builder, value, slots = call.builder, guard.condition, self.unit.slots
-        if value.kind is Kind.STEP:
-            number = load(builder, call.scalars, slots.scalars[value])
-        elif value.kind is Kind.TENSOR:  # there is one tensor alone
+        builder, (row, slot) = call.builder, self.unit.slots.place(guard.condition)
+        rows = {"step": call.scalars, "all": call.everything}
+        if row == "tensor":  # there is one tensor alone
             first = self.interface.first(self.interface.tensor, "tensor")
-            own = numbers_at(builder, call.given["tensors"], first)
-            number = load(builder, own, slots.tensor[value.name])
-        else:
-            number = load(builder, call.everything, slots.everything[value.name])
+            rows["tensor"] = numbers_at(builder, call.given["tensors"], first)
+        number = load(builder, rows[row], slot)
         return builder.fcmp_unordered("!=", number, ir.Constant(DOUBLE, 0.0))
 
     def _guard(self, guard: Guard, call: Call) -> None:

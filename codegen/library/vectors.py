@@ -16,7 +16,6 @@ from optdsl.codegen.library.filters import in_case
 from optdsl.codegen.library.folds import finished, taken
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.numbers import COMBINED, as_number
-from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.library.storing import TYPES, Precision
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.support.emitting import (
@@ -33,7 +32,7 @@ from optdsl.codegen.support.emitting import (
     word,
 )
 from optdsl.model.expressions import Clock, Kind, Reduce, Value
-from optdsl.program.program import Accumulate, Matrices
+from optdsl.program.program import Accumulate, Matrices, neutral
 
 _VECTORS = (Kind.ROW, Kind.COLUMN)
 
@@ -62,8 +61,9 @@ class _Tensor:
         self.builder, self.unit, self.stage = builder, interface.unit, stage
         record = interface.tensor
         self.shape = [load(builder, tensor, record.offset(each)) for each in ("rows", "columns")]
-        self.scalars, self.everything = rows
+        scalars, everything = rows
         self.own = numbers_at(builder, tensor, interface.first(record, "tensor"))
+        self.rows = {"step": scalars, "tensor": self.own, "all": everything}
         streams = [*(each.partial for each in stage.folds), *(each.stream for each in stage.loads),
                    *(each.stream for each in stage.stores)]  # fmt: skip
         self.arrays = {
@@ -128,14 +128,8 @@ class _Tensor:
         return self.known[value]
 
     def _number(self, value: Value) -> Any:
-        slots = self.unit.slots
-        if value.kind is Kind.STEP:
-            read = load(self.builder, self.scalars, slots.scalars[value])
-        elif value.kind is Kind.ALL:
-            read = load(self.builder, self.everything, slots.everything[value.name])
-        else:
-            read = load(self.builder, self.own, slots.tensor[value.name])
-        return self._truth(value, read)
+        row, slot = self.unit.slots.place(value)
+        return self._truth(value, load(self.builder, self.rows[row], slot))
 
     def _truth(self, value: Value, read: Any) -> Any:
         if value.name not in self.unit.predicates:
@@ -143,7 +137,8 @@ class _Tensor:
         return self.builder.fcmp_unordered("!=", read, ir.Constant(DOUBLE, 0.0))
 
     def _clock(self, clock: Clock) -> Any:
-        return load(self.builder, self.scalars, self.unit.slots.scalars[clock])
+        row, slot = self.unit.slots.place(clock)
+        return load(self.builder, self.rows[row], slot)
 
     def _vector(self, value: Value) -> Any:
         """Return a value of the row or the column at hand."""
@@ -171,7 +166,7 @@ class _Tensor:
         assert kind in _VECTORS
         builder, operator = self.builder, reduction.operator
         total = room(builder, DOUBLE)
-        builder.store(ir.Constant(DOUBLE, STARTS.get(operator, 0.0)), total)
+        builder.store(ir.Constant(DOUBLE, neutral(operator)), total)
         with self._each(kind):
             one = self.writer.number(reduction.argument)
             other = one if reduction.other is None else self.writer.number(reduction.other)

@@ -152,6 +152,17 @@ class Reduce:
     kind: Kind
     other: Expression | None = None  # the second factor of `dot`
 
+    @property
+    def arguments(self) -> tuple[Expression, ...]:
+        """What it reduces: one expression, or two factors."""
+        return (self.argument,) if self.other is None else (self.argument, self.other)
+
+    @property
+    def over(self) -> Kind:
+        """What it goes through: entries, rows or columns."""
+        kind = self.argument.kind
+        return kind if self.other is None else kind.join(self.other.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
@@ -263,8 +274,8 @@ def children(expression: Expression) -> tuple[Expression, ...]:
     match expression:
         case Apply(_, arguments) | Matrix(_, arguments):
             return arguments
-        case Reduce(_, argument, _, other):
-            return (argument,) if other is None else (argument, other)
+        case Reduce():
+            return expression.arguments
         case Step(_, point, gradient):
             return (point,) if gradient is None else (point, gradient)
         case Draw(_, _, step):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal
 
 from optdsl.model.expressions import Kind, Reduce, Value, values
 from optdsl.model.system import Equation, System
@@ -21,6 +20,7 @@ from optdsl.program.program import (
     Guard,
     Load,
     Matrices,
+    Mode,
     Pass,
     Program,
     Scalars,
@@ -36,8 +36,6 @@ from optdsl.program.streams import (
     part_count,
     written_streams,
 )
-
-Mode = Literal["ready", "function", "iterate", "evaluate"]
 
 
 def arrange(author: System, named: Named, mode: Mode) -> Program:
@@ -187,8 +185,7 @@ class _Part:
         equations = in_order(self.named.system, loop)
         reductions = self._reductions(number)
         reads = [read for each in equations for read in values(each.value)]
-        for each in reductions:
-            reads += [*values(each.argument), *(() if each.other is None else values(each.other))]
+        reads += [read for each in reductions for tree in each.arguments for read in values(tree)]
         vectors = [each for each in reads if each.kind in (Kind.ROW, Kind.COLUMN)]
         return Pass(
             number=number + 1,

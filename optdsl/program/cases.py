@@ -14,9 +14,8 @@ from typing import TypeAlias
 from optdsl.diagnostics import Diagnostic, DiagnosticError
 from optdsl.model.alternatives import Alternatives
 from optdsl.model.system import System
-from optdsl.program.arranging import Mode
 from optdsl.program.lowering import live_names, lower
-from optdsl.program.program import Ask, Combine, Pass, Program, Scalars, Stage
+from optdsl.program.program import Ask, Combine, Mode, Pass, Program, Stage
 from optdsl.program.streams import names_needed
 
 
@@ -112,7 +111,7 @@ class _Track:
         self.case = case
         self.items: list[tuple[_Meeting | None, Turn]] = []
         reductions: tuple[str, ...] = ()
-        for stage in _by_part(program):
+        for stage in program.by_part():
             match stage:
                 case Ask(gradient, point):
                     turn = AskTogether(gradient, ((case, point),))
@@ -166,20 +165,6 @@ class _Track:
     def meet(self) -> Turn:
         """Return this case's share in the meeting that is next."""
         return self.items.pop(0)[1]
-
-
-def _by_part(program: Program) -> Iterator[Stage]:
-    """Yield the stages of each part, those that compute numbers once a step first."""
-    for part in range(program.system.parts):
-        stages = [each for each in program.stages if _part(program, each) == part]
-        yield next((each for each in stages if isinstance(each, Scalars)), Scalars(part, ()))
-        yield from (each for each in stages if not isinstance(each, Scalars))
-
-
-def _part(program: Program, stage: Stage) -> int:
-    if isinstance(stage, Ask):
-        return next(g.part for g in program.system.gradients if g.name == stage.gradient)
-    return stage.part
 
 
 def _merged(tracks: Sequence[_Track], rule: Alternatives) -> Iterator[Turn]:

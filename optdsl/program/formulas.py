@@ -59,9 +59,8 @@ def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:
             return (clock, _ATOM) if offset == 0 else (f"{clock} {offset:+d}".replace("+", "+ "), 5)
         case Value(name, _, offset):
             return _value(name, offset, indexed), _ATOM
-        case Reduce(operator, argument, kind, other):
-            arguments = [argument] if other is None else [argument, other]
-            inside = ", ".join(formula(each, indexed) for each in arguments)
+        case Reduce(operator, kind=kind):
+            inside = ", ".join(formula(each, indexed) for each in expression.arguments)
             return f"{operator}({inside}{_SCOPES.get(kind, '')})", _ATOM
         case Matrix(operator, arguments):
             return _matrix(operator, arguments, expression.kind, indexed)
@@ -70,8 +69,8 @@ def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:
         case Fact(name, pattern):
             return name if pattern is None else f'{name}("{pattern}")', _ATOM
         case Step(rule, point, gradient):
-            arguments = [point] if gradient is None else [point, gradient]
-            inside = ", ".join(formula(each, indexed) for each in arguments)
+            given = [point] if gradient is None else [point, gradient]
+            inside = ", ".join(formula(each, indexed) for each in given)
             return f"{rule}({inside})", _ATOM
         case Draw(distribution, number, step):
             which = f"{distribution}{number + 1}" if number else distribution

@@ -8,7 +8,6 @@ from optdsl.model.expressions import Expression, Kind, Value, transform, values
 from optdsl.model.system import System
 from optdsl.program.naming import Names
 from optdsl.program.program import (
-    Accumulate,
     Assignment,
     Combine,
     Guard,
@@ -91,17 +90,13 @@ def expressions(item: Stage | Assignment) -> list[Expression]:
         case Scalars(_, assignments) | Combine(_, _, assignments):
             return [each.expression for each in assignments]
         case Pass(body=body, reductions=reductions):
-            return [each.expression for each in body] + _arguments(reductions)
+            reduced = [argument for each in reductions for argument in each.arguments]
+            return [each.expression for each in body] + reduced
         case Matrices(body=body):
             return [each.expression for each in body]
         case Guard(_, condition):
             return [condition]
     return []
-
-
-def _arguments(reductions: tuple[Accumulate, ...]) -> list[Expression]:
-    found = [each.argument for each in reductions]
-    return found + [each.other for each in reductions if each.other is not None]
 
 
 def _swapped(assignment: Assignment, old: Value, new: Value) -> Assignment:

@@ -24,7 +24,7 @@ def _of_lines(assignment: Assignment) -> bool:
     value = assignment.expression
     inner, kinds = [value], {value.kind}
     if isinstance(value, Reduce):
-        inner = [value.argument, *(() if value.other is None else (value.other,))]
+        inner = list(value.arguments)
         kinds = {each.kind for each in inner if not each.kind.is_number}
         if value.kind is not Kind.TENSOR or len(kinds) != 1:
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optdsl.model.system import System
-from optdsl.program.arranging import Mode, arrange
+from optdsl.program.arranging import arrange
 from optdsl.program.change_of_variables import (
     recover_iterate,
     store_gradient_point,
@@ -11,7 +11,7 @@ from optdsl.program.change_of_variables import (
 )
 from optdsl.program.evaluating import at_evaluation
 from optdsl.program.hoisting import Named, name_numbers
-from optdsl.program.program import Program
+from optdsl.program.program import Mode, Program
 from optdsl.program.storing import refuse_storage
 from optdsl.program.streams import drop_unused, name_output, name_points
 from optdsl.program.verify import verify, verify_system

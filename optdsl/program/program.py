@@ -6,11 +6,15 @@ stands between passes is a handful of numbers on the host, and `Matrices`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.system import System
+
+#: Where gradients come from and what the arrays hold: see `Program`.
+Mode: TypeAlias = Literal["ready", "function", "iterate", "evaluate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,26 @@ class Accumulate:
     comment: str = ""
 
     @property
+    def arguments(self) -> tuple[Expression, ...]:
+        """What it reduces: one expression, or two factors."""
+        return (self.argument,) if self.other is None else (self.argument, self.other)
+
+    @property
     def partial(self) -> str:
         """The buffer that holds the partial results, for a value a row or a column."""
         return f"partial {shaped_name(self.name, self.kind)}"
+
+
+_NEUTRAL = {"min": float("inf"), "max": -float("inf")}
+
+
+def neutral(operator: str) -> float:
+    """Return what the total of a reduction begins with: the number that changes nothing.
+
+    >>> neutral("sum"), neutral("min")
+    (0.0, inf)
+    """
+    return _NEUTRAL.get(operator, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +199,7 @@ class Program:
     """
 
     system: System
-    mode: Literal["ready", "function", "iterate", "evaluate"]
+    mode: Mode
     stages: tuple[Stage, ...]
     buffers: tuple[str, ...] = ()
     shaped: tuple[tuple[str, Kind], ...] = ()
@@ -192,3 +213,15 @@ class Program:
     def passes(self) -> tuple[Pass, ...]:
         """The loops over memory."""
         return tuple(stage for stage in self.stages if isinstance(stage, Pass))
+
+    def by_part(self) -> Iterator[Stage]:
+        """Yield the stages part by part; each begins with its `Scalars`, be they empty."""
+        for part in range(self.system.parts):
+            stages = [each for each in self.stages if self._part_of(each) == part]
+            yield next((each for each in stages if isinstance(each, Scalars)), Scalars(part, ()))
+            yield from (each for each in stages if not isinstance(each, Scalars))
+
+    def _part_of(self, stage: Stage) -> int:
+        if isinstance(stage, Ask):
+            return next(g.part for g in self.system.gradients if g.name == stage.gradient)
+        return stage.part

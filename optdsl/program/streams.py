@@ -33,12 +33,7 @@ def works_on_matrices(value: Expression) -> bool:
 
 def sweeps(value: Expression) -> bool:
     """Is `value` a reduction of entries, which takes a pass over memory?"""
-    if not isinstance(value, Reduce):
-        return False
-    kind = (
-        value.argument.kind if value.other is None else value.argument.kind.join(value.other.kind)
-    )
-    return kind is Kind.ENTRY
+    return isinstance(value, Reduce) and value.over is Kind.ENTRY
 
 
 def made_of_matrices(equation: Equation, written: Collection[str]) -> bool:

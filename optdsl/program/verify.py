@@ -228,9 +228,8 @@ class _Verifier:
             self._require(new not in local, f"`{assignment.name}` is computed twice")
             local.add(new)
         for reduction in stage.reductions:
-            for argument in (reduction.argument, reduction.other):
-                if argument is not None:
-                    self._reads(argument, local, clocks=(stage.part,))
+            for argument in reduction.arguments:
+                self._reads(argument, local, clocks=(stage.part,))
         self._stores(stage.stores, local)
         self.pending = tuple(each for each in stage.reductions if each.kind.is_number)
         self.unfolded = {each for each in stage.reductions if not each.kind.is_number}

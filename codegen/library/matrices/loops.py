@@ -17,7 +17,6 @@ import llvmlite.ir as ir
 from optdsl.codegen.library.draws import standard
 from optdsl.codegen.library.folds import finished, taken
 from optdsl.codegen.library.matrices.products import View
-from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.library.storing import Converter
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.support.arithmetic import BIT
@@ -39,6 +38,7 @@ from optdsl.model.expressions import (
     Value,
     transform,
 )
+from optdsl.program.program import neutral
 
 #: What an expression reads: a matrix, a number, or what tells random numbers from others.
 Found: TypeAlias = "View | Random | Any"
@@ -88,7 +88,7 @@ class MatrixLoops:
         leaves, operator = _Leaves(self), reduction.operator
         plain = leaves.unnamed(reduction.argument)
         other = None if reduction.other is None else leaves.unnamed(reduction.other)
-        start = ir.Constant(DOUBLE, STARTS.get(operator, 0.0))
+        start = ir.Constant(DOUBLE, neutral(operator))
         count = self._counted(total, shape)
 
         def write(inside: _Inside) -> None:

@@ -130,6 +130,7 @@ class _Tensor:
         self.tensor, self.given, self.record = tensor, given, interface.tensor
         self.shape = [self._field("rows"), self._field("columns")]
         self.own = numbers_at(builder, tensor, interface.first(self.record, "tensor"))
+        self.rows = {"step": given["scalars"], "tensor": self.own, "all": given["everything"]}
         self.plan = plan_of(stage)
         self.crew = Crew(given["for_each"], given["pool"])
         self.numbers: dict[Value, Any] = {}
@@ -236,16 +237,14 @@ class _Tensor:
 
     def _reduce(self, target: Value, reduction: Reduce) -> None:
         """Reduce a matrix to a number, to one a row or to one a column."""
-        builder, kind = self.builder, reduction.argument.kind
-        if reduction.other is not None:
-            kind = kind.join(reduction.other.kind)
+        builder = self.builder
         wide = any(each in self.plan.wide for each in values(reduction))
         if target.kind.is_number:
             total = View(room(builder, DOUBLE), _WIDE, (word(1), word(1)), (0, 0))
         else:
             total = self.views[target]
         real = DOUBLE if wide else self.precision.real
-        self.loops.reduce(total, _sizes(kind, self.shape), reduction, real)
+        self.loops.reduce(total, _sizes(reduction.over, self.shape), reduction, real)
         if target.kind.is_number:
             found = builder.load(total.array)
             if reduction.operator == "any":
@@ -261,7 +260,6 @@ class _Tensor:
 
     def _found(self, node: Expression) -> Any:
         """Return what an expression reads: a matrix, a number, or random numbers."""
-        slots = self.unit.slots
         match node:
             case Matrix(_, (inner,)):
                 return self._found(inner).turned
@@ -271,12 +269,9 @@ class _Tensor:
                 return self.views[node]
             case Value() if node in self.numbers:
                 return self.numbers[node]
-            case Value(kind=Kind.TENSOR):
-                number = load(self.builder, self.own, slots.tensor[node.name])
-            case Value(kind=Kind.ALL):
-                number = load(self.builder, self.given["everything"], slots.everything[node.name])
             case Value() | Clock():
-                number = load(self.builder, self.given["scalars"], slots.scalars[node])
+                row, slot = self.unit.slots.place(node)
+                number = load(self.builder, self.rows[row], slot)
             case _:
                 raise AssertionError(f"{node} stands inside an expression")
         if isinstance(node, Value) and node.name in self.unit.predicates:

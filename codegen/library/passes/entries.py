@@ -34,10 +34,7 @@ from optdsl.codegen.support.emitting import (
 )
 from optdsl.model.expressions import Clock, Draw, Kind, Value
 from optdsl.model.storing import REST
-from optdsl.program.program import Accumulate, Pass
-
-#: What a running minimum, maximum or anything else begins with.
-STARTS = {"min": float("inf"), "max": -float("inf")}
+from optdsl.program.program import Accumulate, Pass, neutral
 
 
 def update_function(
@@ -134,7 +131,7 @@ class _Loop:
         if reduction.kind is Kind.COLUMN:
             return place
         total = room(self.builder, DOUBLE)
-        begin = ir.Constant(DOUBLE, STARTS.get(reduction.operator, 0.0))
+        begin = ir.Constant(DOUBLE, neutral(reduction.operator))
         goes_on = self.stage.by_rows or any(each.block for each in self.storages.values())
         self.builder.store(self.builder.load(place) if goes_on else begin, total)
         return total
@@ -213,18 +210,10 @@ class _Loop:
 
     def _value(self, value: Value) -> Any:
         if value not in self.known:
-            row, slot = self._place(value)
-            self.known[value] = self._shared(row, slot, value.name in self.unit.predicates)
+            row, slot = self.unit.slots.place(value)
+            given = {"step": "numbers", "tensor": "tensor", "all": "everything"}[row]
+            self.known[value] = self._shared(given, slot, value.name in self.unit.predicates)
         return self.known[value]
-
-    def _place(self, value: Value) -> tuple[str, int]:
-        """Return the row of numbers that holds a value, and where."""
-        slots = self.unit.slots
-        if value.kind is Kind.STEP:
-            return "numbers", slots.scalars[value]
-        if value.kind is Kind.TENSOR:
-            return "tensor", slots.tensor[value.name]
-        return "everything", slots.everything[value.name]
 
     def _clock(self, clock: Clock) -> Any:
         if clock not in self.known:

@@ -9,7 +9,6 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.blocks import Blocks, room_for
 from optdsl.codegen.library.interface import Interface
-from optdsl.codegen.library.passes.entries import STARTS
 from optdsl.codegen.library.storing import rounding_key
 from optdsl.codegen.support.emitting import (
     DOUBLE,
@@ -23,7 +22,7 @@ from optdsl.codegen.support.emitting import (
     word,
 )
 from optdsl.model.expressions import Clock, Kind
-from optdsl.program.program import Pass
+from optdsl.program.program import Pass, neutral
 from optdsl.storage import Storage
 
 
@@ -115,7 +114,7 @@ class Update:
         """Start the running totals of some rows, or of the entries of several blocks."""
         numbers = 0
         for each in self.stage.reductions:
-            begin = ir.Constant(DOUBLE, STARTS.get(each.operator, 0.0))
+            begin = ir.Constant(DOUBLE, neutral(each.operator))
             if each.kind.is_number:
                 store(builder, begin, partials, numbers)
                 numbers += 1
