@@ -145,7 +145,7 @@ def finish_1(firsts, sizes, tensors, entries, rows, cohort, exactly, tensor, eve
     scalar_1 = read(float64, exactly, step + 2)
     # rms_last_theta = rms(theta[t-1])
     rms_last_theta = sqrt(total_rms_last_theta / float64(read(int64, sizes, owner)))
-    write(float64, tensor, own + 0, rms_last_theta)
+    write(float64, tensor, own, rms_last_theta)
     # a = max(epsilon2, rms(theta[t-1]))*min(rho, 1/sqrt(t))
     a = maximum(epsilon2, rms_last_theta) * scalar_1
     write(float64, tensor, own + 1, a)

@@ -147,7 +147,7 @@ def finish_1(firsts, sizes, tensors, entries, rows, cohort, exactly, tensor, eve
     eta = read(float64, exactly, step + 5)
     # norm_last_theta = norm(theta[t-1])
     norm_last_theta = sqrt(total_norm_last_theta)
-    write(float64, tensor, own + 0, norm_last_theta)
+    write(float64, tensor, own, norm_last_theta)
     # norm_u = norm(u)
     norm_u = sqrt(total_norm_u)
     write(float64, tensor, own + 1, norm_u)
