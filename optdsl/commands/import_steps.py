@@ -48,6 +48,7 @@ class Imported:
     kept: Path
     source: str | None
     tags: tuple[str, ...]
+    remarks: tuple[Diagnostic, ...] = ()  # what the document says in words that nobody reads
 
 
 # ---------------------------------------------------------------------- draft
@@ -183,14 +184,31 @@ def _with_source(
             hint = "put them into equation or align environments, with a label each"
             raise DiagnosticError(Diagnostic("import-source", message, _whole(equations), hint))
     where = tuple(one for one in asked.where if _speaks(one, made.unread))
+    remarks = asked.manuscript.document.remarks(tags)
     claim = syntax.Claim("source", syntax.Document(kept.stem, tags), where=where)
     definition = replace(
         made.definition,
         doc=f"From {file.name.replace(chr(34), '')}: {', '.join(tags)}.",
         statements=(*_with_assumed(made), claim),
-        comments=("A draft: what is marked TODO is for you to say.",) if made.unknown else (),
+        comments=_head(made, remarks),
     )
-    return Imported(made, format_file(syntax.File((definition,))), kept, source, tags)
+    spec = format_file(syntax.File((definition,)))
+    return Imported(made, spec, kept, source, tags, remarks)
+
+
+def _head(made: Draft, remarks: tuple[Diagnostic, ...]) -> tuple[str, ...]:
+    """Say at the head of a draft what is left to its reader."""
+    todo = ["A draft: what is marked TODO is for you to say."] if made.unknown else []
+    aside = ["The document also says, in remarks that are not read:"] if remarks else []
+    return (*todo, *aside, *(f"  {remark_text(one)}" for one in remarks))
+
+
+def remark_text(remark: Diagnostic) -> str:
+    """Return a remark with its line: `line 7: freeze the embedding`."""
+    place = remark.span
+    assert place is not None
+    line, _ = place.source.position(place.start)
+    return f"line {line}: {' '.join(place.text.split())}"
 
 
 def _is_citable(asked: Asked) -> bool:

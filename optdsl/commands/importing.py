@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from optdsl.commands.files import read_text
-from optdsl.commands.import_steps import Asked, Imported, draft_of, prove, starting
+from optdsl.commands.import_steps import Asked, Imported, draft_of, prove, remark_text, starting
 from optdsl.commands.naming import snake_case
 from optdsl.commands.terminal import Misuse, out
 from optdsl.diagnostics import DiagnosticError
@@ -157,5 +157,9 @@ def _report(made: Imported, asked: Asked, finding: Finding) -> None:
         console.print(f"  assumed: where {starting(made.draft.assumed)}")
     if made.draft.unknown:
         console.print(f"  to fill in, marked TODO: {', '.join(made.draft.unknown)}")
+    if made.remarks:
+        console.print("  not read: remarks; see that they say no more than the formulas do")
+        for one in made.remarks:
+            console.print(f"    {remark_text(one)}", soft_wrap=True, markup=False, highlight=False)
     console.print("Next:")
     console.print(f"  optdsl check {asked.output}", soft_wrap=True)

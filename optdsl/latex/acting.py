@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import re
 
+from optdsl.latex import vocabulary as words
+
 _ACTS = re.compile(
     r"\b(?:appl(?:y|ied|ies|ying)|decay(?:s|ed|ing)?|decoupled|(?:re)?scal(?:e|ed|es|ing)|mask\w*"
     r"|norm|(?:re)?normali[sz]\w*|clip\w*|project\w*|skip\w*|add(?:s|ed|ing)?|subtract\w*"
     r"|multipl(?:y|ied|ies|ying)|divid\w*|averag(?:e|ed|es|ing)|trust|perturb\w*|rotat\w*"
     r"|orthogonali[sz]\w*|whiten\w*|truncat\w*|threshold\w*|restart\w*|reset\w*|warm\w*"
     r"|halv\w*|doubl(?:e|ed|ing)|reduc(?:e|ed|ing)|increas\w*|decreas\w*|replac\w*"
-    r"|quanti[sz]\w*|synchroni[sz]\w*|copy|copied|swap\w*|sort\w*|discard\w*|repeat\w*)\b",
+    r"|quanti[sz]\w*|synchroni[sz]\w*|copy|copied|swap\w*|sort\w*|discard\w*|repeat\w*"
+    r"|flip\w*|negat(?:e|ed|es|ing)|zero(?:s|ed|ing|es)?[- ]out|shrink\w*|round(?:s|ed|ing)"
+    r"|fr[eo]ez\w*|frozen|permut\w*|shuffl\w*|broadcast\w*|transpos\w*|drop(?:s|ped|ping)?|inject\w*"
+    r"|regulari[sz]e[sd]?|cent(?:er|re)(?:s|ed|ing)?|delay\w*|anneal\w*|reinitiali[sz]\w*"
+    r"|revers\w*|dampen\w*|symmetri[sz]\w*|sparsif\w*|prun\w*|bound(?:s|ing)?|capp?(?:s|ed|ing)?"
+    r"|invert\w*|smooth(?:s|ed|ing)?|detach\w*|stop[- ]gradient)\b",
     re.IGNORECASE,
+)
+#: `(freeze the weights)`: the first word of a remark tells someone to do something.
+_TELLS_TO = re.compile(
+    r"\(\s*(?P<word>[A-Za-z]+(?:-[A-Za-z]+)*)\s+(?:the|them|it|all|each|every|an?|its|their|this"
+    r"|these|those|both)\b"
 )
 _NOISE = r"(?:moving|running|exponential|exponentially|first|second|bias|decay|learning|step)"
 #: Where such a word names a thing: `the decay rate`, `moving average`.
@@ -41,10 +53,22 @@ _SHOWS = (
     (r"averag", rf"1\s*-|{_QUOTIENT}|\\sum|mean|\\bar"),
     (r"decay|decoupled", r"\\lambda|decay|\bwd\b|weight|\\omega"),
     (r"perturb", r"\+"),
+    (r"cent(?:er|re)", r"-"),
+    (r"negat|flip", r"-"),
+    (r"bound|capp?", rf"{_BOUNDS}|\\begin\{{cases\}}"),
+    (r"transpos", r"\\top|\^T|\^\{T\}"),
+    (r"invert|revers", rf"{_QUOTIENT}|-"),
+    (r"smooth", r"1\s*-|\\beta|\\alpha|\\gamma|\\mu"),
+    (r"regulari", r"\+"),
     (r"orthogonali|whiten", r"NS|Newton|\\top|\^T|\\operatorname|\\mathrm|\\text"),
 )
 #: What a formula must show wherever a line says it.
 _TELLS = re.compile(r"clip|(?:re)?normali|project|perturb", re.IGNORECASE)
+#: What may stand before an article and tells nobody to do anything.
+_JOINS = frozenset(
+    ("see", "is", "are", "in", "by", "via", "of", "with", "over", "per", "from", "on", "under")
+    + ("into", "called", "known", "denotes", "denoting", "being", "where", "within", "than")
+)
 _BEHIND = re.compile(r"\b(?:and|then|with|by|also|before|after)\b|[,;&]", re.IGNORECASE)
 
 
@@ -62,6 +86,9 @@ def unsaid(plain: str, formulas: list[str], sign: str) -> tuple[int, int] | None
         extra = _TELLS.match(match[0]) or _is_extra(plain, low, high, last, sign)
         if extra and not _shown(match[0], formulas):
             return low, high
+    for match in _TELLS_TO.finditer(plain):
+        if match["word"].lower() not in words.ALGORITHM | words.DESCRIBES | _JOINS:
+            return match.span("word")
     return None
 
 

@@ -246,14 +246,16 @@ class _Reader:
         if "$" not in text and "\\(" not in text and re.search(r"=|\\gets|\\leftarrow", text):
             said = [one for row in tokenize(line.text, self.declared) for one in parse_row(row)]
             self._check_place(line, said)
-            yield from map(_assigning, paired([*map(_assigning, said)]))
+            yield from self._paired(said)
             return
         self._check_words(line)
         formulas = self._formulas(line.text)
         if not formulas:
             raise refuse("latex-text", "these words are not understood", _trimmed(line.text), _SAYS)
         self._refuse(line, wording.unsaid(text), "no formula of this line does what this says")
-        said = [one for _, statements in formulas for one in paired([*map(_assigning, statements)])]
+        behind = wording.behind_where(text)  # says what the line reads, and is made before it
+        formulas.sort(key=lambda one: one[0].start - line.text.start < behind)
+        said = [one for _, statements in formulas for one in self._paired(statements)]
         made = {shapes.key_of(one.sides[0]) for one in said if one.relations}
         self._check_place(line, said)
         for one in said:
@@ -262,7 +264,11 @@ class _Reader:
                     continue
                 hint = "a line sets something, as in `$m_0 = 0$`"
                 raise refuse("latex-unexpected", "expected `=`", one.span, hint)
-            yield _assigning(one)
+            yield one
+
+    def _paired(self, said: Sequence[Sides]) -> tuple[Sides, ...]:
+        """Return statements of the line that is read, each name with its own value."""
+        return tuple(paired([_assigning(one, self.at) for one in said]))
 
     def _check_place(self, line: Line, said: Sequence[Sides]) -> None:
         if self.over and any(one.relations for one in said):
@@ -293,10 +299,10 @@ class _Reader:
             if not SETS.search(wording.without_braces(place.text)):
                 continue
             for row in tokenize(place, self.declared):
-                for one in paired([*map(_assigning, parse_row(row))]):
+                for one in self._paired(parse_row(row)):
                     if one.relations and _is_timed(one.sides[0]):
                         self._refuse(line, wording.limit(line.text.text), "is this always so?")
-                        yield _assigning(one)
+                        yield one
 
     def _return(self, line: Line, before: list[Sides]) -> list[Sides]:
         """What is returned must be something that the lines set."""
@@ -355,10 +361,10 @@ def _within(index: Sides, statement: Sides) -> Sides:
     return replace(statement, loops=(_letter(index.sides[0]), *statement.loops))
 
 
-def _assigning(statement: Sides) -> Sides:
+def _assigning(statement: Sides, line: int) -> Sides:
     """In an algorithm every equals sign sets what stands to its left."""
     relations = tuple(":=" if one == "=" else one for one in statement.relations)
-    return replace(statement, relations=relations, line=True)
+    return replace(statement, relations=relations, line=line)
 
 
 def holds_algorithm(latex: str) -> bool:

@@ -25,6 +25,7 @@ from optdsl.latex.declared import Declared, spellings
 from optdsl.latex.equations import SourceEquation, parse_rows, read_parsed, read_rows
 from optdsl.latex.macros import written_out
 from optdsl.latex.notation import Sides
+from optdsl.latex.remarks import unread_remarks
 from optdsl.latex.rows import Row
 from optdsl.latex.tables import is_table
 from optdsl.latex.tokens import tokenize
@@ -139,6 +140,16 @@ class SourceDocument:
             return read_rows(rows, declared)
         place = next(iter(asked.values())).span
         return read_parsed([*parsed, *parse_rows(tuple(rows))], declared, place, loop)
+
+    def remarks(self, tags: Iterable[str]) -> tuple[Diagnostic, ...]:
+        """Return a warning for each remark of these displays that may say more than formulas."""
+        wanted = expand(tags, self.tags)
+        asked = {id(each): each for each in map(self.display, wanted)}
+        return tuple(
+            found
+            for display in asked.values()
+            for found in unread_remarks(display.span, algorithm=display.algorithm)
+        )
 
     def _some_displays(self) -> tuple[Display, ...]:
         if self.displays:

@@ -34,7 +34,7 @@ class SourceEquation:
     `\\gets` or `\\leftarrow`. `tag` is the number or label by which the document knows it.
     A draw (`\\xi_t \\sim ...`) has its distribution for a value. `indices` are those other
     than t that stand in it, with what they run over. `initial` tells that it stands before
-    the loop of an algorithm, `line` that it is a line of one, `loops` within which loops of
+    the loop of an algorithm, `line` which line of one it is, from 1, `loops` within which loops of
     fixed length, the outermost first.
     """
 
@@ -46,7 +46,7 @@ class SourceEquation:
     indices: tuple[syntax.Index, ...] = ()
     initial: bool = False
     loops: tuple[syntax.Index, ...] = ()
-    line: bool = False
+    line: int = 0
     span: Span | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -286,8 +286,8 @@ class Sides:
 
     Besides `=`, `:=` and `~` a relation may be `in`, with a `Run` for a second side or none
     where a symbol is only said to be of a kind; `phrase` heads a statement without any.
-    `initial` tells that it stands before the loop of an algorithm, `line` that it is a line of
-    one, `layer` that it is done layer by layer.
+    `initial` tells that it stands before the loop of an algorithm, `line` which line of one it is,
+    from 1, `layer` that it is done layer by layer.
     A statement that begins with its relation (`&= \\max(...)`) continues the
     one above it; its first side is then None. `loops` are the letters of the loops of
     fixed length within which it stands, the outermost first.
@@ -299,5 +299,5 @@ class Sides:
     phrase: str | None = None
     initial: bool = False
     loops: tuple[str, ...] = ()
-    line: bool = False
+    line: int = 0
     layer: bool = False

@@ -30,7 +30,7 @@ class Target:
     order: int
     in_place: bool
     assignment: bool
-    line: bool = False
+    line: int = 0
 
 
 def find_targets(equations: Sequence[SourceEquation]) -> dict[str, Target]:
@@ -201,7 +201,18 @@ def _read_at(
         both = f"`{printed(name)}` and `{printed(target.name)}`"
         message = f"with a time and without, or at two times of an assignment: {both}"
         raise refuse("latex-time", message, name.span or place_of(equation))
+    _check_set_above(name, offset, order, target, equation)
     return trees.at(name, offset - target.offset)
+
+
+def _check_set_above(
+    name: syntax.Name, offset: int, order: int, target: Target, equation: SourceEquation
+) -> None:
+    """The lines of an algorithm are done one after the other: none reads what one below it sets."""
+    if 0 < equation.line < target.line and offset == target.offset:
+        message = f"`{printed(name)}` is read above the line that sets it"
+        hint = f"put that line above this one, or read `{target.name.name}` at another time"
+        raise refuse("latex-time", message, name.span or place_of(equation), hint)
 
 
 def _read_undefined(name: syntax.Name, offset: int | None) -> syntax.Name:

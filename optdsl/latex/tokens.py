@@ -208,6 +208,9 @@ class _Tokenizer(Cutter):
             self.add("TIMES", "@", 11)
         elif name in ("in", "sim", "triangleq", "doteq"):
             self._relation(name, len(printed))
+        elif name == "%" and self.last() == "NUMBER":
+            hint = "write `0.1` for ten percent, `10 \\bmod x` for a remainder"
+            self.refuse("latex-ambiguous", "a percentage, or a remainder?", 2, hint)
         elif name in words.COMMANDS:
             self.add(*words.COMMANDS[name], len(printed))
             if self.tokens[-1].type == "DOTS" and self.outside():

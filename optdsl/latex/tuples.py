@@ -76,7 +76,7 @@ def _set(names: Sequence[Sides], values: Sequence[Raw | None], one: Sides) -> li
     if one.relations == (":=",):
         _check_order([name.sides[0] for name in names], values)
     return [
-        Sides((name.sides[0], value), one.relations, name.span, None, one.initial, one.loops)
+        replace(one, sides=(name.sides[0], value), span=name.span)
         for name, value in zip(names, values, strict=True)
     ]
 

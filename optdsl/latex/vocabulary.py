@@ -209,7 +209,19 @@ ALGORITHM = frozenset(
     + _words("lr outer inner auxiliary value values following rule difference differences")
     + _words("norm mask using term clip clipped clipping normalize normalise normalized")
     + _words("normalised normalization projection project projected perturb perturbed scaled")
-    + _words("add subtract multiply it then now finally next both")
+    + _words("add subtract multiply it then now finally next both where")
+)
+
+#: Words that describe in a remark: more than a line may hold, and nothing that is done.
+DESCRIBES = frozenset(
+    _words("for to from wrt respect timestep objective function params batch mini sample samples")
+    + _words("data example examples initial initialization optional default standard usual")
+    + _words("product hadamard division root power row rows column columns col entry entries")
+    + _words("here see eq eqn equation section algorithm line appendix denotes denote means so")
+    + _words("each all any these those which that their them are has have been we note aka")
+    + _words("th nd st rd sgd adam adamw coefficients constant constants term terms theta")
+    + _words("betas beta epsilon eta decoupled weighted sum sums ie eg cf also used given number")
+    + _words("iteration iterations epoch set vector-wise coordinate-wise coordinatewise per")
 )
 
 #: What a person calls a type of token.

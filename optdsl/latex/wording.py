@@ -194,6 +194,12 @@ def formulas(text: str) -> list[tuple[int, int]]:
     return found
 
 
+def behind_where(text: str) -> int:
+    """Return where the formulas begin that say what others read: `..., where $u = v$`."""
+    found = re.search(rf"{FORMULA}\s*,?\s*where\b", without_formulas(text))
+    return len(text) if found is None else found.end()
+
+
 def without_braces(formula: str) -> str:
     """Return a formula without what stands between its braces."""
     before = ""

@@ -190,12 +190,19 @@ def _distribution(rule: Rule) -> str:
     return rule.value.function
 
 
+_INSTEAD_OF_SKIP = (
+    "put it into a transform before this rule, as in `Skip | Rule`, or end each equation that"
+    " rests with `if` and a condition"
+)
+
+
 def _declare_skip(skip: syntax.SkipWhen, declared: Declarations, problems: Problems) -> None:
     if declared.definition.family != "transform":
         problems.error(
             "misplaced-skip",
             f"only a transform can skip; this is {a(declared.definition.family)}",
             skip.span,
+            _INSTEAD_OF_SKIP,
         )
     elif declared.skip is not None:
         problems.error("defined-twice", "a second `skip when`", skip.span, "join both with `or`")

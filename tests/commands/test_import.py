@@ -372,3 +372,12 @@ def test_what_a_claim_cites_can_be_imported(optdsl, tmp_path, definition, claim)
 @pytest.mark.parametrize(("definition", "claim"), [*source_claims(quick=False)])
 def test_what_every_claim_cites_can_be_imported(optdsl, tmp_path, definition, claim):
     check_import(optdsl, tmp_path, definition, claim)
+
+
+def test_remarks_are_shown_and_kept_in_the_draft(optdsl, tmp_path):
+    paper = ADAM_BLOCK.replace(
+        r"(1 - \beta_1) \cdot g_t$", r"(1 - \beta_1) g_t$ \Comment{reset it}"
+    )
+    done, draft = imported(optdsl, tmp_path, paper)
+    assert "line 8: reset it" in done.out
+    assert "#   line 8: reset it" in draft

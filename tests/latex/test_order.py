@@ -137,3 +137,14 @@ def test_rows_without_times_are_read_from_above() -> None:
     assert [format_expression(one.value) for one in found if isinstance(one, syntax.Equation)] == [
         "0", "g[t] + lambda*theta[t-1]", "beta*m[t-1] + g_t[t]", "theta[t-1] - eta*m[t]",
     ]  # fmt: skip
+
+
+def test_a_line_reads_nothing_that_a_line_below_it_sets() -> None:
+    below = r"m_t = \beta m_{t-1} + \nabla f(\theta_{t-1})"
+    with pytest.raises(DiagnosticError, match="`m_t` is read above the line that sets it"):
+        rule(r"\theta_t = \theta_{t-1} - \eta m_t", below)
+
+
+def test_what_stands_behind_where_is_made_first() -> None:
+    found = rule(r"\theta \gets \theta - \eta u$, where $u \gets \nabla f(\theta)/2")
+    assert found == ["u[t] = grad(theta[t-1])/2", "theta[t] = theta[t-1] - eta*u[t]"]

@@ -49,6 +49,7 @@ REFUSED = [
     (r"x = a / b c", "b c", "under the division"),
     (r"x = a / b \cdot c", "c", "under the division"),
     (r"x = y 2", "2", "behind a factor"),
+    (r"x = 10\% y", r"\%", "a percentage, or a remainder"),
     (r"x = 1e-8", "1e", "computer notation"),
     (r"x = lrate", "lrate", "one name or a product"),
     (r"x = min(a, b)", "min", "product"),

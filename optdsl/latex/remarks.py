@@ -1,0 +1,77 @@
+"""Remarks that nobody reads: which of them may say more than the formulas beside them.
+
+`\\Comment{...}`, words behind a triangle and words in brackets are passed over. Where all their
+words only describe, they say nothing; any other is shown to whoever imports the document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from optdsl.diagnostics import Diagnostic, DiagnosticError, Span
+from optdsl.latex import vocabulary as words
+from optdsl.latex import wording
+from optdsl.latex.lines import lines
+from optdsl.latex.scanning import take_argument
+from optdsl.latex.tables import is_table
+
+_COMMAND = re.compile(
+    r"\\(?:Line)?(?:Comment|COMMENT|tcp|tcc)\*?(?![A-Za-z])(?:\[[^\]]*\])?\s*(?=\{)"
+)
+_TRIANGLE = re.compile(
+    r"\\(?:triangleright|rhd|vartriangleright)(?![A-Za-z])\s*\$?(?P<said>[^\n]*)|//(?P<slashed>[^\n]*)"
+)
+_BRACKETED = re.compile(
+    r"\((?P<inside>[^()]*)\)|(?<!\\)\\\{(?P<braced>[^{}$]*[A-Za-z]{3}[^{}]*)\\\}"
+)
+_AS_TEXT = re.compile(r"\\(?:text|textrm|textit|mbox)\{\s*\((?P<text>[^(){}]*)\)\s*\}")
+_DOES = "if it does something, write it as a formula"
+
+
+def unread_remarks(block: Span, *, algorithm: bool) -> tuple[Diagnostic, ...]:
+    """Return a warning for every remark of a display that may say more than its formulas."""
+    found = {(one.start, one.end): one for one in _asides(block, algorithm)}
+    return tuple(
+        Diagnostic("latex-remark", "this remark is not read", place, _DOES, "warning")
+        for _, place in sorted(found.items(), key=lambda pair: pair[0])
+        if says_more(place.text)
+    )
+
+
+def says_more(remark: str) -> bool:
+    """May a remark say what no formula does: has it a word that is not one of description?"""
+    if wording.limit(remark) is not None or wording.unsaid(f"({remark})") is not None:
+        return True
+    plain = re.sub(r"\\[A-Za-z]+|\\.", " ", wording.without_formulas(remark))
+    said = re.findall(r"[a-z]+(?:-[a-z]+)*", plain.lower())
+    return any(len(one) > 1 and one not in words.ALGORITHM | words.DESCRIBES for one in said)
+
+
+def _asides(block: Span, algorithm: bool) -> Iterator[Span]:
+    source = block.source
+    for match in _COMMAND.finditer(source.text, block.start, block.end):
+        _, after = take_argument(source, match.end(), block.end, match[0])
+        yield Span(source, match.end() + 1, after - 1)
+    for match in _TRIANGLE.finditer(source.text, block.start, block.end):
+        group = "said" if match["said"] is not None else "slashed"
+        yield Span(source, *match.span(group))
+    for match in _AS_TEXT.finditer(source.text, block.start, block.end):
+        yield Span(source, *match.span("text"))
+    if algorithm and not is_table(block.text):
+        yield from _bracketed(block)
+
+
+def _bracketed(block: Span) -> Iterator[Span]:
+    """Yield the words in brackets behind the formulas of a line."""
+    try:
+        every = list(lines(block))
+    except DiagnosticError:  # said where the block is read
+        return
+    for line in every:
+        if line.word not in ("state", "statex", ""):
+            continue
+        for match in _BRACKETED.finditer(wording.without_formulas(line.text.text)):
+            group = "inside" if match["inside"] is not None else "braced"
+            low, high = match.span(group)
+            yield Span(line.text.source, line.text.start + low, line.text.start + high)
