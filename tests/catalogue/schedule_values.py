@@ -19,13 +19,16 @@ Numbers = npt.NDArray[np.float64]
 
 
 def torch_values(make: Callable[[Any], Any], start: float = 0.1, steps: int = STEPS) -> Numbers:
-    """Return the rates of the first steps of a scheduler of torch."""
+    """Return the rates of the first steps of a scheduler of torch.
+
+    It warns unless its optimizer has taken a step. What it says does not depend on further ones.
+    """
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=start)
     scheduler = make(optimizer)
+    optimizer.step()
     found = []
     for _ in range(steps):
         found.append(float(optimizer.param_groups[0]["lr"]))
-        optimizer.step()
         scheduler.step()
     return np.array(found)
 

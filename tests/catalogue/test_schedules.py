@@ -96,7 +96,7 @@ def test_cosine(low):
     check(ours, optax_values(theirs), (4001,))
 
 
-@pytest.mark.parametrize(("first", "factor"), [(1, 1), (7, 1), (50, 2), (1000, 3)])
+@pytest.mark.parametrize(("first", "factor"), [(1, 1), (1, 3), (7, 1), (7, 2), (50, 2), (1000, 3)])
 def test_warm_restarts(first, factor):
     ours = values("WarmRestarts", value=0.1, eta_min=0.01, T_0=first, T_mult=factor)
     theirs = torch_values(lambda o: LR.CosineAnnealingWarmRestarts(o, first, factor, 0.01))
@@ -142,7 +142,7 @@ def test_triangular(name, mode, more, n):
     check(ours, cycles_of_torch(mode, n), tuple(k * n + 1 for k in range(1, 5)))
 
 
-@pytest.mark.parametrize(("width", "warm_up"), [(512, 4000), (64, 1)])
+@pytest.mark.parametrize(("width", "warm_up"), [(512, 4000), (512, 50), (64, 1)])
 def test_transformer(width, warm_up):
     # Vaswani et al. 2017, equation 3, whose step_num counts from 1.
     theirs = loop(lambda t: width**-0.5 * min(t**-0.5, t * warm_up**-1.5))

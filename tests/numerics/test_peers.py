@@ -15,7 +15,7 @@ BOUNDS = {"float64": 1e-9, "float32": 1e-5}
 #: One shape of a kind: peers are compiled for every tensor. The slow tests walk with all of them.
 SAMPLE = {
     "SGD", "Adam", "Nesterov, asking", "Momentum, moving eta", "WeightDecay | Momentum", "RMSprop",
-    "ClipByGlobalNorm | Adam", "Adam, Cosine", "Adagrad", "Adadelta",
+    "ClipByGlobalNorm | Adam", "ClipByGlobalNorm | Momentum", "Adam, Cosine", "Adagrad", "Adadelta",
 }  # fmt: skip
 QUICK = ((3, 0), (), (7,), (3, 5, 7), (257,))
 

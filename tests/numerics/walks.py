@@ -177,6 +177,22 @@ def _scheduled(
     return make
 
 
+def _clipped(optimizer: Callable[[list[Any]], Any], length: float) -> Callable[[list[Any]], Any]:
+    """Clip before each step; torch's own clipping adds 1e-6 to the norm, our equation does not."""
+
+    def clip(parameters: list[Any]) -> None:
+        norm = torch.sqrt(sum((each.grad.double() ** 2).sum() for each in parameters))
+        for each in parameters:
+            each.grad *= min(1.0, float(length / norm))
+
+    def make(parameters: list[Any]) -> Any:
+        made = optimizer(parameters)
+        made.register_step_pre_hook(lambda *_: clip(parameters))
+        return made
+
+    return make
+
+
 _DECAY = float(np.exp(-0.02))
 _SGD, _ADAM = torch.optim.SGD, torch.optim.Adam
 _LR = torch.optim.lr_scheduler
@@ -224,9 +240,9 @@ CASES = (
     Case("RMSprop, eps 0", "RMSprop", {"lr": 0.01, "alpha": 0.9, "eps": 0}, {
         "torch": _torch(lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=0)),
     }),
-    Case("Adam", "Adam", {"lr": 0.01}, {
-        "torch": _torch(lambda p: _ADAM(p, lr=0.01)),
-        "optax": _optax(lambda: optax.adam(0.01)),
+    Case("Adam", "Adam", {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-6}, {
+        "torch": _torch(lambda p: _ADAM(p, lr=0.01, betas=(0.8, 0.99), eps=1e-6)),
+        "optax": _optax(lambda: optax.adam(0.01, 0.8, 0.99, 1e-6)),
     }),
     Case("Adam, Cosine", "Adam", {}, {
         "torch": _torch(_scheduled(
@@ -245,6 +261,10 @@ CASES = (
         "schedule": "WarmRestarts", "eta_max": 0.02, "eta_min": 1e-3, "T_0": 30, "T_mult": 2}}),
     Case("ClipByGlobalNorm | Adam", "ClipByGlobalNorm | Adam", {"lr": 0.01, "c": 2}, {
         "optax": _optax(lambda: optax.chain(optax.clip_by_global_norm(2), optax.adam(0.01))),
+    }),
+    Case("ClipByGlobalNorm | Momentum", "ClipByGlobalNorm | Momentum",
+        {"lr": 0.01, "momentum": 0.9, "max_norm": 2.0}, {
+        "torch": _torch(_clipped(lambda p: _SGD(p, lr=0.01, momentum=0.9), 2.0)),
     }),
     Case("SkipNonfinite | Adam", "SkipNonfinite | Adam", {"lr": 0.01}, {
         "optax": _optax(lambda: optax.apply_if_finite(optax.adam(0.01), STEPS)),
