@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from optdsl.codegen.declarations import feed_text
 from optdsl.codegen.host import start_function
 from optdsl.codegen.naming import Identifiers, comment, identifier
 from optdsl.codegen.printing import Dialect, python
@@ -16,19 +17,15 @@ from optdsl.model.overriding import Feed
 from optdsl.program.formulas import formula, indexed_names
 
 
-def feed_text(unit: Unit, feed: Feed, functions: Functions) -> str:
-    """Return the text of what the layout says of a schedule; its functions are added."""
-    function = functions.add(f"schedule_{identifier(feed.hyperparameter.name)}",
-                             _function(unit, feed), number=False)  # fmt: skip
+def feed_functions(unit: Unit, feed: Feed, functions: Functions) -> str:
+    """Add the functions of a schedule; return the text of what the layout says of it."""
+    name = identifier(feed.hyperparameter.name)
+    function = functions.add(f"schedule_{name}", _function(unit, feed), number=False)
     starts = [
         functions.add(f"start_{identifier(state.name)}", start_function(unit, state), number=False)
         for state in feed.states
     ]
-    names = tuple(state.name for state in feed.states)
-    rest = f", states={names!r}, starts=({', '.join(starts)},)" if starts else ""
-    rest += f", needs={tuple(sorted(feed.needs))!r}" if feed.needs else ""
-    rest += f", own={tuple(sorted(feed.own))!r}" if feed.own else ""
-    return f"layout.Feed({function}, {feed.text!r}{rest})"
+    return feed_text(feed, function, starts)
 
 
 def _function(unit: Unit, feed: Feed) -> list[str]:

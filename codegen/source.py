@@ -1,15 +1,56 @@
-"""Pieces of source text: functions, each made once however often it is asked for."""
+"""Pieces of Python text: lines, calls, and functions, each made once however often it is asked for.
+
+Only here is it known how wide a line may be.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 INDENT = "    "
+WIDTH = 100
 
 
 def indent(lines: Iterable[str], depth: int = 1) -> list[str]:
     """Indent every line that is not empty."""
     return [INDENT * depth + line if line else line for line in lines]
+
+
+def wrapped(opening: str, items: Sequence[str], closing: str = ")", margin: int = 0) -> list[str]:
+    """Return items between brackets, on several lines where one is too long for its `margin`.
+
+    >>> wrapped("f(", ["a", "b"])
+    ['f(a, b)']
+    """
+    line = f"{opening}{', '.join(items)}{closing}"
+    if margin + len(line) <= WIDTH or not items:
+        return [line]
+    lines = [""]
+    for item in (each.removesuffix(",") for each in items):
+        if lines[-1] and margin + len(f"{INDENT}{lines[-1]} {item},") > WIDTH:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {item},".lstrip()
+    return [opening, *indent(lines), closing]
+
+
+def in_tuple(items: Iterable[str]) -> list[str]:
+    """Return what stands between the brackets of a tuple: a single item has a comma of its own."""
+    texts = list(items)
+    return [f"{texts[0]},"] if len(texts) == 1 else texts
+
+
+def fields(given: Mapping[str, str | list[str] | None]) -> list[str]:
+    """Return the arguments of a call, a line each; a list is a tuple, one item a line.
+
+    What is None or holds nothing is left out, since that is what these arguments are without it.
+    """
+    lines: list[str] = []
+    for name, value in given.items():
+        if isinstance(value, str):
+            lines += f"{name}={value},".split("\n")
+        elif value:
+            lines += [f"{name}=(", *indent(value), "),"]
+    return lines
 
 
 class Functions:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from optdsl.codegen.declarations import feed_text, plain_default
 from optdsl.codegen.functional.bodies import Body, call_text
 from optdsl.codegen.functional.prepared import Part
-from optdsl.codegen.module import plain_default
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.source import Functions
 from optdsl.model.expressions import Fact, Kind, Number, Value
@@ -70,9 +70,5 @@ class Beginnings:
         given = [name, *(s.name for s in feed.states if s.name != name)]
         returns = [body.local(Value(each, Kind.STEP)) for each in given]
         function = body.function(self.functions, f"schedule_{identifier(name)}", returns)
-        states = tuple(state.name for state in feed.states)
-        starts = "".join(f"{self.start(state)}, " for state in feed.states)
-        rest = f", states={states!r}, starts=({starts.rstrip()})" if states else ""
-        rest += f", needs={tuple(sorted(feed.needs))!r}" if feed.needs else ""
-        rest += f", own={tuple(sorted(feed.own))!r}" if feed.own else ""
-        return f"layout.Feed({call_text(function, body.reads, given)}, {feed.text!r}{rest})"
+        starts = [self.start(state) for state in feed.states]
+        return feed_text(feed, call_text(function, body.reads, given), starts)

@@ -14,14 +14,15 @@ from functools import partial
 
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
-from optdsl.codegen.source import Functions, indent
+from optdsl.codegen.source import WIDTH, Functions, in_tuple, indent, wrapped
 from optdsl.model.expressions import Clock, Draw, Expression, Kind, Reduce, Value
 from optdsl.model.system import Equation
 
 #: Values of these kinds are computed in float64, whatever the type of the entries.
 WIDE = (Kind.STEP, Kind.ALL, Kind.TENSOR, Kind.ROW, Kind.COLUMN)
 
-_WIDTH = 96
+#: How deep a call stands in the case of a rule, with the name of its argument before it.
+_MARGIN = 24
 
 
 def key_of(value: Value) -> str:
@@ -152,12 +153,13 @@ class Body:
 
     def function(self, functions: Functions, stem: str, returns: list[str], doc: str = "") -> str:
         """Add the function to a module and return its name."""
-        lines = [*self._heads(returns), *self.lines, _wrapped("return (", returns)]
+        given = wrapped("return (", in_tuple(returns), margin=4)
+        lines = [*self._heads(returns), *self.lines, *given]
         if doc:
             lines.insert(0, f'"""{doc}"""')
         parameters = [*self._arrays.values(), *self._numbers.values()]
-        header = _wrapped("def NAME(", parameters, closing="):", tuple_=False)
-        return functions.add(stem, [*header.split("\n"), *_split(indent(lines))], number=False)
+        header = wrapped("def NAME(", parameters, "):")
+        return functions.add(stem, [*header, *indent(lines)], number=False)
 
     def _heads(self, returns: list[str]) -> list[str]:
         text = "\n".join([*self.lines, *returns])
@@ -176,35 +178,14 @@ class Body:
 
 def call_text(function: str, reads: tuple[str, ...], writes: list[str]) -> str:
     """Return what a module says of a function: the keys of what it reads and returns."""
-    return f"functional.Call({function}, {reads!r}, {tuple(writes)!r})"
+    line = f"functional.Call({function}, {reads!r}, {tuple(writes)!r})"
+    if len(line) + _MARGIN <= WIDTH:
+        return line
+    tuples = (in_tuple(map(repr, keys)) for keys in (reads, writes))
+    keys = [line for keys in tuples for line in wrapped("(", keys, "),", _MARGIN)]
+    return "\n".join(["functional.Call(", *indent([f"{function},", *keys]), ")"])
 
 
 def kind_of(equation: Equation, entries: set[str]) -> Kind:
     """Return the kind of an equation; what is stored has a value an entry."""
     return Kind.ENTRY if equation.name in entries else equation.value.kind
-
-
-def _wrapped(opening: str, items: list[str], closing: str = ")", tuple_: bool = True) -> str:
-    """Return items between brackets, on several lines where one would be long."""
-    if len(items) == 1 and tuple_:
-        return f"{opening}{items[0]},{closing}"
-    line = f"{opening}{', '.join(items)}{closing}"
-    if len(line) <= _WIDTH:
-        return line
-    lines, current = [], ""
-    for item in items:
-        if current and len(current) + len(item) + 6 > _WIDTH:
-            lines.append(current)
-            current = ""
-        current = f"{current} {item}," if current else f"{item},"
-    return "\n".join([opening, *indent([*lines, current]), closing])
-
-
-def _split(lines: list[str]) -> list[str]:
-    """Indent the later lines of a text like its first."""
-    found = []
-    for line in lines:
-        first, *rest = line.split("\n")
-        margin = first[: len(first) - len(first.lstrip())]
-        found += [first, *(margin + each for each in rest)]
-    return found

@@ -6,22 +6,18 @@ predicates are those of the other targets.
 
 from __future__ import annotations
 
-from optdsl.codegen.cases import clocks_kept, predicate_text
+from optdsl.codegen.cases import clocks_kept
+from optdsl.codegen.conditions import condition_text
+from optdsl.codegen.declarations import MARGIN, STATE_KINDS, hyper_text, input_text
 from optdsl.codegen.functional.beginnings import Beginnings
 from optdsl.codegen.functional.bodies import Body, call_text, kind_of
 from optdsl.codegen.functional.prepared import Part, Prepared, prepare_functions
-from optdsl.codegen.module import (
-    STATE_KINDS,
-    header_text,
-    hyper_text,
-    input_text,
-    tuple_text,
-    words_of,
-)
+from optdsl.codegen.module import flat, some
 from optdsl.codegen.naming import identifier
+from optdsl.codegen.page import header_text, page_text
 from optdsl.codegen.protocol import FunctionalTarget
 from optdsl.codegen.slots import predicate_names
-from optdsl.codegen.source import Functions, indent
+from optdsl.codegen.source import Functions, fields, indent, wrapped
 from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import (
     Draw,
@@ -33,8 +29,6 @@ from optdsl.model.expressions import (
     walk,
 )
 from optdsl.model.system import Hyperparameter, Input, State, System
-from optdsl.program.change_of_variables import stores_iterate
-from optdsl.program.describing import cases_equations_text, equations_text
 from optdsl.program.formulas import indexed_names
 from optdsl.program.hoisting import Named
 from optdsl.program.streams import THETA_BEFORE, changed_states, output_buffer, written_streams
@@ -47,29 +41,12 @@ def functions_text(rule: Rule, target: FunctionalTarget, version: str) -> str:
         DiagnosticError: for what cannot be a function of values.
     """
     prepared = prepare_functions(rule)
-    whole = prepared.rule
-    if isinstance(whole, Alternatives):
-        lines = cases_equations_text(whole)
-    else:
-        lines = equations_text(whole)
     functions = Functions()
     layout = FunctionsWriter(prepared, target, functions).layout()
-    name = identifier(whole.name)
-    body = [functions.text(), "", "", "FUNCTIONS = functional.Functions(", *indent(layout), ")"]
-    words = words_of("\n".join(body)) | {target.MAKE}
-    public = f"{name}_" if name in words else name
-    head = [header_text(whole, lines, target.NAME, version), "", *_imports(target, words), "", ""]
-    return "\n".join([*head, *body, "", f"{public} = {target.MAKE}(FUNCTIONS)", ""])
-
-
-def _imports(target: FunctionalTarget, words: set[str]) -> list[str]:
-    lines = [line for name, line in target.MODULES.items() if name in words]
-    ours = []
-    for module, offered in target.IMPORTS.items():
-        used = [name for name in offered if name in words]
-        if used:
-            ours.append(f"from {module} import {', '.join(used)}")
-    return [*lines, *([""] if lines else []), *ours]
+    declaration = ["FUNCTIONS = functional.Functions(", *indent(layout), ")"]
+    header = header_text(prepared.rule, target.NAME, version)
+    name, made = identifier(prepared.rule.name), f"{target.MAKE}(FUNCTIONS)"
+    return page_text(header, functions, declaration, name, made, target.IMPORTS.items())
 
 
 class FunctionsWriter:
@@ -93,37 +70,33 @@ class FunctionsWriter:
         rule, first = self.rule, self.parts[0]
         systems = [part.system for part in self.prepared.parts]
         losses = dict.fromkeys(loss for system in systems for loss in system.losses)
-        ahead = self.prepared.mode == "ready" and not all(map(stores_iterate, systems))
-        gradient = _gradient(systems[0])
-        flags = {
-            "losses": tuple(losses) or None,
-            "matrices": any(part.by_matrices for part in self.parts),
-            "draws": any(part.draws for part in self.parts),
-            "looks_ahead": ahead,
-        }
-        return [
-            f"name={rule.name!r},",
-            f"family={rule.family!r},",
-            f"doc={rule.doc or ''!r},",
-            *tuple_text("hyperparameters", [self._hyper(each) for each in rule.hyperparameters]),
-            *tuple_text("inputs", [self._input(each) for each in rule.handed_in]),
-            *tuple_text("cases", [line for part in self.parts for line in part.layout()]),
-            f"gradient={gradient!r},",
-            f"output={first.output!r},",
-            *(f"{name}={value!r}," for name, value in flags.items() if value),
-            f"target={self.target.NAME!r},",
-        ]
+        return fields(
+            {
+                "name": repr(rule.name),
+                "family": repr(rule.family),
+                "doc": repr(rule.doc or ""),
+                "hyperparameters": flat(self._hyper(each) for each in rule.hyperparameters),
+                "inputs": flat(self._input(each) for each in rule.handed_in),
+                "cases": flat(part.layout() for part in self.parts),
+                "gradient": repr(_gradient(systems[0])),
+                "output": repr(first.output),
+                "losses": some(tuple(losses)),
+                "matrices": some(any(part.by_matrices for part in self.parts)),
+                "draws": some(any(part.draws for part in self.parts)),
+                "target": repr(self.target.NAME),
+            }
+        )
 
     def _owner(self, item: Hyperparameter | Input) -> CaseWriter:
         if isinstance(self.rule, Alternatives):
             return self.parts[self.rule.cases_with(item)[0]]
         return self.parts[0]
 
-    def _hyper(self, hyper: Hyperparameter) -> str:
+    def _hyper(self, hyper: Hyperparameter) -> list[str]:
         ahead = any(hyper.name in part.ahead for part in self.parts)
         return hyper_text(hyper, self._owner(hyper).begin.default(hyper), ahead)
 
-    def _input(self, given: Input) -> str:
+    def _input(self, given: Input) -> list[str]:
         return input_text(self._owner(given).part.system, given)
 
 
@@ -182,25 +155,26 @@ class CaseWriter:
         once = self._numbers(self.part.named, f"numbers{stem}", self._once())
         moves = system.family != "schedule"
         update, meetings = self._update(f"update{stem}") if moves else ("None", [])
-        fields = [
-            f"title={(case.title if case else system.name)!r},",
-            f"parts={system.parts},",
-            f"hyperparameters={tuple(h.name for h in system.hyperparameters)!r},",
-            *tuple_text("states", [self._state(each) for each in self._kept_states()]),
-            f"numbers={once},",
-            f"update={update},",
-            *(tuple_text("meetings", meetings) if meetings else []),
-            *(tuple_text("skips", self._skips()) if self.system.skips else []),
-            *self._theta_part(),
-            *self._choice(),
-            *self._look("evaluation", stem, self.part.evaluate),
-            *self._look("iterate", stem, self.part.iterate),
-        ]
-        return ["functional.Case(", *indent(fields), "),"]
+        lines = fields(
+            {
+                "title": repr(case.title if case else system.name),
+                "parts": str(system.parts),
+                "hyperparameters": some(tuple(h.name for h in system.hyperparameters)),
+                "states": flat(self._state(each) for each in self._kept_states()),
+                "numbers": once,
+                "update": update,
+                "meetings": meetings,
+                "skips": self._skips(),
+                "theta_part": some(self._theta_part()),
+                **self._choice(),
+                "evaluation": self._look("evaluation", stem, self.part.evaluate),
+                "iterate": self._look("iterate", stem, self.part.iterate),
+            }
+        )
+        return ["functional.Case(", *indent(lines), "),"]
 
-    def _theta_part(self) -> list[str]:
-        part = next((e.part for e in self.system.equations if e.name == self.output), 0)
-        return [f"theta_part={part},"] if part else []
+    def _theta_part(self) -> int:
+        return next((e.part for e in self.system.equations if e.name == self.output), 0)
 
     def _skips(self) -> list[str]:
         skips = ((skip.condition, skip.part) for skip in self.system.skips)
@@ -210,25 +184,25 @@ class CaseWriter:
             if isinstance(condition, Value)
         ]
 
-    def _choice(self) -> list[str]:
+    def _choice(self) -> dict[str, str]:
+        """Return which tensors the case takes, and when, where the rule chooses."""
         case, rule = self.part.case, self.prepared.rule
         if case is None:
-            return []
+            return {}
         assert isinstance(rule, Alternatives)
-        lines = ["def NAME(tensor):", *indent([f"return {predicate_text(case.condition)}"])]
-        found = [f"accepts={self.functions.add('accepts', lines)},"]
+        lines = ["def NAME(tensor):", *indent([f"return {condition_text(case.condition)}"])]
+        found = {"accepts": self.functions.add("accepts", lines)}
         if rule.timed:
-            windows = tuple((w.part, w.after, w.until) for w in case.windows)
-            kept = tuple(clocks_kept(old, case, rule) for old in rule.cases)
-            found += [f"windows={windows!r},", f"kept={kept!r},"]
+            found["windows"] = repr(tuple((w.part, w.after, w.until) for w in case.windows))
+            found["kept"] = repr(tuple(clocks_kept(old, case, rule) for old in rule.cases))
         return found
 
-    def _look(self, field: str, stem: str, named: Named | None) -> list[str]:
+    def _look(self, name: str, stem: str, named: Named | None) -> str | None:
         """Write what looks at the parameters and states and moves nothing, if there is such."""
         if named is None:
-            return []
+            return None
         output = _output(named.system)
-        once = self._numbers(named, f"{field}_numbers{stem}", [])
+        once = self._numbers(named, f"{name}_numbers{stem}", [])
         body = self._body(once=False)
         body.array(THETA_BEFORE)
         for equation in named.system.equations:
@@ -237,8 +211,8 @@ class CaseWriter:
                 text = named.comments.get(equation.name, "")
                 body.assign(equation.name, equation.value, kind, text)
         returns = [body.local(Value(output, Kind.ENTRY))]
-        name = body.function(self.functions, f"{field}{stem}", returns)
-        return [f"{field}=({once}, {call_text(name, body.reads, [output])}),"]
+        function = body.function(self.functions, f"{name}{stem}", returns)
+        return f"({once}, {call_text(function, body.reads, [output])})"
 
     # -------------------------------------------------------------- one step
 
@@ -330,13 +304,11 @@ class CaseWriter:
         changed = {each.name for kind in Kind for each in changed_states(self.system, kind)}
         return [state for state in self.part.system.states if state.name in read | changed]
 
-    def _state(self, state: State) -> str:
-        rest = f", part={state.part}" if state.part else ""
-        rest += f", storage={state.storage!r}" if state.storage else ""
-        return (
-            f"functional.StateSlot({state.name!r}, {STATE_KINDS[state.kind]!r}, "
-            f"{self.begin.start(state)}{rest}),"
-        )
+    def _state(self, state: State) -> list[str]:
+        given = [repr(state.name), repr(STATE_KINDS[state.kind]), self.begin.start(state)]
+        given += [f"part={state.part}"] if state.part else []
+        given += [f"storage={state.storage!r}"] if state.storage else []
+        return wrapped("functional.StateSlot(", given, "),", 2 * MARGIN)
 
 
 def _output(system: System) -> str:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from optdsl.model.alternatives import Alternatives, Rule
+import hashlib
+
+from optdsl.model.alternatives import Rule, systems_of
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.system import System
 from optdsl.program.formulas import formula, indexed_names
 
 
-def equations_text(system: System) -> list[str]:
-    """Return the equations of `system`, one a line, in the author's form."""
+def equations_text(rule: Rule) -> list[str]:
+    """Return the equations of `rule`, one a line, in the author's form; of each case, where it
+    chooses, below its title.
+    """
+    if isinstance(rule, System):
+        return _equations(rule)
+    lines: list[str] = []
+    for case in rule.cases:
+        text = [f"  {line}" for line in _equations(case.system)]
+        lines += ["", f"{case.title}:", *text] if lines else [f"{case.title}:", *text]
+    return lines
+
+
+def fingerprint(rule: Rule) -> str:
+    """Return what tells this rule from any other: its states and equations, hashed."""
+    lines = [rule.name]
+    for system in systems_of(rule):
+        lines += _equations(system)
+    lines += [f"{s.name} {s.kind.name} {s.part} {s.storage}" for s in rule.states]
+    lines += [h.name for h in rule.hyperparameters]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _equations(system: System) -> list[str]:
     indexed = indexed_names(system)
     lines = []
     for gradient in system.gradients:
@@ -22,15 +46,6 @@ def equations_text(system: System) -> list[str]:
     lines += [f"skip when {formula(skip.condition, indexed)}" for skip in system.skips]
     if system.evaluation is not None:
         lines.append(f"evaluate {formula(system.evaluation, indexed)}")
-    return lines
-
-
-def cases_equations_text(rule: Alternatives) -> list[str]:
-    """Return the equations of every case of `rule` below its title."""
-    lines: list[str] = []
-    for case in rule.cases:
-        text = [f"  {line}" for line in equations_text(case.system)]
-        lines += ["", f"{case.title}:", *text] if lines else [f"{case.title}:", *text]
     return lines
 
 

@@ -101,10 +101,10 @@ class Case:
 
     title: str
     parts: int
-    hyperparameters: tuple[str, ...]
-    states: tuple[StateSlot, ...]
     numbers: Call
     update: Call | None
+    hyperparameters: tuple[str, ...] = ()
+    states: tuple[StateSlot, ...] = ()
     meetings: tuple[Meeting, ...] = ()
     skips: tuple[Skip, ...] = ()
     theta_part: int = 0
@@ -122,19 +122,17 @@ class Functions:
     `gradient` is the key of the gradient that is handed in, `output` that of what a step gives:
     "theta", what a transform hands on, or what a schedule gives. `losses` are keys of the loss
     where the gradient is taken. With `matrices`, the arrays are seen as rows and columns.
-    With `looks_ahead`, the parameters hold the point of the gradient, not the theta of the rule.
     """
 
     name: str
     family: Literal["optimizer", "schedule", "transform"]
     doc: str
-    hyperparameters: tuple[HyperparameterSlot, ...]
-    inputs: tuple[InputSlot, ...]
     cases: tuple[Case, ...]
     gradient: str
     output: str
+    hyperparameters: tuple[HyperparameterSlot, ...] = ()
+    inputs: tuple[InputSlot, ...] = ()
     losses: tuple[str, ...] = ()
     matrices: bool = False
     draws: bool = False
-    looks_ahead: bool = False
     target: str = "jax"

@@ -287,23 +287,23 @@ class Layout:
     name: str
     family: Literal["optimizer", "schedule", "transform"]
     doc: str
-    hyperparameters: tuple[HyperparameterSlot, ...]
-    states: tuple[StateSlot, ...]
-    scalars: int  # columns of `scalars`
-    tensor: int  # columns of `tensor`
-    everything: int  # length of `everything`
     parts: int
-    ready: tuple[Stage, ...] | None
     function: tuple[Stage, ...]
-    iterate: tuple[Stage, ...] | None
-    bind: Bind | None
+    ready: tuple[Stage, ...] | None = None
+    iterate: tuple[Stage, ...] | None = None
+    evaluate: tuple[Stage, ...] | None = None
+    hyperparameters: tuple[HyperparameterSlot, ...] = ()
+    states: tuple[StateSlot, ...] = ()
+    scalars: int = 0  # columns of `scalars`
+    tensor: int = 0  # columns of `tensor`
+    everything: int = 0  # length of `everything`
+    bind: Bind | None = None
     buffers: tuple[str, ...] = ()
     shaped: tuple[tuple[str, Form], ...] = ()  # buffers of another form than "entry", in float64
     result: int | None = None
     output: str | None = None
     inputs: tuple[InputSlot, ...] = ()
     results: tuple[tuple[str, int], ...] = ()
-    evaluate: tuple[Stage, ...] | None = None
     losses: tuple[tuple[str, int], ...] = ()
     uniform: tuple[str, ...] = ()  # hyperparameters that all groups must share
     cases: tuple[CaseSlot, ...] = ()

@@ -19,7 +19,7 @@ from optdsl.model.alternatives import Alternatives, Case
 from optdsl.model.expressions import Expression
 from optdsl.model.system import Hyperparameter
 from optdsl.program.cases import AskTogether, CasesProgram, InCase
-from optdsl.program.describing import cases_equations_text
+from optdsl.program.describing import equations_text
 from optdsl.program.program import Guard, Pass, Program
 
 
@@ -161,7 +161,7 @@ class Whole(Interface):
     @property
     def equations(self) -> list[str]:
         """The equations of all cases."""
-        return cases_equations_text(self.rule)
+        return equations_text(self.rule)
 
     def holders(self, stream: str) -> str:
         """Return in words which tensors alone have an array; nothing where all have."""

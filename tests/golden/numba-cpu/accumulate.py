@@ -12,7 +12,9 @@ import numpy as np
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.words import entrywise, kernel, divide, row_of, view, where, flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import (
+    divide, entrywise, flush_tiny, kernel, next_chunks, restore, row_of, view, where,
+)
 from optdsl.runtime import from_layout, layout
 
 
@@ -68,31 +70,28 @@ LAYOUT = layout.Layout(
     family='transform',
     doc='',
     hyperparameters=(
-        layout.HyperparameterSlot('k', 'Accumulate', 'k', default=3.0, low=1.0, low_open=False, whole=True),
+        layout.HyperparameterSlot(
+            'k', 'Accumulate', 'k', default=3.0, low=1.0, low_open=False, whole=True,
+        ),
     ),
     states=(
         layout.StateSlot('a', 'entry', start_a),
     ),
     scalars=3,
-    tensor=0,
-    everything=0,
     parts=2,
     ready=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('g', 'a', 'u'), over_chunks(kernel_1), reductions=0, writes=('a', 'u')),
+        layout.Pass(0, ('g', 'a', 'u'), over_chunks(kernel_1), writes=('a', 'u')),
         layout.Guard(0, 'step', 2),
     ),
     function=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('g', 'a', 'u'), over_chunks(kernel_1), reductions=0, writes=('a', 'u')),
+        layout.Pass(0, ('g', 'a', 'u'), over_chunks(kernel_1), writes=('a', 'u')),
         layout.Guard(0, 'step', 2),
     ),
-    iterate=None,
     bind=bind_chunks,
     buffers=('u',),
-    result=None,
     output='u',
-    uniform=(),
     fingerprint='87934d6c1e6abc63',
     target='numba-cpu',
 )

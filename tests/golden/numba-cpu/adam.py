@@ -12,7 +12,9 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.words import entrywise, kernel, divide, row_of, sqrt, square, view, flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import (
+    divide, entrywise, flush_tiny, kernel, next_chunks, restore, row_of, sqrt, square, view,
+)
 from optdsl.runtime import from_layout, layout
 
 
@@ -98,34 +100,37 @@ LAYOUT = layout.Layout(
     family='optimizer',
     doc='Adaptive moment estimation.',
     hyperparameters=(
-        layout.HyperparameterSlot('eta', 'Adam', 'eta', default=0.001, alias='lr', low=0.0, low_open=False),
-        layout.HyperparameterSlot('beta1', 'Adam', 'beta1', default=0.9, alias='betas', alias_position=1, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('beta2', 'Adam', 'beta2', default=0.999, alias='betas', alias_position=2, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('epsilon', 'Adam', 'epsilon', default=1e-08, alias='eps', low=0.0, low_open=False),
+        layout.HyperparameterSlot(
+            'eta', 'Adam', 'eta', default=0.001, alias='lr', low=0.0, low_open=False,
+        ),
+        layout.HyperparameterSlot(
+            'beta1', 'Adam', 'beta1', default=0.9, alias='betas', alias_position=1, low=0.0,
+            low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'beta2', 'Adam', 'beta2', default=0.999, alias='betas', alias_position=2, low=0.0,
+            low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'epsilon', 'Adam', 'epsilon', default=1e-08, alias='eps', low=0.0, low_open=False,
+        ),
     ),
     states=(
         layout.StateSlot('m', 'entry', start_m),
         layout.StateSlot('v', 'entry', start_v),
     ),
     scalars=8,
-    tensor=0,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), over_chunks(kernel_1), reductions=0, writes=('theta', 'm', 'v')),
+        layout.Pass(0, ('theta', 'g', 'm', 'v'), over_chunks(kernel_1), writes=('theta', 'm', 'v')),
     ),
     function=(
         layout.Scalars(0, scalars_1),
         layout.Ask('g', 'theta'),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), over_chunks(kernel_1), reductions=0, writes=('theta', 'm', 'v')),
+        layout.Pass(0, ('theta', 'g', 'm', 'v'), over_chunks(kernel_1), writes=('theta', 'm', 'v')),
     ),
-    iterate=None,
     bind=bind_chunks,
-    buffers=(),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='41ecd2e13fa00af2',
     target='numba-cpu',
 )

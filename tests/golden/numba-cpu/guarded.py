@@ -13,7 +13,9 @@ Written by optdsl VERSION for the target numba-cpu. Do not edit.
 from optdsl.codegen.support.chunks import bind_chunks, over_chunks
 from optdsl.codegen.support.folding import over_all
 from optdsl.codegen.support.quiet import quiet
-from optdsl.codegen.support.words import entrywise, kernel, isfinite, logical_not, row_of, view, flush_tiny, next_chunks, restore
+from optdsl.codegen.support.words import (
+    entrywise, flush_tiny, isfinite, kernel, logical_not, next_chunks, restore, row_of, view,
+)
 from optdsl.runtime import from_layout, layout
 
 
@@ -207,42 +209,43 @@ LAYOUT = layout.Layout(
     family='optimizer',
     doc='',
     hyperparameters=(
-        layout.HyperparameterSlot('eta', 'Nesterov', 'eta', default=0.01, low=0.0, low_open=False, part=1),
-        layout.HyperparameterSlot('gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0, part=1, ahead=True),
+        layout.HyperparameterSlot(
+            'eta', 'Nesterov', 'eta', default=0.01, low=0.0, low_open=False, part=1,
+        ),
+        layout.HyperparameterSlot(
+            'gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0, part=1,
+            ahead=True,
+        ),
     ),
     states=(
         layout.StateSlot('v', 'entry', start_v, part=1),
     ),
     scalars=3,
-    tensor=0,
     everything=1,
     parts=2,
     ready=(
-        layout.Pass(0, ('g',), over_chunks(kernel_1), reductions=1, writes=()),
+        layout.Pass(0, ('g',), over_chunks(kernel_1), reductions=1),
         layout.Combine(0, combine_1),
         layout.Guard(0, 'all', 0),
         layout.Scalars(1, scalars_1),
-        layout.Pass(1, ('theta', 'g', 'v'), over_chunks(kernel_2), reductions=0, writes=('theta', 'v')),
+        layout.Pass(1, ('theta', 'g', 'v'), over_chunks(kernel_2), writes=('theta', 'v')),
     ),
     function=(
         layout.Scalars(0, scalars_2),
-        layout.Pass(0, ('theta', 'v', 'point_g'), over_chunks(kernel_3), reductions=0, writes=('point_g',)),
+        layout.Pass(0, ('theta', 'v', 'point_g'), over_chunks(kernel_3), writes=('point_g',)),
         layout.Ask('g', 'point_g'),
-        layout.Pass(0, ('g',), over_chunks(kernel_1), reductions=1, writes=()),
+        layout.Pass(0, ('g',), over_chunks(kernel_1), reductions=1),
         layout.Combine(0, combine_1),
         layout.Guard(0, 'all', 0),
         layout.Scalars(1, scalars_3),
-        layout.Pass(1, ('theta', 'g', 'v'), over_chunks(kernel_4), reductions=0, writes=('theta', 'v')),
+        layout.Pass(1, ('theta', 'g', 'v'), over_chunks(kernel_4), writes=('theta', 'v')),
     ),
     iterate=(
         layout.Scalars(1, scalars_2),
-        layout.Pass(1, ('theta', 'v', 'iterate'), over_chunks(kernel_5), reductions=0, writes=('iterate',)),
+        layout.Pass(1, ('theta', 'v', 'iterate'), over_chunks(kernel_5), writes=('iterate',)),
     ),
     bind=bind_chunks,
     buffers=('point_g', 'iterate'),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='6912f8c0d61ce7e9',
     target='numba-cpu',
 )

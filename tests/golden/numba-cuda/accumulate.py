@@ -11,7 +11,11 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 import numpy as np
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, mod, nothing, put, read, read_changing, store, store_some, thread_index, where, write
+from optdsl.codegen.support.cuda.words import (
+    THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant,
+    load_some, mod, nothing, put, read, read_changing, store, store_some, thread_index, where,
+    write,
+)
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -101,31 +105,28 @@ LAYOUT = layout.Layout(
     family='transform',
     doc='',
     hyperparameters=(
-        layout.HyperparameterSlot('k', 'Accumulate', 'k', default=3.0, low=1.0, low_open=False, whole=True),
+        layout.HyperparameterSlot(
+            'k', 'Accumulate', 'k', default=3.0, low=1.0, low_open=False, whole=True,
+        ),
     ),
     states=(
         layout.StateSlot('a', 'entry', start_a),
     ),
     scalars=3,
-    tensor=0,
-    everything=0,
     parts=2,
     ready=(
         layout.Scalars(0, timed(scalars_1, clock_1)),
-        layout.Pass(0, ('g', 'a', 'u'), launched(kernel_1), reductions=0, writes=('a', 'u')),
+        layout.Pass(0, ('g', 'a', 'u'), launched(kernel_1), writes=('a', 'u')),
         layout.Guard(0, 'step', 2),
     ),
     function=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('g', 'a', 'u'), launched(kernel_1), reductions=0, writes=('a', 'u')),
+        layout.Pass(0, ('g', 'a', 'u'), launched(kernel_1), writes=('a', 'u')),
         layout.Guard(0, 'step', 2),
     ),
-    iterate=None,
     bind=bind_blocks,
     buffers=('u',),
-    result=None,
     output='u',
-    uniform=(),
     fingerprint='87934d6c1e6abc63',
     target='numba-cuda',
 )

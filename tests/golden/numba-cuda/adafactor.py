@@ -15,7 +15,12 @@ import numpy as np
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, finished, in_turn, launched, timed
 from optdsl.codegen.support.cuda.tables import Lines, Tiles
-from optdsl.codegen.support.cuda.words import THREADS, WARP, WARPS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, maximum, minimum, power, put, read, read_changing, repeated, sqrt, square, store, store_some, sum_of_block, sum_of_warp, thread_index, thread_of_warp, warp_index, write
+from optdsl.codegen.support.cuda.words import (
+    THREADS, WARP, WARPS, block_index, float64, get, int32, int64, is_aligned, kernel, load,
+    load_constant, load_some, maximum, minimum, power, put, read, read_changing, repeated, sqrt,
+    square, store, store_some, sum_of_block, sum_of_warp, thread_index, thread_of_warp, warp_index,
+    write,
+)
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -353,11 +358,26 @@ LAYOUT = layout.Layout(
     family='optimizer',
     doc='Adafactor, whose second moment is the product of what it is in each row and each column.',
     hyperparameters=(
-        layout.HyperparameterSlot('rho', 'Adafactor', 'rho', default=0.01, alias='lr', low=0.0, low_open=False, doc='greatest step, as a share of the tensor'),
-        layout.HyperparameterSlot('gamma', 'Adafactor', 'gamma', default=0.8, low=0.0, low_open=False, doc="how fast the second moment's decay nears 1"),
-        layout.HyperparameterSlot('d', 'Adafactor', 'd', default=1.0, low=0.0, doc='root mean square above which steps are clipped'),
-        layout.HyperparameterSlot('epsilon1', 'Adafactor', 'epsilon1', default=1e-30, alias='eps', alias_position=1, low=0.0, low_open=False, doc='keeps the division finite'),
-        layout.HyperparameterSlot('epsilon2', 'Adafactor', 'epsilon2', default=0.001, alias='eps', alias_position=2, low=0.0, low_open=False, doc='least size that a tensor counts as'),
+        layout.HyperparameterSlot(
+            'rho', 'Adafactor', 'rho', default=0.01, alias='lr', low=0.0, low_open=False,
+            doc='greatest step, as a share of the tensor',
+        ),
+        layout.HyperparameterSlot(
+            'gamma', 'Adafactor', 'gamma', default=0.8, low=0.0, low_open=False,
+            doc="how fast the second moment's decay nears 1",
+        ),
+        layout.HyperparameterSlot(
+            'd', 'Adafactor', 'd', default=1.0, low=0.0,
+            doc='root mean square above which steps are clipped',
+        ),
+        layout.HyperparameterSlot(
+            'epsilon1', 'Adafactor', 'epsilon1', default=1e-30, alias='eps', alias_position=1,
+            low=0.0, low_open=False, doc='keeps the division finite',
+        ),
+        layout.HyperparameterSlot(
+            'epsilon2', 'Adafactor', 'epsilon2', default=0.001, alias='eps', alias_position=2,
+            low=0.0, low_open=False, doc='least size that a tensor counts as',
+        ),
     ),
     states=(
         layout.StateSlot('R', 'row', start_R),
@@ -365,34 +385,51 @@ LAYOUT = layout.Layout(
     ),
     scalars=6,
     tensor=5,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, timed(scalars_1, clock_1)),
-        layout.Pass(0, ('theta', 'g', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns'), launched(kernel_1), reductions=1, writes=(), bind=Tiles()),
+        layout.Pass(
+            0,
+            ('theta', 'g', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns'),
+            launched(kernel_1), reductions=1, bind=Tiles(),
+        ),
         layout.Combine(0, finished(of_tensor=finish_1)),
-        layout.Matrices(0, ('theta', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns', 'R', 'C'), in_turn(launched(lines_1), finished(of_tensor=finish_2), reductions=1), bind=Lines(rows=WARPS, columns=THREADS), writes=('R', 'C')),
-        layout.Pass(0, ('g', 'R', 'C'), launched(kernel_2), reductions=1, writes=(), bind=Tiles(4)),
+        layout.Matrices(
+            0,
+            ('theta', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns', 'R', 'C'),
+            in_turn(launched(lines_1), finished(of_tensor=finish_2), reductions=1),
+            bind=Lines(rows=WARPS, columns=THREADS), writes=('R', 'C'),
+        ),
+        layout.Pass(0, ('g', 'R', 'C'), launched(kernel_2), reductions=1, bind=Tiles(4)),
         layout.Combine(0, finished(of_tensor=finish_3)),
-        layout.Pass(0, ('theta', 'g', 'R', 'C'), launched(kernel_3), reductions=0, writes=('theta',), bind=Tiles(4)),
+        layout.Pass(
+            0, ('theta', 'g', 'R', 'C'), launched(kernel_3), writes=('theta',), bind=Tiles(4),
+        ),
     ),
     function=(
         layout.Scalars(0, scalars_1),
         layout.Ask('g', 'theta'),
-        layout.Pass(0, ('theta', 'g', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns'), launched(kernel_1), reductions=1, writes=(), bind=Tiles()),
+        layout.Pass(
+            0,
+            ('theta', 'g', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns'),
+            launched(kernel_1), reductions=1, bind=Tiles(),
+        ),
         layout.Combine(0, finished(of_tensor=finish_1)),
-        layout.Matrices(0, ('theta', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns', 'R', 'C'), in_turn(launched(lines_1), finished(of_tensor=finish_2), reductions=1), bind=Lines(rows=WARPS, columns=THREADS), writes=('R', 'C')),
-        layout.Pass(0, ('g', 'R', 'C'), launched(kernel_2), reductions=1, writes=(), bind=Tiles(4)),
+        layout.Matrices(
+            0,
+            ('theta', 'partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns', 'R', 'C'),
+            in_turn(launched(lines_1), finished(of_tensor=finish_2), reductions=1),
+            bind=Lines(rows=WARPS, columns=THREADS), writes=('R', 'C'),
+        ),
+        layout.Pass(0, ('g', 'R', 'C'), launched(kernel_2), reductions=1, bind=Tiles(4)),
         layout.Combine(0, finished(of_tensor=finish_3)),
-        layout.Pass(0, ('theta', 'g', 'R', 'C'), launched(kernel_3), reductions=0, writes=('theta',), bind=Tiles(4)),
+        layout.Pass(
+            0, ('theta', 'g', 'R', 'C'), launched(kernel_3), writes=('theta',), bind=Tiles(4),
+        ),
     ),
-    iterate=None,
     bind=bind_blocks,
     buffers=('partial sum_g_squared_plus_epsilon1 by rows', 'partial sum_g_squared_plus_epsilon1_2 by columns'),
     shaped=(('partial sum_g_squared_plus_epsilon1 by rows', 'strips'), ('partial sum_g_squared_plus_epsilon1_2 by columns', 'blocks')),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='54cb82f7efa14a18',
     target='numba-cuda',
 )

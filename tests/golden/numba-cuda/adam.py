@@ -11,7 +11,11 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, power, put, read, read_changing, sqrt, square, store, store_some, thread_index, write
+from optdsl.codegen.support.cuda.words import (
+    THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant,
+    load_some, power, put, read, read_changing, sqrt, square, store, store_some, thread_index,
+    write,
+)
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -150,34 +154,37 @@ LAYOUT = layout.Layout(
     family='optimizer',
     doc='Adaptive moment estimation.',
     hyperparameters=(
-        layout.HyperparameterSlot('eta', 'Adam', 'eta', default=0.001, alias='lr', low=0.0, low_open=False),
-        layout.HyperparameterSlot('beta1', 'Adam', 'beta1', default=0.9, alias='betas', alias_position=1, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('beta2', 'Adam', 'beta2', default=0.999, alias='betas', alias_position=2, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('epsilon', 'Adam', 'epsilon', default=1e-08, alias='eps', low=0.0, low_open=False),
+        layout.HyperparameterSlot(
+            'eta', 'Adam', 'eta', default=0.001, alias='lr', low=0.0, low_open=False,
+        ),
+        layout.HyperparameterSlot(
+            'beta1', 'Adam', 'beta1', default=0.9, alias='betas', alias_position=1, low=0.0,
+            low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'beta2', 'Adam', 'beta2', default=0.999, alias='betas', alias_position=2, low=0.0,
+            low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'epsilon', 'Adam', 'epsilon', default=1e-08, alias='eps', low=0.0, low_open=False,
+        ),
     ),
     states=(
         layout.StateSlot('m', 'entry', start_m),
         layout.StateSlot('v', 'entry', start_v),
     ),
     scalars=8,
-    tensor=0,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, timed(scalars_1, clock_1)),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=0, writes=('theta', 'm', 'v')),
+        layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), writes=('theta', 'm', 'v')),
     ),
     function=(
         layout.Scalars(0, scalars_1),
         layout.Ask('g', 'theta'),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=0, writes=('theta', 'm', 'v')),
+        layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), writes=('theta', 'm', 'v')),
     ),
-    iterate=None,
     bind=bind_blocks,
-    buffers=(),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='41ecd2e13fa00af2',
     target='numba-cuda',
 )

@@ -10,7 +10,9 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 import numpy as np
 
 from optdsl.codegen.support.cuda.launching import timed
-from optdsl.codegen.support.cuda.words import float64, int64, kernel, mod, read, read_changing, square, thread_index, where, write
+from optdsl.codegen.support.cuda.words import (
+    float64, int64, kernel, mod, read, read_changing, square, thread_index, where, write,
+)
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -64,8 +66,6 @@ LAYOUT = layout.Layout(
         layout.StateSlot('c', 'step', start_c),
     ),
     scalars=1,
-    tensor=0,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, timed(scalars_1, clock_1)),
@@ -73,12 +73,7 @@ LAYOUT = layout.Layout(
     function=(
         layout.Scalars(0, timed(scalars_1, clock_1)),
     ),
-    iterate=None,
-    bind=None,
-    buffers=(),
     result=0,
-    output=None,
-    uniform=(),
     fingerprint='82455859d2ddaf6b',
     target='numba-cuda',
 )

@@ -11,7 +11,11 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, greatest_of_block, int32, int64, is_aligned, isfinite, kernel, load, load_constant, load_some, logical_not, maximum, nothing, put, read, read_changing, store, store_some, thread_index, where, write
+from optdsl.codegen.support.cuda.words import (
+    THREADS, TURNS, block_index, float64, get, greatest_of_block, int32, int64, is_aligned,
+    isfinite, kernel, load, load_constant, load_some, logical_not, maximum, nothing, put, read,
+    read_changing, store, store_some, thread_index, where, write,
+)
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -310,42 +314,43 @@ LAYOUT = layout.Layout(
     family='optimizer',
     doc='',
     hyperparameters=(
-        layout.HyperparameterSlot('eta', 'Nesterov', 'eta', default=0.01, low=0.0, low_open=False, part=1),
-        layout.HyperparameterSlot('gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0, part=1, ahead=True),
+        layout.HyperparameterSlot(
+            'eta', 'Nesterov', 'eta', default=0.01, low=0.0, low_open=False, part=1,
+        ),
+        layout.HyperparameterSlot(
+            'gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0, part=1,
+            ahead=True,
+        ),
     ),
     states=(
         layout.StateSlot('v', 'entry', start_v, part=1),
     ),
     scalars=3,
-    tensor=0,
     everything=1,
     parts=2,
     ready=(
-        layout.Pass(0, ('g',), launched(kernel_1), reductions=1, writes=()),
+        layout.Pass(0, ('g',), launched(kernel_1), reductions=1),
         layout.Combine(0, finished(of_all=finish_1)),
         layout.Guard(0, 'all', 0),
         layout.Scalars(1, timed(scalars_1, clock_1)),
-        layout.Pass(1, ('theta', 'g', 'v'), launched(kernel_2), reductions=0, writes=('theta', 'v')),
+        layout.Pass(1, ('theta', 'g', 'v'), launched(kernel_2), writes=('theta', 'v')),
     ),
     function=(
         layout.Scalars(0, scalars_2),
-        layout.Pass(0, ('theta', 'v', 'point_g'), launched(kernel_3), reductions=0, writes=('point_g',)),
+        layout.Pass(0, ('theta', 'v', 'point_g'), launched(kernel_3), writes=('point_g',)),
         layout.Ask('g', 'point_g'),
-        layout.Pass(0, ('g',), launched(kernel_1), reductions=1, writes=()),
+        layout.Pass(0, ('g',), launched(kernel_1), reductions=1),
         layout.Combine(0, finished(of_all=finish_1)),
         layout.Guard(0, 'all', 0),
         layout.Scalars(1, timed(scalars_3, clock_2)),
-        layout.Pass(1, ('theta', 'g', 'v'), launched(kernel_4), reductions=0, writes=('theta', 'v')),
+        layout.Pass(1, ('theta', 'g', 'v'), launched(kernel_4), writes=('theta', 'v')),
     ),
     iterate=(
         layout.Scalars(1, scalars_2),
-        layout.Pass(1, ('theta', 'v', 'iterate'), launched(kernel_5), reductions=0, writes=('iterate',)),
+        layout.Pass(1, ('theta', 'v', 'iterate'), launched(kernel_5), writes=('iterate',)),
     ),
     bind=bind_blocks,
     buffers=('point_g', 'iterate'),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='6912f8c0d61ce7e9',
     target='numba-cuda',
 )

@@ -11,7 +11,11 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, finished, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, TURNS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, put, read, read_changing, sqrt, square, store, store_some, sum_of_block, thread_index, where, write
+from optdsl.codegen.support.cuda.words import (
+    THREADS, TURNS, block_index, float64, get, int32, int64, is_aligned, kernel, load,
+    load_constant, load_some, put, read, read_changing, sqrt, square, store, store_some,
+    sum_of_block, thread_index, where, write,
+)
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -216,9 +220,15 @@ LAYOUT = layout.Layout(
     doc='',
     hyperparameters=(
         layout.HyperparameterSlot('eta', 'Lamb', 'eta', default=0.01, low=0.0, low_open=False),
-        layout.HyperparameterSlot('beta1', 'Lamb', 'beta1', default=0.9, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('beta2', 'Lamb', 'beta2', default=0.999, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('lambda', 'Lamb', 'lambda', default=0.01, alias='weight_decay', low=0.0, low_open=False),
+        layout.HyperparameterSlot(
+            'beta1', 'Lamb', 'beta1', default=0.9, low=0.0, low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'beta2', 'Lamb', 'beta2', default=0.999, low=0.0, low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'lambda', 'Lamb', 'lambda', default=0.01, alias='weight_decay', low=0.0, low_open=False,
+        ),
     ),
     states=(
         layout.StateSlot('m', 'entry', start_m),
@@ -226,27 +236,25 @@ LAYOUT = layout.Layout(
     ),
     scalars=6,
     tensor=4,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, timed(scalars_1, clock_1)),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=2, writes=('m', 'v')),
+        layout.Pass(
+            0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=2, writes=('m', 'v'),
+        ),
         layout.Combine(0, finished(of_tensor=finish_1)),
-        layout.Pass(0, ('theta', 'm', 'v'), launched(kernel_2), reductions=0, writes=('theta',)),
+        layout.Pass(0, ('theta', 'm', 'v'), launched(kernel_2), writes=('theta',)),
     ),
     function=(
         layout.Scalars(0, scalars_1),
         layout.Ask('g', 'theta'),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=2, writes=('m', 'v')),
+        layout.Pass(
+            0, ('theta', 'g', 'm', 'v'), launched(kernel_1), reductions=2, writes=('m', 'v'),
+        ),
         layout.Combine(0, finished(of_tensor=finish_1)),
-        layout.Pass(0, ('theta', 'm', 'v'), launched(kernel_2), reductions=0, writes=('theta',)),
+        layout.Pass(0, ('theta', 'm', 'v'), launched(kernel_2), writes=('theta',)),
     ),
-    iterate=None,
     bind=bind_blocks,
-    buffers=(),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='fafd5218bb17f2c5',
     target='numba-cuda',
 )

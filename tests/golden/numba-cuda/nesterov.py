@@ -9,7 +9,10 @@ Written by optdsl VERSION for the target numba-cuda. Do not edit.
 # ruff: noqa
 
 from optdsl.codegen.support.cuda.launching import bind_blocks, launched, timed
-from optdsl.codegen.support.cuda.words import THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant, load_some, nothing, put, read, read_changing, store, store_some, thread_index, write
+from optdsl.codegen.support.cuda.words import (
+    THREADS, block_index, float64, get, int32, int64, is_aligned, kernel, load, load_constant,
+    load_some, nothing, put, read, read_changing, store, store_some, thread_index, write,
+)
 from optdsl.codegen.support.quiet import quiet
 from optdsl.cuda import from_layout
 from optdsl.runtime import layout
@@ -235,34 +238,32 @@ LAYOUT = layout.Layout(
     doc='',
     hyperparameters=(
         layout.HyperparameterSlot('eta', 'Nesterov', 'eta', default=0.01, low=0.0, low_open=False),
-        layout.HyperparameterSlot('gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0, ahead=True),
+        layout.HyperparameterSlot(
+            'gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0,
+            ahead=True,
+        ),
     ),
     states=(
         layout.StateSlot('v', 'entry', start_v),
     ),
     scalars=3,
-    tensor=0,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, timed(scalars_1, clock_1)),
-        layout.Pass(0, ('theta', 'g', 'v'), launched(kernel_1), reductions=0, writes=('theta', 'v')),
+        layout.Pass(0, ('theta', 'g', 'v'), launched(kernel_1), writes=('theta', 'v')),
     ),
     function=(
         layout.Scalars(0, scalars_2),
-        layout.Pass(0, ('theta', 'v', 'point_g'), launched(kernel_2), reductions=0, writes=('point_g',)),
+        layout.Pass(0, ('theta', 'v', 'point_g'), launched(kernel_2), writes=('point_g',)),
         layout.Ask('g', 'point_g'),
-        layout.Pass(0, ('theta', 'g', 'v'), launched(kernel_3), reductions=0, writes=('theta', 'v')),
+        layout.Pass(0, ('theta', 'g', 'v'), launched(kernel_3), writes=('theta', 'v')),
     ),
     iterate=(
         layout.Scalars(0, scalars_3),
-        layout.Pass(0, ('theta', 'v', 'iterate'), launched(kernel_4), reductions=0, writes=('iterate',)),
+        layout.Pass(0, ('theta', 'v', 'iterate'), launched(kernel_4), writes=('iterate',)),
     ),
     bind=bind_blocks,
     buffers=('point_g', 'iterate'),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='141355da739b9037',
     target='numba-cuda',
 )

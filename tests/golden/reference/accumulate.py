@@ -55,31 +55,28 @@ LAYOUT = layout.Layout(
     family='transform',
     doc='',
     hyperparameters=(
-        layout.HyperparameterSlot('k', 'Accumulate', 'k', default=3.0, low=1.0, low_open=False, whole=True),
+        layout.HyperparameterSlot(
+            'k', 'Accumulate', 'k', default=3.0, low=1.0, low_open=False, whole=True,
+        ),
     ),
     states=(
         layout.StateSlot('a', 'entry', start_a),
     ),
     scalars=3,
-    tensor=0,
-    everything=0,
     parts=2,
     ready=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('g', 'a', 'u'), pass_1, reductions=0, writes=('a', 'u')),
+        layout.Pass(0, ('g', 'a', 'u'), pass_1, writes=('a', 'u')),
         layout.Guard(0, 'step', 2),
     ),
     function=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('g', 'a', 'u'), pass_1, reductions=0, writes=('a', 'u')),
+        layout.Pass(0, ('g', 'a', 'u'), pass_1, writes=('a', 'u')),
         layout.Guard(0, 'step', 2),
     ),
-    iterate=None,
     bind=bind_whole,
     buffers=('u',),
-    result=None,
     output='u',
-    uniform=(),
     fingerprint='87934d6c1e6abc63',
     target='reference',
 )

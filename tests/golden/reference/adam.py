@@ -86,34 +86,37 @@ LAYOUT = layout.Layout(
     family='optimizer',
     doc='Adaptive moment estimation.',
     hyperparameters=(
-        layout.HyperparameterSlot('eta', 'Adam', 'eta', default=0.001, alias='lr', low=0.0, low_open=False),
-        layout.HyperparameterSlot('beta1', 'Adam', 'beta1', default=0.9, alias='betas', alias_position=1, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('beta2', 'Adam', 'beta2', default=0.999, alias='betas', alias_position=2, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('epsilon', 'Adam', 'epsilon', default=1e-08, alias='eps', low=0.0, low_open=False),
+        layout.HyperparameterSlot(
+            'eta', 'Adam', 'eta', default=0.001, alias='lr', low=0.0, low_open=False,
+        ),
+        layout.HyperparameterSlot(
+            'beta1', 'Adam', 'beta1', default=0.9, alias='betas', alias_position=1, low=0.0,
+            low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'beta2', 'Adam', 'beta2', default=0.999, alias='betas', alias_position=2, low=0.0,
+            low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'epsilon', 'Adam', 'epsilon', default=1e-08, alias='eps', low=0.0, low_open=False,
+        ),
     ),
     states=(
         layout.StateSlot('m', 'entry', start_m),
         layout.StateSlot('v', 'entry', start_v),
     ),
     scalars=8,
-    tensor=0,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), pass_1, reductions=0, writes=('theta', 'm', 'v')),
+        layout.Pass(0, ('theta', 'g', 'm', 'v'), pass_1, writes=('theta', 'm', 'v')),
     ),
     function=(
         layout.Scalars(0, scalars_1),
         layout.Ask('g', 'theta'),
-        layout.Pass(0, ('theta', 'g', 'm', 'v'), pass_1, reductions=0, writes=('theta', 'm', 'v')),
+        layout.Pass(0, ('theta', 'g', 'm', 'v'), pass_1, writes=('theta', 'm', 'v')),
     ),
-    iterate=None,
     bind=bind_whole,
-    buffers=(),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='41ecd2e13fa00af2',
     target='reference',
 )

@@ -41,8 +41,6 @@ LAYOUT = layout.Layout(
         layout.StateSlot('c', 'step', start_c),
     ),
     scalars=1,
-    tensor=0,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, scalars_1),
@@ -50,12 +48,7 @@ LAYOUT = layout.Layout(
     function=(
         layout.Scalars(0, scalars_1),
     ),
-    iterate=None,
-    bind=None,
-    buffers=(),
     result=0,
-    output=None,
-    uniform=(),
     fingerprint='82455859d2ddaf6b',
     target='reference',
 )

@@ -13,7 +13,6 @@ Written by optdsl VERSION for the target reference. Do not edit.
 import numpy as np
 
 from optdsl.codegen.support.folding import partial, per_tensor
-from optdsl.codegen.support.folding import per_tensor
 from optdsl.codegen.support.quiet import quiet
 from optdsl.codegen.support.tables import bind_whole
 from optdsl.runtime import from_layout, layout
@@ -116,9 +115,15 @@ LAYOUT = layout.Layout(
     doc='',
     hyperparameters=(
         layout.HyperparameterSlot('eta', 'Lamb', 'eta', default=0.01, low=0.0, low_open=False),
-        layout.HyperparameterSlot('beta1', 'Lamb', 'beta1', default=0.9, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('beta2', 'Lamb', 'beta2', default=0.999, low=0.0, low_open=False, high=1.0),
-        layout.HyperparameterSlot('lambda', 'Lamb', 'lambda', default=0.01, alias='weight_decay', low=0.0, low_open=False),
+        layout.HyperparameterSlot(
+            'beta1', 'Lamb', 'beta1', default=0.9, low=0.0, low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'beta2', 'Lamb', 'beta2', default=0.999, low=0.0, low_open=False, high=1.0,
+        ),
+        layout.HyperparameterSlot(
+            'lambda', 'Lamb', 'lambda', default=0.01, alias='weight_decay', low=0.0, low_open=False,
+        ),
     ),
     states=(
         layout.StateSlot('m', 'entry', start_m),
@@ -126,27 +131,21 @@ LAYOUT = layout.Layout(
     ),
     scalars=6,
     tensor=4,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, scalars_1),
         layout.Pass(0, ('theta', 'g', 'm', 'v'), pass_1, reductions=2, writes=('m', 'v')),
         layout.Combine(0, combine_1),
-        layout.Pass(0, ('theta', 'm', 'v'), pass_2, reductions=0, writes=('theta',)),
+        layout.Pass(0, ('theta', 'm', 'v'), pass_2, writes=('theta',)),
     ),
     function=(
         layout.Scalars(0, scalars_1),
         layout.Ask('g', 'theta'),
         layout.Pass(0, ('theta', 'g', 'm', 'v'), pass_1, reductions=2, writes=('m', 'v')),
         layout.Combine(0, combine_1),
-        layout.Pass(0, ('theta', 'm', 'v'), pass_2, reductions=0, writes=('theta',)),
+        layout.Pass(0, ('theta', 'm', 'v'), pass_2, writes=('theta',)),
     ),
-    iterate=None,
     bind=bind_whole,
-    buffers=(),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='fafd5218bb17f2c5',
     target='reference',
 )

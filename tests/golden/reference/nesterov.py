@@ -125,34 +125,32 @@ LAYOUT = layout.Layout(
     doc='',
     hyperparameters=(
         layout.HyperparameterSlot('eta', 'Nesterov', 'eta', default=0.01, low=0.0, low_open=False),
-        layout.HyperparameterSlot('gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0, ahead=True),
+        layout.HyperparameterSlot(
+            'gamma', 'Nesterov', 'gamma', default=0.9, low=0.0, low_open=False, high=1.0,
+            ahead=True,
+        ),
     ),
     states=(
         layout.StateSlot('v', 'entry', start_v),
     ),
     scalars=3,
-    tensor=0,
-    everything=0,
     parts=1,
     ready=(
         layout.Scalars(0, scalars_1),
-        layout.Pass(0, ('theta', 'g', 'v'), pass_1, reductions=0, writes=('theta', 'v')),
+        layout.Pass(0, ('theta', 'g', 'v'), pass_1, writes=('theta', 'v')),
     ),
     function=(
         layout.Scalars(0, scalars_2),
-        layout.Pass(0, ('theta', 'v', 'point_g'), pass_2, reductions=0, writes=('point_g',)),
+        layout.Pass(0, ('theta', 'v', 'point_g'), pass_2, writes=('point_g',)),
         layout.Ask('g', 'point_g'),
-        layout.Pass(0, ('theta', 'g', 'v'), pass_3, reductions=0, writes=('theta', 'v')),
+        layout.Pass(0, ('theta', 'g', 'v'), pass_3, writes=('theta', 'v')),
     ),
     iterate=(
         layout.Scalars(0, scalars_3),
-        layout.Pass(0, ('theta', 'v', 'iterate'), pass_4, reductions=0, writes=('iterate',)),
+        layout.Pass(0, ('theta', 'v', 'iterate'), pass_4, writes=('iterate',)),
     ),
     bind=bind_whole,
     buffers=('point_g', 'iterate'),
-    result=None,
-    output=None,
-    uniform=(),
     fingerprint='141355da739b9037',
     target='reference',
 )
