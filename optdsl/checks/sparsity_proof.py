@@ -10,13 +10,14 @@ from typing import TypeVar
 from optdsl.checks.equivalence.cases import GiveUp, cases
 from optdsl.checks.equivalence.frames import Frames
 from optdsl.checks.equivalence.invariants import find_invariants
+from optdsl.checks.equivalence.number_ranges import NULL
 from optdsl.checks.equivalence.polynomials import Polynomial, variable
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.rationals import NOTHING, Rational
 from optdsl.checks.equivalence.reading import condition_holds, reads
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.sides import Side
-from optdsl.checks.equivalence.signs import NULL, Context
+from optdsl.checks.equivalence.signs import Context
 from optdsl.checks.ranges.world import Mixing, may_be_infinite, mixing_in
 from optdsl.model.expressions import (
     Clock,

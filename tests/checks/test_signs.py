@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optdsl.checks.equivalence.functions import Functions
-from optdsl.checks.equivalence.polynomials import Polynomial, Table, number, variable
-from optdsl.checks.equivalence.signs import (
+from optdsl.checks.equivalence.number_ranges import (
     ANY,
     NEGATIVE,
     NOT_NEGATIVE,
     NOT_NULL,
     NULL,
     POSITIVE,
-    Context,
     Range,
 )
+from optdsl.checks.equivalence.polynomials import Polynomial, Table, number, variable
+from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Kind
 
 SHARE = Range(Fraction(0), Fraction(1), high_open=True)

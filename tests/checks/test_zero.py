@@ -6,12 +6,13 @@ import pytest
 
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.induction import Proof
+from optdsl.checks.equivalence.number_ranges import REALS, Range
 from optdsl.checks.equivalence.polynomials import Table
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.rationals import constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
 from optdsl.checks.equivalence.roots import NeedSign, equal
-from optdsl.checks.equivalence.signs import REALS, Context, Range
+from optdsl.checks.equivalence.signs import Context
 from optdsl.checks.translate import translate
 from optdsl.language import parse_expression
 from optdsl.model.expressions import Kind

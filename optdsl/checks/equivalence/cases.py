@@ -7,7 +7,7 @@ from time import process_time
 
 from optdsl.checks.equivalence.reading import NeedTruth
 from optdsl.checks.equivalence.roots import NeedSign
-from optdsl.checks.equivalence.signs import Context
+from optdsl.checks.equivalence.signs import Context, Impossible
 
 _MOST_CASES = 400
 
@@ -22,7 +22,7 @@ def cases(
     """Yield every case with what `attempt` says of it.
 
     Where `attempt` finds that a sign or a condition is not decided, the case is
-    split in those that decide it.
+    split in those that decide it. Cases that cannot be are left out.
 
     Raises:
         GiveUp: when there are too many.
@@ -36,11 +36,20 @@ def cases(
         try:
             verdict = attempt(case)
         except NeedSign as need:
-            possible = case.sign(need.polynomial)
-            if len(possible) < 2:
-                raise GiveUp from None
-            open_cases += [case.suppose(need.polynomial, frozenset({s})) for s in possible]
+            open_cases += _by_sign(case, need)
+        except Impossible:
+            continue
         except NeedTruth as need:
             open_cases += [case.suppose_true(need.question, answer) for answer in (True, False)]
         else:
             yield case, verdict
+
+
+def _by_sign(case: Context, need: NeedSign) -> list[Context]:
+    try:
+        possible = case.sign(need.polynomial)
+        if len(possible) < 2:
+            raise GiveUp
+        return [case.suppose(need.polynomial, frozenset({sign})) for sign in possible]
+    except Impossible:
+        return []

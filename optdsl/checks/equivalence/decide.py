@@ -9,6 +9,7 @@ from itertools import groupby
 from optdsl.checks.equivalence.causes import likely_cause
 from optdsl.checks.equivalence.induction import Proof
 from optdsl.checks.equivalence.maps import find_maps, observed_ranges
+from optdsl.checks.equivalence.number_ranges import REALS, Range
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Difference, Race
 from optdsl.checks.equivalence.refute import (
@@ -19,7 +20,6 @@ from optdsl.checks.equivalence.refute import (
     second_look,
 )
 from optdsl.checks.equivalence.reverse import reversed_question
-from optdsl.checks.equivalence.signs import REALS, Range
 from optdsl.checks.equivalence.simplest import LONGEST, in_simple_inputs
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.equivalence.unskipped import unskipped

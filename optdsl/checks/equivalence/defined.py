@@ -10,7 +10,7 @@ reads no such state is not concerned.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -37,6 +37,7 @@ class Definedness:
     ours: dict[str, Conditions] = field(default_factory=dict)
     theirs: dict[str, Conditions] = field(default_factory=dict)
     maps: dict[str, Conditions] = field(default_factory=dict)
+    before: dict[str, Conditions] = field(default_factory=dict)
 
     def add_pair(
         self, name: str, ours: Rational, theirs: Rational, output: str | None = None
@@ -58,6 +59,10 @@ class Definedness:
         """Note what a state of theirs is in our names: this must be defined where ours are."""
         self.maps[name] = self._open(value)
 
+    def add_before(self, name: str, value: Rational) -> None:
+        """Note what a state of theirs was, in our names, before the step."""
+        self.before[name] = self._open(value)
+
     def opened(self, side: int) -> Conditions:
         """Return all conditions that are not proved on one side, 0 for ours."""
         states = self.theirs if side else self.ours
@@ -70,6 +75,11 @@ class Definedness:
         for name, conditions in self.theirs.items():
             found["theirs", name] = conditions | self.maps.get(name, frozenset())
         return found
+
+    def both_sides(self) -> list[tuple[Conditions, Conditions]]:
+        """Return ours and theirs of all that is shown to be equal."""
+        states = [(mapped, self.theirs[name]) for name, mapped in self.maps.items()]
+        return [*self.pairs.values(), *states]
 
     def absorbs(self, name: str, concerned: Set[str]) -> bool:
         """Is an output undefined on both sides as soon as anything is, and ever after?"""
@@ -170,6 +180,8 @@ class Account:
         }
         if not concerned:
             return None
+        if self._open_together(spoiled):
+            return None
         outputs = set.intersection(*(set(entry.outputs) for entry in self.entries))
         keeping = [n for n in outputs if all(e.absorbs(n, concerned) for e in self.entries)]
         if not keeping:
@@ -177,6 +189,25 @@ class Account:
         if all(any(e.spreads(n, concerned, spoiled) for e in self.entries) for n in keeping):
             return "a state may be undefined, and reductions carry that to other entries"
         return None
+
+    def _open_together(self, open_states: Set[State]) -> bool:
+        """Is every state of theirs undefined just where those of ours are that it is made of?
+
+        It is by induction, if a step that takes up the same conditions on both sides reads such
+        states only. Where the map between them may be undefined itself, it tells nothing.
+        """
+        made_of: dict[str, set[str]] = {}
+        for entry in self.entries:
+            for name, conditions in entry.before.items():
+                if not all(condition[0] == "reads" for condition in conditions):
+                    return False
+                ours = {str(mine) for owner, mine in _states_read(conditions) if owner == "ours"}
+                made_of.setdefault(name, set()).update(ours)
+        return all(
+            _told(ours, open_states) == _told(theirs, open_states, made_of)
+            for entry in self.entries
+            for ours, theirs in entry.both_sides()
+        )
 
     def _open_states(self) -> set[State]:
         """Return the states that may be undefined, by themselves or by what they read."""
@@ -192,6 +223,33 @@ class Account:
 def _states_read(conditions: Conditions) -> set[State]:
     """Return the states that must have been defined before."""
     return {read for c in conditions if (read := state_read(c)) is not None}
+
+
+def _told(
+    conditions: Conditions,
+    open_states: Set[State],
+    made_of: Mapping[str, Iterable[str]] | None = None,
+) -> Conditions:
+    """Return conditions in which open states of theirs, if `made_of` is given, are told by ours."""
+    found: set[Condition] = set()
+    for condition in conditions:
+        state = state_read(condition)
+        if state is None:
+            found.add(condition)
+        elif made_of is None or (state[0] == "theirs" and state[1] not in made_of):
+            found |= {condition} if state in open_states else set()
+        elif state[0] == "theirs":  # ours are read for the map only
+            mine = [n for n in made_of[str(state[1])] if ("ours", n) in open_states]
+            found |= {_reading(condition, name) for name in mine}
+    return frozenset(found)
+
+
+def _reading(condition: Condition, name: str) -> Condition:
+    """Return a condition that reads a state of ours in place of another."""
+    match condition:
+        case (*outer, tuple() as inner):
+            return (*outer, _reading(inner, name))
+    return ("reads", "ours", name)
 
 
 def _taken_in(conditions: Conditions, open_states: Set[State], kept: State) -> set[Kind] | None:

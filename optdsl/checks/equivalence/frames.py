@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from optdsl.checks.equivalence.bounds import bounds
 from optdsl.checks.equivalence.functions import Functions
+from optdsl.checks.equivalence.number_ranges import NON_NEGATIVE, REALS, Range
 from optdsl.checks.equivalence.polynomials import Atom, Table
 from optdsl.checks.equivalence.question import THETA, Question, shifted
 from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
 from optdsl.checks.equivalence.roots import Unreadable, put
 from optdsl.checks.equivalence.sides import Lazy, Side, atoms_of, derived_states, inline
-from optdsl.checks.equivalence.signs import NON_NEGATIVE, REALS, Context, Range
-from optdsl.model.expressions import Clock, Constant, Expression, Kind, Value
-from optdsl.model.system import Domain, given
+from optdsl.checks.equivalence.signs import Context
+from optdsl.model.expressions import Clock, Constant, Expression, Fact, Kind, Value
+from optdsl.model.system import Domain, System, given
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Frames:
         """Return what is known before any case is looked at."""
         low = 1 if first else 2
         ranges = {self.functions.time: Range(constant(low).constant)}
-        return Context(ranges=ranges, ranger=self._range, splits=splits)
+        return Context(ranges=ranges, ranger=self._range, teller=bounds, splits=splits)
 
     def _range(self, atom: Atom, context: Context) -> Range:
         match atom.form:
@@ -53,8 +55,12 @@ class Frames:
                 return range_of_domain(self.question.domain(name))
             case ("state", "ours", str(name)):
                 return self.invariants.get(name, REALS)
-            case ("fact", "rows" | "columns" | "ndim" | "size"):  # these are counted
+            case ("fact", "rows" | "columns"):  # a tensor has an entry
+                return Range(constant(1).constant)
+            case ("fact", "ndim"):
                 return NON_NEGATIVE
+            case ("fact", _):  # named: it is, or it is not
+                return Range(constant(0).constant, constant(1).constant)
         return self.functions.range_of(atom, context)
 
     # ------------------------------------------------------------------ sides
@@ -175,13 +181,16 @@ class Frames:
 
     def _ours_before(self, side: Side) -> Mapping[str, Rational]:
         before = Lazy(atoms_of(self.question.ours, self.functions, "ours"))
+        self._tell_facts(before, side)
         self._derive(before, side, self._ours_derived, "ours")
         return before
 
     def _theirs_before(self, side: Side, ours: Side) -> Mapping[str, Rational]:
         before = Lazy(atoms_of(self.question.theirs, self.functions, "theirs"))
+        self._tell_facts(before, side)
+        facts = _kept_facts(self.question.theirs)
         for name, value in {"theta": THETA, **self.maps}.items():
-            if name in before and name not in self._theirs_derived:
+            if name in before and name not in (*self._theirs_derived, *facts):
                 before.find(name, partial(self._mapped, name, value, ours))
         self._derive(before, side, self._theirs_derived, "theirs")
         return before
@@ -189,6 +198,10 @@ class Frames:
     def _mapped(self, name: str, value: Expression, ours: Side) -> Rational:
         """Return a state of theirs in our names; it is defined where it is, not where ours are."""
         return self._earlier(value, ours).under(("reads", "theirs", name))
+
+    def _tell_facts(self, before: Lazy, side: Side) -> None:
+        for name, fact in _kept_facts(side.system).items():
+            before.find(name, partial(side.value, fact))
 
     def _derive(self, before: Lazy, side: Side, names: list[str], owner: str) -> None:
         equations = self._equations[owner]
@@ -217,6 +230,17 @@ class Frames:
             else:
                 starts[state.name] = reader.value(state.start)
         return starts
+
+
+def _kept_facts(system: System) -> dict[str, Fact]:
+    """Return what states know of a tensor, which is the same in all steps."""
+    kept = {
+        equation.name
+        for equation in system.equations
+        if isinstance(equation.value, Value)
+        and (equation.value.name, equation.value.offset) == (equation.name, -1)
+    }
+    return {s.name: s.start for s in system.states if isinstance(s.start, Fact) and s.name in kept}
 
 
 def range_of_domain(domain: Domain) -> Range:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from optdsl.checks.equivalence.number_ranges import ABOVE_ZERO, NON_NEGATIVE, REALS, Range
 from optdsl.checks.equivalence.polynomials import Atom, Monomial, Polynomial, Table, join
 from optdsl.checks.equivalence.rationals import (
     NOTHING,
@@ -27,13 +28,7 @@ from optdsl.checks.equivalence.roots import (
     root,
     sign_of,
 )
-from optdsl.checks.equivalence.signs import (
-    ABOVE_ZERO,
-    NON_NEGATIVE,
-    REALS,
-    Context,
-    Range,
-)
+from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Kind
 
 
@@ -68,6 +63,11 @@ class Functions:
                 return self._range_of_power(atom, context)
             case "sum":
                 return NON_NEGATIVE if self._sums_up(atom, context) else REALS
+            case "max of":
+                (value,) = atom.arguments
+                return REALS.meet(sign_of(value, context.for_all(atom.kind)))
+            case "size":
+                return Range(Fraction(1))
         return REALS
 
     def _range_of_maximum(self, atom: Atom, context: Context) -> Range:
@@ -191,6 +191,9 @@ class Functions:
         return total.under(*conditions)
 
     def _log_atom(self, value: Rational) -> Rational:
+        for atom in value.numerator.atoms:
+            if atom.form[0] == "exp" and value == of_atom(atom):
+                return atom.arguments[0]  # type: ignore[no-any-return]
         atom = self.table.atom("log", value.key(), kind=value.kind)
         if atom.arguments == ():
             atom.arguments = (value.bare(),)
@@ -217,6 +220,7 @@ class Functions:
             Polynomial({monomial: Fraction(1, coefficient.denominator)}), value.denominator
         )
         atom = self.table.atom("exp", unit.key(), kind=unit.kind)
+        atom.arguments = (unit.bare(),)
         return _signed_power(of_atom(atom), coefficient.numerator)
 
     # ------------------------------------------------------ other functions
@@ -238,6 +242,9 @@ class Functions:
 
     def floor(self, value: Rational, context: Context) -> Rational:
         """Return the floor; whole numbers are taken out."""
+        value, taken = _whole_quotients(value)
+        if taken:
+            return Rational(taken) + self.floor(value, context)
         whole, rest = Polynomial({}), value
         if not value.denominator:
             parts = {m: c for m, c in value.numerator.terms.items() if _is_whole(m, c)}
@@ -250,6 +257,7 @@ class Functions:
         if rest.constant is not None:
             return Rational(whole, (), value.conditions)
         atom = self.table.atom("floor", rest.key(), kind=rest.kind, whole=True)
+        atom.arguments = (rest.bare(),)
         return (Rational(whole) + of_atom(atom)).under(*value.conditions)
 
     def modulo(self, a: Rational, b: Rational, context: Context) -> Rational:
@@ -284,6 +292,8 @@ class Functions:
             left = self._add_candidate(left, value.bare(), context)
         if len(left) == 1:
             return left[0].under(*conditions)
+        if len(left) == 2 and not (left[0] + left[1]).numerator:
+            return self.absolute(left[0], context).under(*conditions)
         by_key = {value.key(): value for value in left}
         atom = self.table.atom("max", frozenset(by_key), kind=_kind(*left))
         atom.arguments = tuple(by_key.values())
@@ -320,3 +330,26 @@ def _signed_power(value: Rational, n: int) -> Rational:
 
 def _is_whole(monomial: Monomial, coefficient: Fraction) -> bool:
     return coefficient.denominator == 1 and all(atom.whole for atom, _ in monomial)
+
+
+def _whole_quotients(value: Rational) -> tuple[Rational, Polynomial]:
+    """Part a quotient by what is one term: into the rest, and the sum of whole quotients."""
+    below: dict[Atom, int] = {}
+    for factor_, n in value.denominator:
+        if factor_.constant is not None or len(factor_.terms) != 1:
+            return value, Polynomial({})
+        ((monomial, c),) = factor_.terms.items()
+        if c != 1:
+            return value, Polynomial({})
+        below.update({atom: below.get(atom, 0) + m * n for atom, m in monomial})
+    taken, left = {}, {}
+    for monomial, c in value.numerator.terms.items():
+        powers = {**dict.fromkeys(below, 0), **dict(monomial)}
+        over = {atom: n - below.get(atom, 0) for atom, n in powers.items()}
+        quotient = tuple((atom, n) for atom, n in over.items() if n)
+        if below and all(n > 0 for _, n in quotient) and _is_whole(quotient, c):
+            taken[quotient] = c
+        else:
+            left[monomial] = c
+    rest = Polynomial(left)
+    return Rational(rest, value.denominator if rest else (), value.conditions), Polynomial(taken)

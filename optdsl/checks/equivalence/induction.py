@@ -16,6 +16,7 @@ from optdsl.checks.equivalence.congruence import congruent
 from optdsl.checks.equivalence.defined import Account, Definedness
 from optdsl.checks.equivalence.frames import Frames
 from optdsl.checks.equivalence.invariants import find_invariants
+from optdsl.checks.equivalence.number_ranges import Range
 from optdsl.checks.equivalence.question import (
     THETA,
     Question,
@@ -25,8 +26,8 @@ from optdsl.checks.equivalence.question import (
 )
 from optdsl.checks.equivalence.rationals import Rational
 from optdsl.checks.equivalence.roots import Unreadable, equal
-from optdsl.checks.equivalence.sides import Side
-from optdsl.checks.equivalence.signs import Context, Range
+from optdsl.checks.equivalence.sides import Lazy, Side
+from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Expression, Kind, Value
 
 
@@ -118,8 +119,17 @@ class Proof:
             and self._goals(ours, theirs, defined)
         )
         if agreed:
+            if not first:
+                self._before(theirs, defined)
             account.add(defined)
         return agreed
+
+    def _before(self, theirs: Side, defined: Definedness) -> None:
+        """Note which states of theirs were read, and of which of ours they are made."""
+        shown = {*self._verified, *self.question.theirs.outputs} & set(memories(theirs.system))
+        for name in shown:
+            if isinstance(theirs.before, Lazy) and theirs.before.was_read(name):
+                defined.add_before(name, theirs.before[name])
 
     def _points(self, ours: Side, theirs: Side, defined: Definedness) -> bool:
         left, right = ours.points(), theirs.points()

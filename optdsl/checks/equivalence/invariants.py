@@ -11,9 +11,10 @@ from fractions import Fraction
 
 from optdsl.checks.equivalence.cases import GiveUp, cases
 from optdsl.checks.equivalence.frames import Frames
+from optdsl.checks.equivalence.number_ranges import ABOVE_ZERO, NON_NEGATIVE, REALS, Range
 from optdsl.checks.equivalence.rationals import Rational, constant
 from optdsl.checks.equivalence.roots import Unreadable, sign_of
-from optdsl.checks.equivalence.signs import ABOVE_ZERO, NON_NEGATIVE, REALS, Context, Range
+from optdsl.checks.equivalence.signs import Context
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from optdsl.checks.equivalence import questions
+from optdsl.checks.equivalence.extremes import largest
 from optdsl.checks.equivalence.functions import Functions
+from optdsl.checks.equivalence.number_ranges import NOT_NULL
 from optdsl.checks.equivalence.polynomials import Monomial, Polynomial, join
 from optdsl.checks.equivalence.questions import Question
 from optdsl.checks.equivalence.rationals import (
@@ -98,7 +100,7 @@ class Reader:
             case Value():
                 return self._named(expression)
             case Fact():
-                return of_atom(self.functions.table.atom("fact", str(expression), kind=Kind.TENSOR))
+                return self._fact(expression)
             case Draw():
                 return self._draw(expression)
             case Reduce():
@@ -116,6 +118,12 @@ class Reader:
             if meaning is not None:
                 return self.value(meaning)
         return put(self.name(value), self.context)
+
+    def _fact(self, fact: Fact) -> Rational:
+        table = self.functions.table
+        if fact.name == "size":
+            return self._size(Kind.TENSOR)
+        return of_atom(table.atom("fact", str(fact), kind=Kind.TENSOR, whole=True))
 
     def _draw(self, draw: Draw) -> Rational:
         """A draw equals that of the same number, distribution, step and part, and no other."""
@@ -215,6 +223,15 @@ class Reader:
         return questions.answer(question, self._told), conditions
 
     def _told(self, question: Question) -> bool:
+        match question:
+            case ("any", Kind() as kind, ("sign", str(operator), frozenset() as factors)):
+                value = of_factors(_ONE, dict(factors))
+                if operator in ("lt", "le"):
+                    value, operator = -value, {"lt": "gt", "le": "ge"}[operator]
+                if operator in ("gt", "ge"):
+                    return self._compared(self._largest(value, kind), _COMPARISONS[operator])[0]
+                if operator == "ne":
+                    return self._compared(self._sum(value * value, kind), NOT_NULL)[0]
         if question not in self.context.truths:
             raise NeedTruth(question)
         return self.context.truths[question]
@@ -286,14 +303,19 @@ class Reader:
             case "rms":
                 mean = self._sum(x * x, reduce.kind) * self._size(reduce.kind).inverse().bare()
                 return root(mean, 2, self.functions.table, self.context)
-            case "max" | "min" as operator:
-                atom = self.functions.table.atom(f"{operator} of", reduce.kind, x.key(),
-                                                 kind=reduce.kind)  # fmt: skip
-                return put(of_atom(atom), self.context).under(*of_all(x, reduce.kind))
+            case "max":
+                return self._largest(x, reduce.kind).under(*of_all(x, reduce.kind))
+            case "min":
+                return -self._largest(-x, reduce.kind).under(*of_all(x, reduce.kind))
         raise Unreadable(reduce.operator)
+
+    def _largest(self, x: Rational, kind: Kind) -> Rational:
+        return largest(x, kind, self.functions, self.context)
 
     def _size(self, kind: Kind) -> Rational:
         """Return the number of entries; at least one."""
+        if kind is Kind.TENSOR:
+            return self._fact(Fact("rows")) * self._fact(Fact("columns"))
         return of_atom(self.functions.table.atom("size", kind, kind=kind, whole=True))
 
     def _sum(self, x: Rational, kind: Kind) -> Rational:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import isqrt
 
 from optdsl.checks.equivalence.factors import factor
+from optdsl.checks.equivalence.number_ranges import NULL
 from optdsl.checks.equivalence.polynomials import Polynomial, Table, number, variable
 from optdsl.checks.equivalence.rationals import (
     UNIT,
@@ -21,7 +22,7 @@ from optdsl.checks.equivalence.rationals import (
     of_atom,
     of_factors,
 )
-from optdsl.checks.equivalence.signs import NULL, Context, negated, powered, substitute, times
+from optdsl.checks.equivalence.signs import Context, negated, powered, substitute, times
 
 _SMALL = (
     100  # factors below it are found without SymPy, whose loading takes longer than most proofs

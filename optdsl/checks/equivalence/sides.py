@@ -171,6 +171,10 @@ class Lazy(Mapping[str, Rational]):
         """Say how a value is found."""
         self._ways[name] = way
 
+    def was_read(self, name: str) -> bool:
+        """Is a value known by now?"""
+        return name not in self._ways
+
     def __getitem__(self, name: str) -> Rational:
         if name in self._ways:
             self._known[name] = self._ways.pop(name)()

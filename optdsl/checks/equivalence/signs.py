@@ -1,9 +1,7 @@
 """What is known of the sign of a polynomial.
 
-A sign is the set of those of -1, 0, 1 that it may be. Facts come from the
-domains of atoms, from the case being looked at, and from a certificate: put
-`x = (a*z + b*y)/(y + z)` for every atom between a and b; if all coefficients of
-what results have one sign, so has the polynomial (this is Bernstein's basis).
+What is known comes from the domains of atoms, from the case being looked at, from what atoms
+stand for, and from all of it together.
 """
 
 from __future__ import annotations
@@ -11,68 +9,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import product
+from functools import cached_property
 from typing import TypeAlias
 
+from optdsl.checks.equivalence.certificates import certified
 from optdsl.checks.equivalence.factors import factor
-from optdsl.checks.equivalence.polynomials import ONE, Atom, Polynomial, number, variable
+from optdsl.checks.equivalence.inequalities import (
+    LONGEST,
+    Inequality,
+    refuted,
+    supposed,
+    within,
+)
+from optdsl.checks.equivalence.number_ranges import (
+    ANY,
+    NEGATIVE,
+    NOT_NEGATIVE,
+    NOT_POSITIVE,
+    NULL,
+    POSITIVE,
+    REALS,
+    Range,
+    Sign,
+)
+from optdsl.checks.equivalence.polynomials import Atom, Polynomial, number, variable
 from optdsl.model.expressions import Kind
 
-Sign: TypeAlias = frozenset[int]
-
-ANY: Sign = frozenset({-1, 0, 1})
-POSITIVE: Sign = frozenset({1})
-NEGATIVE: Sign = frozenset({-1})
-NULL: Sign = frozenset({0})
-NOT_NEGATIVE: Sign = frozenset({0, 1})
-NOT_POSITIVE: Sign = frozenset({0, -1})
-NOT_NULL: Sign = frozenset({-1, 1})
-
-_LARGEST_EXPANSION = 4000  # terms, beyond which no certificate is sought
 _LARGEST_QUADRATIC = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The numbers between two ends; None is infinite."""
+class Impossible(Exception):
+    """What is supposed in a case excludes itself."""
 
-    low: Fraction | None = None
-    high: Fraction | None = None
-    low_open: bool = False
-    high_open: bool = False
-
-    @property
-    def sign(self) -> Sign:
-        """The signs that occur in it."""
-        signs = set()
-        if self.low is None or self.low < 0:
-            signs.add(-1)
-        if self.high is None or self.high > 0:
-            signs.add(1)
-        above = self.low is None or self.low < 0 or (self.low == 0 and not self.low_open)
-        below = self.high is None or self.high > 0 or (self.high == 0 and not self.high_open)
-        if above and below:
-            signs.add(0)
-        return frozenset(signs)
-
-    def meet(self, sign: Sign) -> Range:
-        """Return the part of the range where numbers have one of the signs."""
-        result, zero = self, Fraction(0)
-        if -1 not in sign and (result.low is None or result.low <= 0):
-            is_open = 0 not in sign or (result.low == 0 and result.low_open)
-            result = replace(result, low=zero, low_open=is_open)
-        if 1 not in sign and (result.high is None or result.high >= 0):
-            is_open = 0 not in sign or (result.high == 0 and result.high_open)
-            result = replace(result, high=zero, high_open=is_open)
-        return result
-
-
-REALS = Range()
-NON_NEGATIVE = Range(Fraction(0))
-ABOVE_ZERO = Range(Fraction(0), low_open=True)
 
 #: Gives the range of an atom from what it is made of.
 Ranger: TypeAlias = "Callable[[Atom, Context], Range]"
+
+#: Gives what an atom obeys by what it stands for.
+Teller: TypeAlias = "Callable[[Atom, Context], Iterable[Inequality]]"
 
 
 @dataclass(frozen=True)
@@ -85,6 +59,7 @@ class Context:
 
     ranges: Mapping[Atom, Range] = field(default_factory=dict)
     ranger: Ranger | None = None
+    teller: Teller | None = None
     signs: Mapping[Polynomial, Sign] = field(default_factory=dict)
     truths: Mapping[object, bool] = field(default_factory=dict)
     values: Mapping[Atom, Polynomial] = field(default_factory=dict)
@@ -124,7 +99,7 @@ class Context:
     def _solved(self, polynomial: Polynomial) -> Context:
         """Use `polynomial == 0`: give a value to an atom that it determines."""
         values = dict(self.values)
-        for part in self._null_parts(polynomial):
+        for part in self._null_parts(self._solve(polynomial)):
             for atom in sorted(part.atoms, key=lambda atom: -atom.index):
                 by_power = part.coefficients(atom)
                 slope = by_power.get(1)
@@ -169,7 +144,7 @@ class Context:
         """Return the range of an atom in this case."""
         found = self.ranges.get(atom)
         if found is None:
-            found = self.ranger(atom, self) if self.ranger else REALS
+            found = self.ranger(atom, self.apart) if self.ranger else REALS
         sign = self.signs.get(variable(atom))
         return found if sign is None else found.meet(sign)
 
@@ -180,20 +155,29 @@ class Context:
             return frozenset({(constant > 0) - (constant < 0)})
         found = self._known.get(polynomial)
         if found is None:
-            content, primitive = polynomial.primitive()
-            found = self._sign(primitive)
-            if content < 0:
-                found = negated(found)
+            found = self._found(polynomial)
             self._known[polynomial] = found
         return found
 
+    def _found(self, polynomial: Polynomial) -> Sign:
+        content, primitive = polynomial.primitive()
+        solved = self._solve(primitive)
+        if solved == primitive:
+            found = self._sign(primitive)
+        else:
+            found = self.sign(solved) & self.signs.get(primitive, ANY)
+            if not found:
+                raise Impossible
+        return negated(found) if content < 0 else found
+
     def _sign(self, polynomial: Polynomial) -> Sign:
-        found = self.signs.get(polynomial, ANY)
+        found, whole = self.signs.get(polynomial, ANY), True
         if len(found) > 1:
             found = found & self._certified(polynomial)
         if len(found) > 1:
             coefficient, factors = factor(polynomial)
-            if len(factors) > 1 or factors[0][1] > 1:
+            whole = len(factors) == 1 and factors[0][1] == 1
+            if not whole:
                 sign = POSITIVE if coefficient > 0 else NEGATIVE
                 for irreducible, n in factors:
                     sign = times(sign, powered(self.sign(irreducible), n))
@@ -202,7 +186,45 @@ class Context:
             found = found & times(self.sign(norm[0]), norm[1])
         if len(found) > 1:
             found = found & self._of_quadratic(polynomial)
+        if len(found) > 1 and whole and self.teller and len(polynomial.terms) <= LONGEST:
+            found = self._beside_others(polynomial, self.teller, found)
         return found or ANY
+
+    @cached_property
+    def apart(self) -> Context:
+        """The same, where each polynomial is looked at by itself."""
+        return self if self.teller is None else replace(self, teller=None, _known={})
+
+    def _beside_others(self, polynomial: Polynomial, teller: Teller, found: Sign) -> Sign:
+        """Return which of some signs a polynomial may have beside all else that is known.
+
+        Raises:
+            Impossible: where it has none of them.
+        """
+        own = polynomial.atoms
+        told = [each for atom in own for each in teller(atom, self.apart)]
+        if not self.signs and not told:
+            return found
+        known = told + [each for p, sign in self.signs.items() for each in supposed(p, sign)]
+        others = {atom for each in known for atom in each.polynomial.atoms} | set(self.values)
+        known += [each for atom in others - own for each in teller(atom, self.apart)]
+        known += [each for atom in self.values for each in within(atom, self.range_of(atom))]
+        if self.values:
+            known = [each.of(self._solve(each.polynomial)) for each in known]
+        left = {
+            sign
+            for sign in found
+            if not any(
+                refuted(start, known, self._certified)
+                for start in supposed(polynomial, frozenset({sign}))
+            )
+        }
+        if not left and self.signs:
+            raise Impossible
+        return frozenset(left) or found
+
+    def _solve(self, polynomial: Polynomial) -> Polynomial:
+        return substitute(polynomial, self.values)
 
     def _of_quadratic(self, polynomial: Polynomial) -> Sign:
         """Return the sign of a*x^2 + b*x + c that nowhere changes it.
@@ -245,11 +267,7 @@ class Context:
         return None
 
     def _certified(self, polynomial: Polynomial) -> Sign:
-        bounded: dict[Atom, Range] = {}
-        for atom in polynomial.atoms:
-            bounded[atom] = self.range_of(atom)
-        expanded = _expand(polynomial, bounded)
-        return ANY if expanded is None else _common_sign(*expanded)
+        return certified(polynomial, {atom: self.range_of(atom) for atom in polynomial.atoms})
 
 
 def negated(sign: Sign) -> Sign:
@@ -278,105 +296,3 @@ def substitute(polynomial: Polynomial, values: Mapping[Atom, Polynomial]) -> Pol
             term = term * values.get(atom, variable(atom)) ** n
         result = result + term
     return result
-
-
-# ------------------------------------------------------------- certificates
-
-
-@dataclass(frozen=True)
-class _Ends:
-    """The symbols that stand for an atom: not negative, and never all of them zero."""
-
-    symbols: tuple[Atom, ...]
-    least: tuple[frozenset[Atom], ...]  # the smallest sets of those that are positive
-
-
-_Expanded: TypeAlias = "tuple[Polynomial, dict[Atom, _Ends], frozenset[Atom]]"
-
-
-def _expand(polynomial: Polynomial, ranges: Mapping[Atom, Range]) -> _Expanded | None:
-    """Rewrite over symbols that are not negative; the last item are atoms of any sign."""
-    ends: dict[Atom, _Ends] = {}
-    values: dict[Atom, tuple[Polynomial, Polynomial]] = {}
-    free = set()
-    for atom, bounds in ranges.items():
-        stand_in = _stand_in(atom, bounds)
-        if stand_in is None:
-            free.add(atom)
-        else:
-            ends[atom], *pair = stand_in
-            values[atom] = (pair[0], pair[1])
-    degrees = {
-        atom: max(dict(monomial).get(atom, 0) for monomial in polynomial.terms) for atom in values
-    }
-    result = number(0)
-    for monomial, c in polynomial.terms.items():
-        powers = dict(monomial)
-        term = number(c)
-        for atom in ranges:
-            n = powers.get(atom, 0)
-            if atom in free:
-                term = term * Polynomial({((atom, n),): Fraction(1)}) if n else term
-            else:
-                top, bottom = values[atom]
-                term = term * top**n * bottom ** (degrees[atom] - n)
-        result = result + term
-        if len(result.terms) > _LARGEST_EXPANSION:
-            return None
-    return result, ends, frozenset(free)
-
-
-def _stand_in(atom: Atom, bounds: Range) -> tuple[_Ends, Polynomial, Polynomial] | None:
-    """Return what stands for an atom, as a numerator over a positive denominator."""
-    if bounds.low is None and bounds.high is None:
-        return None
-    y = Atom(-2 * atom.index - 2, ("y", atom), atom.kind)
-    z = Atom(-2 * atom.index - 3, ("z", atom), atom.kind)
-    least: tuple[frozenset[Atom], ...]
-    only_y: tuple[frozenset[Atom], ...] = (frozenset({y}),)
-    if bounds.high is None:
-        assert bounds.low is not None
-        least = only_y if bounds.low_open else (frozenset(),)
-        return _Ends((y,), least), number(bounds.low) + variable(y), ONE
-    if bounds.low is None:
-        least = only_y if bounds.high_open else (frozenset(),)
-        return _Ends((y,), least), number(bounds.high) - variable(y), ONE
-    if bounds.low == bounds.high:
-        return _Ends((), (frozenset(),)), number(bounds.low), ONE
-    if bounds.low_open and bounds.high_open:
-        least = (frozenset({y, z}),)
-    elif bounds.low_open:
-        least = only_y
-    elif bounds.high_open:
-        least = (frozenset({z}),)
-    else:
-        least = (frozenset({y}), frozenset({z}))
-    top = variable(z).scaled(bounds.low) + variable(y).scaled(bounds.high)
-    return _Ends((y, z), least), top, variable(y) + variable(z)
-
-
-def _common_sign(polynomial: Polynomial, ends: Mapping[Atom, _Ends], free: frozenset[Atom]) -> Sign:
-    if not polynomial:
-        return NULL
-    coefficients = set()
-    for monomial, c in polynomial.terms.items():
-        if any(atom in free and n % 2 for atom, n in monomial):
-            return ANY
-        coefficients.add(1 if c > 0 else -1)
-    if len(coefficients) > 1:
-        return ANY
-    strict = _never_null(polynomial, ends)
-    return frozenset(coefficients) if strict else frozenset(coefficients | {0})
-
-
-def _never_null(polynomial: Polynomial, ends: Mapping[Atom, _Ends]) -> bool:
-    """Is there a positive term, whichever of the symbols are positive?"""
-    supports = [{atom for atom, _ in monomial} for monomial in polynomial.terms]
-    choices = [end.least for end in ends.values() if end.symbols]
-    if len(choices) > 10:
-        return False
-    for choice in product(*choices):
-        positive = frozenset().union(*choice)
-        if not any(support <= positive for support in supports):
-            return False
-    return True
