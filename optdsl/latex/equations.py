@@ -9,11 +9,13 @@ from typing import Literal
 from optdsl.diagnostics import DiagnosticError, SourceText, Span
 from optdsl.language import syntax
 from optdsl.latex import algorithms, draws, matrices, shapes, trees
+from optdsl.latex.batches import with_batch_gradients
 from optdsl.latex.clock import with_clock
 from optdsl.latex.declared import Declared, Function, Total, spellings
 from optdsl.latex.differentials import with_derivatives
 from optdsl.latex.names import Evidence, sort_scripts
 from optdsl.latex.notation import Chain, Group, Operator, Raw, Run, Sides, Symbol
+from optdsl.latex.ones import with_ones
 from optdsl.latex.parsing import parse_row
 from optdsl.latex.problems import refuse
 from optdsl.latex.reading import Reader
@@ -144,6 +146,7 @@ def _interpret(
     """Return what statements say together; `loop` is a letter that counts steps, and its first."""
     letter, first = loop or (None, 1)
     statements = with_derivatives(tuple(one for one, _ in parsed), declared)
+    statements = with_ones(with_batch_gradients(statements))
     statements = with_clock(statements, declared, letter, first)
     tags = [tag for _, tag in parsed]
     evidence = survey(statements, declared)

@@ -51,6 +51,8 @@ def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
     group = cast(Group, follower)
     if not group.items:
         raise refuse("latex-gradient", "expected the point of the gradient", group.span)
+    if subject is not None and (nested := nested_point(group, subject_of(head))) is not None:
+        return syntax.Call("grad", (reader.expression(nested),), span=head.span.to(group.span))
     for separator, item in zip(group.separators, group.items[1:], strict=True):
         if separator == "," and not _is_sample(item, reader):
             hint = "the data of a loss stand behind a semicolon"
@@ -65,6 +67,27 @@ def gradient(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression:
     if subject is not None:
         _require_within(subject, value, head.span)
     return syntax.Call("grad", (value,), span=head.span.to(group.span))
+
+
+def subject_of(head: Raw) -> Raw | None:
+    """Return what stands below a nabla."""
+    return head.scripts[0].items[0] if isinstance(head, Scripted) else None
+
+
+def nested_point(group: Group, subject: Raw | None) -> Raw | None:
+    """`\\nabla_\\theta L(f(x; \\theta), y)`: the parameter, where the model takes it."""
+    if subject is None:
+        return None
+    key = shapes.key_of(subject)
+    inside = [part for part in shapes.walk(group.items) if isinstance(part, Group)]
+    inner = [item for part in inside for item in part.items]
+    bare = [item for item in inner if shapes.is_symbol(item) and shapes.key_of(item) == key]
+    letters = [node for node in shapes.walk(group) if isinstance(node, Symbol)]
+    reads = sum(node.name == key[-1] for node in letters)
+    said = {"".join(item.span.text.split()) for item in bare}
+    timed = isinstance(subject, Scripted)
+    alike = said == {"".join(subject.span.text.split())} if timed else len(said) == 1
+    return bare[0] if alike and len(bare) == reads else None
 
 
 def _point_behind(raw: Raw) -> tuple[Raw, Script | None]:

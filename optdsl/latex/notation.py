@@ -174,6 +174,15 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """`i \\in \\mathcal{B}` below a sum: one of a set."""
+
+    element: Raw
+    members: Raw
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """`k \\in \\{1, \\dots, 5\\}`: the whole numbers that an index takes."""
 
@@ -276,6 +285,7 @@ Raw: TypeAlias = (
     | Big
     | Text
     | Where
+    | Member
     | Run
 )
 

@@ -29,6 +29,7 @@ from optdsl.latex.notation import (
     Group,
     Infix,
     Logic,
+    Member,
     Negative,
     Operator,
     Raw,
@@ -247,9 +248,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return Slice(parts[0], parts[2], self._span(*parts))
 
     def membership(self, parts: list[Any]) -> Raw:
-        message = "what runs over a set is not understood"
-        hint = "the mean over a batch is the gradient of the loss: write `\\nabla J(\\theta)`"
-        raise refuse("latex-sum", message, self._span(*parts), hint)
+        if isinstance(parts[2], Token):
+            message = "what runs over a set is not understood"
+            raise refuse("latex-sum", message, self._span(*parts))
+        return Member(parts[0], parts[2], self._span(*parts))
 
     def _one(self, argument: _Argument) -> Raw:
         """The single expression that a fraction, a root or an accent takes."""

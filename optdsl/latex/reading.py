@@ -26,6 +26,7 @@ from optdsl.latex.notation import (
     Group,
     Infix,
     Logic,
+    Member,
     Negative,
     Operator,
     Raw,
@@ -120,6 +121,8 @@ class Reader:
                 message = "expected the function whose gradient this is"
             case Sign("top"):
                 message = "expected something that is transposed before this"
+            case Member():
+                message, hint = "what runs over a set is not understood", sums.EXAMPLES
             case Slice():
                 message = "a slice stands only in the data of a loss"
             case Entrywise():

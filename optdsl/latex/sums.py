@@ -17,14 +17,18 @@ from optdsl.language import syntax
 from optdsl.latex import shapes, trees
 from optdsl.latex.declared import Total
 from optdsl.latex.names import Evidence
-from optdsl.latex.notation import Big, Chain, Comparison, Infix, Raw, Script
+from optdsl.latex.notation import Big, Chain, Comparison, Infix, Member, Raw, Script
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 from optdsl.latex.roles import usual_domain
 
 #: The upper bound that says "over all entries" where it is not declared.
 DIMENSION = "d"
-_EXAMPLES = "the mean over a batch is the gradient of the loss: write `\\nabla J(\\theta)`"
+#: What to write for a mean over examples that is not read as one.
+EXAMPLES = (
+    "the mean of gradients over a batch is the gradient of the loss: write `\\nabla J(\\theta)`,"
+    " or `\\frac{1}{|B|} \\sum_{i \\in B} \\nabla f_i(\\theta)`"
+)
 _HINT = "write `\\sum_{i=1}^{K}`, `\\sum_{i=1}^{t}` or `\\sum_i`"
 
 
@@ -58,6 +62,8 @@ def _lower(script: Script) -> tuple[tuple[str, ...], Raw | None]:
     match script.items:
         case (Comparison("==", first, low),) if letter := shapes.letter_of(first):
             return (letter,), low
+        case (Member(_, _, place),):
+            raise refuse("latex-sum", "what runs over a set is not understood", place, EXAMPLES)
     letters = tuple(shapes.letter_of(item) for item in script.items)
     if "" in letters or set(script.separators) - {","}:
         if len(script.items) == 1 and (both := shapes.components_of(script.items[0])):
@@ -149,7 +155,7 @@ def _over_entries(raw: Big, found: Bounds, reader: Reads) -> syntax.Expression:
 def _stray(letter: str, raw: Big) -> DiagnosticError:
     examples = letter in shapes.letters_on(raw.body)
     message = f"nothing here has the index `{letter}`"
-    return refuse("latex-sum", message, raw.body.span, _EXAMPLES if examples else _HINT)
+    return refuse("latex-sum", message, raw.body.span, EXAMPLES if examples else _HINT)
 
 
 def _over_members(raw: Big, found: Bounds, reader: Reads) -> syntax.Expression:

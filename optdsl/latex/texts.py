@@ -27,7 +27,6 @@ _EQUATION = re.compile(r"(?:(?!\\\\|\\end\{)[^=])*=")
 _RANGE = re.compile(
     r"[\s~]*(?:\\[,;: ])*\s*[a-zA-Z]\s*(?:=\s*\d+\s*,[\s\d,]*\\[lc]?dots|\\in\s*\\\{)"
 )
-_INDICATES = re.compile(r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?(?:\[|\(|\\\{|_)")
 # `RMS(u_t)`, but not the state `RMS(u, t)`
 _ONE_ARGUMENT = re.compile(r"\s*\{?\s*(?:\\left\s*|\\[bB]igg?l?\s*)?\((?![^()]*,)")
 #: Commands that set the same letters.
@@ -55,7 +54,7 @@ def in_font(cutter: Cutter, font: str, text: str, start: int) -> None:
         cutter.put("LETTER", f"{font} {inside[1]}", start)
     elif len(text) == 1 and text.isalpha() and text.isascii():
         cutter.put("LETTER", f"{font} {text}", start)
-    elif text.isdigit() and text == "1" and _INDICATES.match(cutter.source.text, cutter.at):
+    elif text == "1":  # a vector of ones, or an indicator
         cutter.put("WORD", f"{font} {text}", start)
     elif text.isdigit():  # `\\mathbf{0}`, a vector of zeros; `\\mathbf{0}_{m \\times n}`
         cutter.put("NUMBER", text, start)

@@ -79,6 +79,8 @@ class _Tokenizer(Cutter):
         elif character == "=":
             comparing = self.condition or self.in_condition()
             self.add(*(("COMPARE", "==") if comparing else ("RELATION", "=")), 1)
+        elif character == "+" and self.last() == "RELATION":
+            self.at += 1  # `g \gets +\nabla f`
         elif character in words.PLAIN:
             self.add(words.PLAIN[character], character.replace("−", "-"), 1)
         else:

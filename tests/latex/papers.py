@@ -208,7 +208,7 @@ EQUATIONS: dict[str, list[str] | None] = {
         "v[i, t] = beta[i]*v[i, t-1] - g[t]",
         "theta[t] = theta[t-1] + gamma[t]/K*sum(v[i, t], i)",
     ],
-    r"g_t = \frac{1}{n} \sum_{i=1}^{n} \nabla f_i(\theta_{t-1})": None,
+    r"g_t = \frac{1}{n} \sum_{i=1}^{n} \nabla f_i(\theta_{t-1})": ["g[t] = grad(theta[t-1])"],
     r"y = \prod_{i=1}^{K} b_i": ["y = prod(b[i], i)"],
     r"y = \prod_i b_i": None,
     r"u_k = a u_{k-1} + b_t, \quad \text{for } k = 1, 2, \dots, 5": ["u[k] = a*u[k-1] + b[t]"],
