@@ -10,15 +10,13 @@ from optdsl.codegen.module import Writer, flat, layout_page, some
 from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import assign_slots_by_case, read_ahead, uniform_hyperparameters
 from optdsl.codegen.source import Functions, fields, in_tuple, indent, wrapped
-from optdsl.codegen.unit import Unit
+from optdsl.codegen.unit import Unit, settled
 from optdsl.model.alternatives import Alternatives, Case
-from optdsl.model.choosing import each_system
-from optdsl.model.evaluated import keep_numbers
-from optdsl.model.overriding import with_settings
 from optdsl.model.storing import with_rest
 from optdsl.model.system import Hyperparameter, Input, State, System
 from optdsl.program.cases import AskTogether, CasesProgram, InCase, Together, Turn, lower_cases
 from optdsl.program.describing import fingerprint
+from optdsl.program.program import Mode
 from optdsl.program.streams import output_buffer
 
 
@@ -33,16 +31,11 @@ class CasesUnit:
 
 def prepare_cases(rule: Alternatives) -> CasesUnit:
     """Lower `rule` in every mode."""
-    feeds = [with_settings(system)[1] for system in rule.systems]
-    whole = each_system(rule, lambda system: keep_numbers(with_settings(system)[0]))
+    whole, feeds = settled(rule)
     assert isinstance(whole, Alternatives)
     rule = whole
-    programs = {
-        "ready": lower_cases(rule, "ready"),
-        "function": lower_cases(rule, "function"),
-        "iterate": lower_cases(rule, "iterate"),
-        "evaluate": lower_cases(rule, "evaluate"),
-    }
+    modes: tuple[Mode, ...] = ("ready", "function", "iterate", "evaluate")
+    programs: dict[str, CasesProgram | None] = {mode: lower_cases(rule, mode) for mode in modes}
     units = []
     for number, system in enumerate(rule.systems):
         ready, function, iterate, evaluate = (

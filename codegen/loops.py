@@ -8,7 +8,7 @@ from functools import partial
 from optdsl.codegen.forms import partial_form
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, condition, python
-from optdsl.codegen.storing import Target, stored
+from optdsl.codegen.storing import Access, stored
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value
 from optdsl.model.storing import REST
@@ -82,17 +82,17 @@ class Loop:
         """One line for each number that the entries share."""
         return [f"{name} = {place}" for name, place in self._heads.items()]
 
-    def loaded(self, target: Target) -> list[str]:
+    def loaded(self, access: Access) -> list[str]:
         """Return the lines that read each stream."""
         lines = []
         for each in self.stage.loads:
             storage = self.kept.formats.get(each.stream)
-            text = target.load(self.arrays[each.stream], storage)
+            text = access.load(self.arrays[each.stream], storage)
             narrow = storage is not None and storage.format != "float64"
             if narrow and each.stream != "theta":
                 text = self.real(text)
             if each.stream == "theta" and self.kept.compensated:
-                text += f" + {self.real(target.load(self.arrays[REST], self.kept.formats[REST]))}"
+                text += f" + {self.real(access.load(self.arrays[REST], self.kept.formats[REST]))}"
             if each.value.name in self.unit.predicates:
                 text = f"{text} != {self.real('0.0')}"
             lines.append(f"{self.names.value(each.value)} = {text}")
@@ -112,18 +112,18 @@ class Loop:
             lines += [f"# {comment(described(each))}", f"{name} = {text}"]
         return lines
 
-    def stored(self, target: Target) -> list[str]:
+    def stored(self, access: Access) -> list[str]:
         """Return the lines that write each stream."""
         lines = []
         for each in self.stage.stores:
             array, storage = self.arrays[each.stream], self.kept.formats.get(each.stream)
             by_chance = storage is not None and storage.stochastic
-            words = partial(self._words, target, each.stream) if by_chance else None
+            words = partial(self._words, access, each.stream) if by_chance else None
             name = self.names.value(each.value)
-            lines.append(target.store(array, storage, name, words))
+            lines.append(access.store(array, storage, name, words))
             if each.stream == "theta" and self.kept.compensated:
-                lost = target.lost(name, array)
-                lines.append(target.store(self.arrays[REST], self.kept.formats[REST], lost, None))
+                lost = access.lost(name, array)
+                lines.append(access.store(self.arrays[REST], self.kept.formats[REST], lost, None))
         return lines
 
     @property
@@ -131,11 +131,11 @@ class Loop:
         """The place in `scalars` of the step that roundings by chance depend on."""
         return self.unit.slots.scalars[Clock(self.stage.part)]
 
-    def _words(self, target: Target, stream: str) -> str:
+    def _words(self, access: Access, stream: str) -> str:
         """Return the text of the random words of a rounding."""
         step = self._exactly(Clock(self.stage.part))
         code = self.kept.code(stream)
-        return target.words(f"begin, identity, {step}, {code}, seed_low, seed_high")
+        return access.words(f"begin, identity, {step}, {code}, seed_low, seed_high")
 
     def _exactly(self, step: Value | Clock) -> str:
         """Return the name of a number that is never rounded; note the seed, which goes with it."""

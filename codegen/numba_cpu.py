@@ -9,7 +9,7 @@ from optdsl.codegen.host import emit_combine as emit_combine
 from optdsl.codegen.host import emit_scalars as emit_scalars
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
-from optdsl.codegen.numba_storing import STORED, by_blocks
+from optdsl.codegen.numba_storing import ACCESS, by_blocks
 from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.support.words import WORDS
 from optdsl.codegen.unit import Unit
@@ -65,12 +65,12 @@ def _update(loop: Loop, stage: Pass) -> list[str]:
     totals = [_total(loop, each) for each in stage.reductions]
     columns = [each.kind is Kind.COLUMN for each in stage.reductions]
     entries = [
-        *loop.loaded(STORED),
+        *loop.loaded(ACCESS),
         *_vectors(loop, Kind.COLUMN),
         *loop.computed(),
         *(line for each, total, column in zip(stage.reductions, totals, columns, strict=True)
           for line in _accumulated(loop, each, f"{total}[i]" if column else total)),
-        *loop.stored(STORED),
+        *loop.stored(ACCESS),
     ]  # fmt: skip
     first = loop.arrays[loop.streams[0]]
     starts, ends = [], []

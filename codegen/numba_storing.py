@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from optdsl.codegen.loops import Loop
 from optdsl.codegen.source import indent
-from optdsl.codegen.storing import Target, Words
+from optdsl.codegen.storing import Access, Words
 from optdsl.runtime.formats import SCALE
 from optdsl.storage import Storage
 
@@ -23,7 +23,7 @@ def _store(array: str, storage: Storage | None, value: str, words: Words | None)
     return f"{array}[i] = {storage.format}_by_chance({value}, {words()})"
 
 
-STORED = Target(
+ACCESS = Access(
     load=lambda array, storage: f"{array}[i]",
     store=_store,
     words=lambda counter: f"i, {counter}",

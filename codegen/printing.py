@@ -7,8 +7,8 @@ from wherever its target has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from optdsl.model.expressions import (
@@ -47,7 +47,8 @@ class Dialect:
     that a choice is written as Python's own; `prefix` stands before a function's name;
     `draw` gives the text of a random number, where entries are; `matrices` says that
     whole matrices are, in a function that knows their `rows`, `columns` and type `real`; `divides`
-    that the quotient of an entry by a number that all share is written as a call.
+    that the quotient of an entry by a number that all share is written as a call. `names` are
+    those that functions and constants have where they are not those of Python.
     """
 
     value: Callable[[Value], str]
@@ -59,6 +60,11 @@ class Dialect:
     draw: Callable[[Draw], str] | None = None
     matrices: bool = False
     divides: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def named(self, name: str, prefix: str = "") -> str:
+        """Return what a function or a constant is called here."""
+        return self.names.get(name, f"{prefix}{name}")
 
 
 def python(expression: Expression, dialect: Dialect) -> str:
@@ -90,9 +96,9 @@ class _Printer:
             case Number(value):
                 return self.dialect.literal(decimal(value)), _NEGATED if value < 0 else _ATOM
             case Constant("true" | "false" as name):
-                return name.capitalize(), _ATOM
+                return self.dialect.named(name.capitalize()), _ATOM
             case Constant(name):
-                return self.dialect.literal(f"{self.dialect.prefix}{name}"), _ATOM
+                return self.dialect.literal(self.dialect.named(name, self.dialect.prefix)), _ATOM
             case Clock():
                 text = self.dialect.clock(expression)
                 return text, _ATOM if text.isidentifier() else 4
@@ -143,7 +149,7 @@ class _Printer:
         if operator == "pow":
             return self._power(operands, arguments[1])
         if operator == "abs":
-            return f"abs({operands[0][0]})", _ATOM
+            return f"{self.dialect.named('abs')}({operands[0][0]})", _ATOM
         return self._call(_CALLED.get(operator, operator), [text for text, _ in operands]), _ATOM
 
     def _select(
@@ -183,7 +189,7 @@ class _Printer:
 
     def _call(self, function: str, arguments: list[str]) -> str:
         """Write a call; of a function of two, nested where there are more arguments."""
-        called = f"{self.dialect.prefix}{function}"
+        called = self.dialect.named(function, self.dialect.prefix)
         if function not in ("minimum", "maximum"):
             return f"{called}({', '.join(arguments)})"
         text = arguments[0]

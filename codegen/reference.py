@@ -8,7 +8,7 @@ from optdsl.codegen.host import emit_scalars as emit_scalars
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.source import Functions, indent
-from optdsl.codegen.storing import Target, Words
+from optdsl.codegen.storing import Access, Words
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Expression, Kind
 from optdsl.program.program import Accumulate, Matrices, Pass
@@ -34,8 +34,8 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     loop = Loop(unit, stage, real=str, prefix="np.")
     names = [*loop.arrays.values(), *loop.vectors.values(), *loop.partials.values()]
     arrays = ", ".join(names)
-    target = _target(loop)
-    work = loop.loaded(target)
+    access = _access(loop)
+    work = loop.loaded(access)
     work += loop.read_vectors(lambda array, kind: f"{array}.astype(np.float64)")
     work += loop.computed()
     numbers = 0
@@ -45,7 +45,7 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
             numbers += 1
         else:
             work += _kept_apart(loop, reduction)
-    work += loop.stored(target)
+    work += loop.stored(access)
     header = f"def NAME({', '.join([arrays, *loop.shared])}):"
     given = {"numbers": "scalars[cohort[row]]", "tensor": "tensor[row]",
              "everything": "everything", "partials": "partials[chunk]",
@@ -65,7 +65,7 @@ def emit_pass(unit: Unit, stage: Pass, functions: Functions) -> str:
     return functions.add("pass", run)
 
 
-def _target(loop: Loop) -> Target:
+def _access(loop: Loop) -> Access:
     """Return how NumPy loads and stores: states in blocks and of 16 bits by functions."""
     first = loop.arrays[loop.streams[0]]
 
@@ -79,7 +79,7 @@ def _target(loop: Loop) -> Target:
             return f"{array}[...] = {value}"
         return f'store("{storage}", {array}, {value}{"" if words is None else f", {words()}"})'
 
-    return Target(
+    return Access(
         load,
         store,
         words=lambda counter: f"entry_words({first}, {counter})",

@@ -15,7 +15,8 @@ def clock_text(clock: Clock) -> str:
 class Reads:
     """Local names for what a function reads of its arrays; one line each, at its head.
 
-    `line` is what such a line looks like; `given` the array of numbers that are known already.
+    `line` is what such a line looks like; `given` the array of numbers that are known already;
+    `true` stands behind a number that is read as true or false.
     """
 
     line = "{name} = {place}"
@@ -41,9 +42,13 @@ class Reads:
     def _place(self, value: Value) -> str:
         slots = self.unit.slots
         if value in slots.hyper:
-            text = f"hyper[{slots.hyper[value]}]"
+            text = self.read("hyper", slots.hyper[value])
         elif value.offset == -1:
-            text = f"step_state[{slots.step_state[value.name]}]"
+            text = self.read("step_state", slots.step_state[value.name])
         else:
-            text = f"{self.given}[{slots.scalars[value]}]"
+            text = self.read(self.given, slots.scalars[value])
         return text + self.true if value.name in self.unit.predicates else text
+
+    def read(self, array: str, slot: int) -> str:
+        """Return the text of a number of an array."""
+        return f"{array}[{slot}]"

@@ -63,8 +63,8 @@ def rounding_clocks(system: System, stages: list[Pass]) -> list[Clock]:
 
 
 @dataclass(frozen=True)
-class Target:
-    """How a target loads and stores.
+class Access:
+    """How the code of a target loads and stores.
 
     `load` gives the text of a stream as its rule computes with it, `store` the line that writes
     a value; both are told the array and its format. `words` is the text of the random words of

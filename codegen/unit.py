@@ -8,6 +8,8 @@ from functools import cached_property
 from optdsl.codegen.forms import FORMS, partial_form
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.slots import Slots, assign_slots, predicate_names
+from optdsl.model.alternatives import Rule, systems_of
+from optdsl.model.choosing import each_system
 from optdsl.model.evaluated import keep_numbers
 from optdsl.model.overriding import Feed, with_settings
 from optdsl.model.storing import with_rest
@@ -77,10 +79,21 @@ class Unit:
         return identifier(self.system.name)
 
 
+def settled(rule: Rule) -> tuple[Rule, tuple[tuple[Feed, ...], ...]]:
+    """Return `rule` as code is written from it, and the schedules that each case of it reads.
+
+    Hyperparameters that schedules give may be set by users, and what the point of evaluation reads
+    is kept.
+    """
+    feeds = tuple(with_settings(system)[1] for system in systems_of(rule))
+    return each_system(rule, lambda system: keep_numbers(with_settings(system)[0])), feeds
+
+
 def prepare(system: System) -> Unit:
     """Lower `system` in every mode."""
-    system, feeds = with_settings(system)
-    system = keep_numbers(system)
+    whole, (feeds,) = settled(system)
+    assert isinstance(whole, System)
+    system = whole
     function = lower(system, "function")
     assert function is not None
     iterate, evaluate = lower(system, "iterate"), lower(system, "evaluate")

@@ -12,7 +12,7 @@ from optdsl.codegen.cuda.places import found_rows
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.source import indent
-from optdsl.codegen.storing import Target, Words
+from optdsl.codegen.storing import Access, Words
 from optdsl.codegen.support.cuda.words import __all__ as WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.model.storing import REST
@@ -57,7 +57,7 @@ class PassKernel:
         self.forms = {a: names.stream(f"{s} form") for s, a in self.columns.items()}
         self.loaded = self._streams([load.stream for load in stage.loads])
         self.written = self._streams([store.stream for store in stage.stores])
-        self.target = Target(
+        self.access = Access(
             self._load, self._store, lambda counter: f"lane, {counter}", self._lost
         )
 
@@ -180,7 +180,7 @@ class PassKernel:
             *self._loaded(),
             *loop.computed(),
             *self._accumulated(),
-            *loop.stored(self.target),
+            *loop.stored(self.access),
         ]
         long = self.crowded or any(_LONG.search(line) for line in body)
         return [
@@ -196,7 +196,7 @@ class PassKernel:
 
     def _loaded(self) -> list[str]:
         """Return the lines that read each stream for one entry."""
-        return self.loop.loaded(self.target)
+        return self.loop.loaded(self.access)
 
     def _total(self, reduction: Accumulate) -> str:
         return self.loop.names.stream(f"total {reduction.name}")

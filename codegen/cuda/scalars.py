@@ -14,7 +14,7 @@ from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
 from optdsl.codegen.source import Functions, indent
-from optdsl.codegen.step_numbers import clock_text
+from optdsl.codegen.step_numbers import Reads, clock_text
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Program
@@ -47,11 +47,11 @@ class _Step:
         self.assignments = scalars_of(program, part)
         self.names = Identifiers(taken=(*taken, *PARAMETERS, "steps", "update", "value"))
         self.local = {each.name for each in self.assignments}
-        self.heads: dict[str, str] = {}
+        self.reads = _Reads(unit, self.names, self.local)
 
     def lines(self) -> list[str]:
         """Return the function that makes the kernel for numbers rounded to `real`."""
-        dialect = Dialect(self._value, clock_text, predicates=self.unit.predicates, prefix="")
+        dialect = Dialect(self.reads.value, clock_text, predicates=self.unit.predicates, prefix="")
         body: list[str] = []
         for each in self.assignments:
             text = python(each.expression, dialect)
@@ -78,7 +78,7 @@ class _Step:
             *resting_clock(self.unit, self.part),
             f"steps = read_changing(int64, clocks, {self.part}) + 1",
             "t = float64(steps)",
-            *(f"{name} = {place}" for name, place in self.heads.items()),
+            *self.reads.lines,
             *body,
             *writes,
             f"write(int64, clocks, {self.part}, steps)",
@@ -86,18 +86,13 @@ class _Step:
         update = [f"def update({', '.join(PARAMETERS)}):", *indent(inner), "return update"]
         return ['@kernel("step")', "def NAME(real):", *indent(update)]
 
-    def _value(self, value: Value) -> str:
-        name = self.names.value(value)
-        if not (value.name in self.local and value.offset == 0):
-            self.heads.setdefault(name, self._place(value))
-        return name
 
-    def _place(self, value: Value) -> str:
-        slots = self.unit.slots
-        if value in slots.hyper:
-            text = f"read(float64, hyper, {slots.hyper[value]})"
-        elif value.offset == -1:
-            text = f"read_changing(float64, step_state, {slots.step_state[value.name]})"
-        else:
-            text = f"read_changing(float64, exactly, {slots.scalars[value]})"
-        return f"{text} != 0.0" if value.name in self.unit.predicates else text
+class _Reads(Reads):
+    """The same on a device, where this kernel writes to all arrays but `hyper`."""
+
+    given = "exactly"
+
+    def read(self, array: str, slot: int) -> str:
+        """Return the text of a number of an array."""
+        word = "read" if array == "hyper" else "read_changing"
+        return f"{word}(float64, {array}, {slot})"

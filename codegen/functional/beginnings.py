@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optdsl.codegen.declarations import feed_text, plain_default
 from optdsl.codegen.functional.bodies import Body, call_text
-from optdsl.codegen.functional.prepared import Part
+from optdsl.codegen.functional.prepared import PreparedCase
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.source import Functions
 from optdsl.model.expressions import Fact, Kind, Number, Value
@@ -18,10 +18,10 @@ class Beginnings:
     """Writes starts and defaults of one case, as text for the module and as functions of it."""
 
     def __init__(
-        self, part: Part, prefix: str, indexed: frozenset[str], predicates: frozenset[str],
+        self, case: PreparedCase, prefix: str, indexed: frozenset[str], predicates: frozenset[str],
         functions: Functions,
     ) -> None:  # fmt: skip
-        self.part = part
+        self.case = case
         self.prefix = prefix
         self.indexed = indexed
         self.predicates = predicates
@@ -48,7 +48,7 @@ class Beginnings:
 
     def default(self, hyper: Hyperparameter) -> str | None:
         """Return the text of a default: a number, a schedule, or a formula."""
-        feed = next((f for f in self.part.feeds if f.hyperparameter.name == hyper.name), None)
+        feed = next((f for f in self.case.feeds if f.hyperparameter.name == hyper.name), None)
         if feed is not None:
             return self._feed(feed)
         plain = plain_default(hyper)

@@ -11,7 +11,7 @@ from optdsl.codegen.conditions import condition_text
 from optdsl.codegen.declarations import MARGIN, STATE_KINDS, hyper_text, input_text
 from optdsl.codegen.functional.beginnings import Beginnings
 from optdsl.codegen.functional.bodies import Body, call_text, kind_of
-from optdsl.codegen.functional.prepared import Part, Prepared, prepare_functions
+from optdsl.codegen.functional.prepared import PreparedCase, PreparedRule, prepare_functions
 from optdsl.codegen.module import flat, some
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.page import header_text, page_text
@@ -52,7 +52,9 @@ def functions_text(rule: Rule, target: FunctionalTarget, version: str) -> str:
 class FunctionsWriter:
     """Writes what a module says of itself, and the functions that it names."""
 
-    def __init__(self, prepared: Prepared, target: FunctionalTarget, functions: Functions) -> None:
+    def __init__(
+        self, prepared: PreparedRule, target: FunctionalTarget, functions: Functions
+    ) -> None:
         self.prepared = prepared
         self.rule = prepared.rule
         self.target = target
@@ -60,15 +62,15 @@ class FunctionsWriter:
         shared: frozenset[str] = frozenset()
         if isinstance(self.rule, Alternatives):
             shared = self.rule.shared_numbers
-        self.parts = [
-            CaseWriter(part, number, prepared, shared, target, functions)
-            for number, part in enumerate(prepared.parts)
+        self.cases = [
+            CaseWriter(each, number, prepared, shared, target, functions)
+            for number, each in enumerate(prepared.cases)
         ]
 
     def layout(self) -> list[str]:
         """Return the arguments of `FUNCTIONS`, a line each."""
-        rule, first = self.rule, self.parts[0]
-        systems = [part.system for part in self.prepared.parts]
+        rule, first = self.rule, self.cases[0]
+        systems = [each.system for each in self.prepared.cases]
         losses = dict.fromkeys(loss for system in systems for loss in system.losses)
         return fields(
             {
@@ -77,27 +79,27 @@ class FunctionsWriter:
                 "doc": repr(rule.doc or ""),
                 "hyperparameters": flat(self._hyper(each) for each in rule.hyperparameters),
                 "inputs": flat(self._input(each) for each in rule.handed_in),
-                "cases": flat(part.layout() for part in self.parts),
+                "cases": flat(each.layout() for each in self.cases),
                 "gradient": repr(_gradient(systems[0])),
                 "output": repr(first.output),
                 "losses": some(tuple(losses)),
-                "matrices": some(any(part.by_matrices for part in self.parts)),
-                "draws": some(any(part.draws for part in self.parts)),
+                "matrices": some(any(each.by_matrices for each in self.cases)),
+                "draws": some(any(each.draws for each in self.cases)),
                 "target": repr(self.target.NAME),
             }
         )
 
     def _owner(self, item: Hyperparameter | Input) -> CaseWriter:
         if isinstance(self.rule, Alternatives):
-            return self.parts[self.rule.cases_with(item)[0]]
-        return self.parts[0]
+            return self.cases[self.rule.cases_with(item)[0]]
+        return self.cases[0]
 
     def _hyper(self, hyper: Hyperparameter) -> list[str]:
-        ahead = any(hyper.name in part.ahead for part in self.parts)
+        ahead = any(hyper.name in each.ahead for each in self.cases)
         return hyper_text(hyper, self._owner(hyper).begin.default(hyper), ahead)
 
     def _input(self, given: Input) -> list[str]:
-        return input_text(self._owner(given).part.system, given)
+        return input_text(self._owner(given).case.system, given)
 
 
 class CaseWriter:
@@ -105,24 +107,24 @@ class CaseWriter:
 
     def __init__(
         self,
-        part: Part,
+        case: PreparedCase,
         number: int,
-        prepared: Prepared,
+        prepared: PreparedRule,
         shared: frozenset[str],
         target: FunctionalTarget,
         functions: Functions,
     ) -> None:
-        self.part = part
+        self.case = case
         self.number = number
         self.prepared = prepared
         self.shared = shared
         self.target = target
         self.functions = functions
-        self.system = part.named.system
+        self.system = case.named.system
         self.indexed = indexed_names(self.system)
         self.predicates = frozenset(predicate_names(self.system, []))
         self.output = _output(self.system)
-        self.begin = Beginnings(part, target.PREFIX, self.indexed, self.predicates, functions)
+        self.begin = Beginnings(case, target.PREFIX, self.indexed, self.predicates, functions)
 
     # -------------------------------------------------------------------- facts
 
@@ -150,9 +152,9 @@ class CaseWriter:
 
     def layout(self) -> list[str]:
         """Return the case as the module has it."""
-        system, case = self.part.system, self.part.case
-        stem = f"_{self.number + 1}" if len(self.prepared.parts) > 1 else ""
-        once = self._numbers(self.part.named, f"numbers{stem}", self._once())
+        system, case = self.case.system, self.case.choice
+        stem = f"_{self.number + 1}" if len(self.prepared.cases) > 1 else ""
+        once = self._numbers(self.case.named, f"numbers{stem}", self._once())
         moves = system.family != "schedule"
         update, meetings = self._update(f"update{stem}") if moves else ("None", [])
         lines = fields(
@@ -167,8 +169,8 @@ class CaseWriter:
                 "skips": self._skips(),
                 "theta_part": some(self._theta_part()),
                 **self._choice(),
-                "evaluation": self._look("evaluation", stem, self.part.evaluate),
-                "iterate": self._look("iterate", stem, self.part.iterate),
+                "evaluation": self._look("evaluation", stem, self.case.evaluate),
+                "iterate": self._look("iterate", stem, self.case.iterate),
             }
         )
         return ["functional.Case(", *indent(lines), "),"]
@@ -186,7 +188,7 @@ class CaseWriter:
 
     def _choice(self) -> dict[str, str]:
         """Return which tensors the case takes, and when, where the rule chooses."""
-        case, rule = self.part.case, self.prepared.rule
+        case, rule = self.case.choice, self.prepared.rule
         if case is None:
             return {}
         assert isinstance(rule, Alternatives)
@@ -247,7 +249,7 @@ class CaseWriter:
 
     def _update(self, stem: str) -> tuple[str, list[str]]:
         """Write what is made of one tensor; return the call of it, and where it waits."""
-        system, comments = self.system, self.part.named.comments
+        system, comments = self.system, self.case.named.comments
         written = written_streams(system)
         entries = set(written)
         body = self._body(once=False)
@@ -298,11 +300,11 @@ class CaseWriter:
     def _kept_states(self) -> list[State]:
         """Return the states that a step or the evaluation point reads or changes."""
         trees = list(self.trees)
-        for named in (self.part.evaluate, self.part.iterate):
+        for named in (self.case.evaluate, self.case.iterate):
             trees += [each.value for each in named.system.equations] if named else []
         read = {value.name for tree in trees for value in values(tree) if value.offset == -1}
         changed = {each.name for kind in Kind for each in changed_states(self.system, kind)}
-        return [state for state in self.part.system.states if state.name in read | changed]
+        return [state for state in self.case.system.states if state.name in read | changed]
 
     def _state(self, state: State) -> list[str]:
         given = [repr(state.name), repr(STATE_KINDS[state.kind]), self.begin.start(state)]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from optdsl.codegen.unit import settled
 from optdsl.diagnostics import Diagnostic, DiagnosticError
 from optdsl.model.alternatives import Alternatives, Case, Rule, systems_of
-from optdsl.model.choosing import each_system
-from optdsl.model.evaluated import keep_numbers
 from optdsl.model.expressions import Kind
-from optdsl.model.overriding import Feed, with_settings
+from optdsl.model.overriding import Feed
 from optdsl.model.system import System
 from optdsl.program.change_of_variables import stores_iterate
 from optdsl.program.hoisting import Named
@@ -18,7 +17,7 @@ from optdsl.program.program import Mode
 
 
 @dataclass(frozen=True)
-class Part:
+class PreparedCase:
     """One case of a rule, ready to be written: its settled system and its named numbers.
 
     `evaluate` gives the point of evaluation from theta and states, `iterate` gives theta where
@@ -30,44 +29,43 @@ class Part:
     evaluate: Named | None
     iterate: Named | None
     feeds: tuple[Feed, ...]
-    case: Case | None = None
+    choice: Case | None = None
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRule:
     """A rule of which every case can be written as functions."""
 
     rule: Rule
-    parts: tuple[Part, ...]
+    cases: tuple[PreparedCase, ...]
     mode: Mode
 
 
-def prepare_functions(rule: Rule) -> Prepared:
+def prepare_functions(rule: Rule) -> PreparedRule:
     """Name the numbers of every case of `rule`, in the mode that it has.
 
     Raises:
         DiagnosticError: for what cannot be a function of values.
     """
-    feeds = [with_settings(system)[1] for system in systems_of(rule)]
-    settled = each_system(rule, lambda system: keep_numbers(with_settings(system)[0]))
-    whole = systems_of(settled)
+    plain, feeds = settled(rule)
+    whole = systems_of(plain)
     _refuse(rule.name, whole)
     cases: tuple[Case | None, ...] = (None,)
     shared: frozenset[str] = frozenset()
-    if isinstance(settled, Alternatives):
-        cases = settled.cases
-        shared = settled.shared_numbers
+    if isinstance(plain, Alternatives):
+        cases = plain.cases
+        shared = plain.shared_numbers
     used = shared & frozenset().union(*(live_names(system) for system in whole))
     mode = _mode(rule, whole)
-    parts = []
+    prepared = []
     for system, own, case in zip(whole, feeds, cases, strict=True):
         kept = used & {equation.name for equation in system.equations}
         named = with_named_numbers(system, mode, kept=kept)
         assert named is not None
         evaluate = with_named_numbers(system, "evaluate")
         iterate = with_named_numbers(system, "iterate") if mode == "ready" else None
-        parts.append(Part(system, named, evaluate, iterate, own, case))
-    return Prepared(settled, tuple(parts), mode)
+        prepared.append(PreparedCase(system, named, evaluate, iterate, own, case))
+    return PreparedRule(plain, tuple(prepared), mode)
 
 
 def _mode(rule: Rule, systems: tuple[System, ...]) -> Mode:

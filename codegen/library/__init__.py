@@ -56,7 +56,7 @@ def build_library(rule: Rule, name: str) -> Library:
     >>> "int sgd_step_f32(" in build_library(load_rule("SGD"), "sgd").header
     True
     """
-    from optdsl.codegen.library.c_names import c_name
+    from optdsl.codegen.c_names import c_name
     from optdsl.codegen.library.code import library_code
     from optdsl.codegen.library.header.text import header_text
     from optdsl.codegen.library.objects import c_compiler, host_triple, linked, object_code

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from optdsl.codegen.c_names import c_name
 from optdsl.codegen.forms import FORMS
-from optdsl.codegen.library.c_names import c_name
 from optdsl.codegen.library.matrices.plans import is_of_vectors
 from optdsl.codegen.library.storing import C_TYPES, NARROW, WIDE, Precision
 from optdsl.codegen.loops import all_streams

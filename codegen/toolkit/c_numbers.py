@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from optdsl.codegen.c_names import WORDS_OF_C
 from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
@@ -30,23 +29,16 @@ static inline double optdsl_mod(double x, double y) {
 }
 """
 
-_IN_C = {
+#: What functions and constants are called in C.
+_NAMES = {
     "where": "optdsl_where", "square": "optdsl_square", "cube": "optdsl_cube",
     "logical_not": "optdsl_not", "isfinite": "optdsl_finite", "sign": "optdsl_sign",
     "minimum": "optdsl_least", "maximum": "optdsl_greatest", "mod": "optdsl_mod",
     "power": "pow", "abs": "fabs",
+    "pi": "3.141592653589793", "inf": "INFINITY", "True": "1", "False": "0",
 }  # fmt: skip
-_CALL = re.compile(rf"\b({'|'.join(_IN_C)})\(")
-_CONSTANTS = {"pi": "3.141592653589793", "inf": "INFINITY", "True": "1", "False": "0"}
-_CONSTANT = re.compile(rf"\b({'|'.join(_CONSTANTS)})\b")
-#: Words that no name in C may be.
-_KEYWORDS = (
-    "alignas", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constexpr",
-    "continue", "default", "delete", "do", "double", "else", "enum", "explicit", "extern", "float",
-    "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new",
-    "operator", "private", "protected", "public", "register", "restrict", "return", "short",
-    "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "try",
-    "typedef", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while",
+#: Names that a local variable would hide.
+_TAKEN = (
     "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "exactly", "fabs", "fmod", "pow", "sin", "tan",
     "INFINITY", "NAN",
 )  # fmt: skip
@@ -61,18 +53,17 @@ def numbers_function(unit: Unit, program: Program, part: int, name: str) -> list
     given = exported(program, part)
     if not assignments and not given:
         return []
-    names = Identifiers(taken=_KEYWORDS)
+    names = Identifiers(taken=(*WORDS_OF_C, *_TAKEN))
     reads = _Reads(unit, names, {each.name for each in assignments})
-    dialect = Dialect(reads.value, clock_text, predicates=unit.predicates, prefix="")
+    dialect = Dialect(reads.value, clock_text, predicates=unit.predicates, prefix="", names=_NAMES)
     body = []
     for each in assignments:
-        text = _in_c(python(each.expression, dialect))
+        text = python(each.expression, dialect)
         if " = " in each.comment:
             body.append(f"/* {comment(each.comment).replace('*/', '* /')} */")
         body.append(f"const double {names.value(Value(each.name, Kind.STEP))} = {text};")
     writes = [
-        f"exactly[{unit.slots.scalars[number]}] = {_in_c(python(number, dialect))};"
-        for number in given
+        f"exactly[{unit.slots.scalars[number]}] = {python(number, dialect)};" for number in given
     ]
     for state, slot in unit.slots.step_state.items():
         if any(each.name == state for each in assignments):
@@ -84,12 +75,6 @@ def numbers_function(unit: Unit, program: Program, part: int, name: str) -> list
         *indent([*unused, *reads.lines, *body, *writes]),
         "}",
     ]
-
-
-def _in_c(text: str) -> str:
-    """Return the text of an expression, as the printer writes it for kernels, in C."""
-    called = _CALL.sub(lambda found: f"{_IN_C[found[1]]}(", text)
-    return _CONSTANT.sub(lambda found: _CONSTANTS[found[1]], called)
 
 
 class _Reads(Reads):

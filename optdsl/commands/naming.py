@@ -27,7 +27,7 @@ def problem_of(name: str) -> str | None:
     """
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name) is None:
         return "it must be letters, digits and single underscores, and begin with a letter"
-    from optdsl.codegen.library.c_names import HEADERS_OF_C, WORDS_OF_C
+    from optdsl.codegen.c_names import HEADERS_OF_C, WORDS_OF_C
 
     module = snake_case(name)
     if {name, class_name(name), module} & WORDS_OF_C:
