@@ -68,13 +68,13 @@ def build_library(rule: Rule, name: str) -> Library:
     machine, triple, version = this_machine(), host_triple(), compiler_version()
     whole = lowered(rule, c_name(name))
     interfaces = whole.interfaces
-    text, fingerprint = library_code(interfaces, machine, triple, whole.seen)
+    text, fingerprint = library_code(interfaces, machine, triple, whole.public)
     code = object_code(text, triple, machine)
     compiler = c_compiler()
     prefix = interfaces[0].prefix
     return Library(
         prefix=prefix,
-        header=None if whole.seen is None else header_text(whole.seen, version),
+        header=None if whole.public is None else header_text(whole.public, version),
         refused=whole.refusal,
         module=text_of(whole.unit, LibraryTarget(interfaces, fingerprint), version),
         code=code,

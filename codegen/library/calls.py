@@ -9,7 +9,7 @@ from typing import Any
 import llvmlite.ir as ir
 
 from optdsl.codegen.library.interface import Interface, feed_key
-from optdsl.codegen.library.passes.tasks import FOR_EACH, Whole, count_function, tell
+from optdsl.codegen.library.passes.tasks import FOR_EACH, PassFunctions, count_function, tell
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.support.emitting import (
     BYTE,
@@ -102,13 +102,13 @@ class Call:
         room = self.builder.bitcast(given["room"], WORDS)
         self.builder.call(function, [*rest, room, given["for_each"], given["pool"]])
 
-    def run_pass(self, whole: Whole) -> None:
+    def run_pass(self, made: PassFunctions) -> None:
         """Run a pass over all tensors: alone, or in tasks."""
         if "for_each" not in self.given:
-            self.run(whole.alone)
+            self.run(made.alone)
             return
         builder, shared = self.builder, self._shared()
-        if whole.by_rows:
+        if made.by_rows:
             shared |= {"pieces": self.given["count"], "some": word(1)}
         data = tell(builder, shared)
         most = builder.add(shared["pieces"], builder.sub(shared["some"], word(1)))
@@ -116,12 +116,12 @@ class Call:
         is_one = builder.icmp_signed("<=", tasks, word(1))
         with builder.if_else(is_one) as (alone, together):
             with alone, counted(builder, word(0), tasks) as number:
-                builder.call(whole.task, [data, number])
+                builder.call(made.task, [data, number])
             with together:
-                given = [self.given["pool"], tasks, whole.task, data]
+                given = [self.given["pool"], tasks, made.task, data]
                 builder.call(self.given["for_each"], given)
-        if whole.fold is not None:
-            builder.call(whole.fold, [data])
+        if made.fold is not None:
+            builder.call(made.fold, [data])
 
     def _shared(self) -> dict[str, Any]:
         """Return what the tasks of a pass over chunks are told."""

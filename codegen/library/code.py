@@ -9,14 +9,14 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.choices.interface import Whole as Rules
+from optdsl.codegen.library.choices.interface import ChoiceInterface
 from optdsl.codegen.library.choices.steps import ChoiceSteps
 from optdsl.codegen.library.dispatch import add_choice, dispatched, levels
 from optdsl.codegen.library.interface import Interface, whole_stages
 from optdsl.codegen.library.matrices.products import TILES
 from optdsl.codegen.library.matrices.stages import matrices_function
 from optdsl.codegen.library.passes.tables import PassWriter
-from optdsl.codegen.library.passes.tasks import TaskWriter, Whole
+from optdsl.codegen.library.passes.tasks import PassFunctions, TaskWriter
 from optdsl.codegen.library.rooms import room_function
 from optdsl.codegen.library.settings import Settings
 from optdsl.codegen.library.steps import Loops, Steps
@@ -30,11 +30,11 @@ _VARIANT = re.compile(r'^(define [^\n]*@"([^"\n]*)\.level_([\w-]+)"\([^\n]*\))',
 
 
 def library_code(
-    interfaces: Sequence[Interface], machine: str, triple: str, seen: Interface | None
+    interfaces: Sequence[Interface], machine: str, triple: str, public: Interface | None
 ) -> tuple[str, str]:
     """Return the LLVM code of a library for a kind of machine, and what tells it from others.
 
-    There is an interface for each rule that a rule chooses from. C sees `seen`; where that is
+    There is an interface for each rule that a rule chooses from. C sees `public`; where that is
     None, there are only the passes that the runtime runs.
     """
     first = interfaces[0]
@@ -44,18 +44,18 @@ def library_code(
     if any(interface.passes or interface.has_matrices for interface in interfaces):
         level = add_choice(module, first.prefix, machine)
         add_helpers(module, f"{first.prefix}_kernel_v{VERSION}_", machine)
-    settings = None if seen is None else Settings(module, seen)
+    settings = None if public is None else Settings(module, public)
     schedule = first.unit.system.family == "schedule"
     if schedule and settings is not None:
         _add_steps(Steps(module, first, settings, WIDE[1], "", Loops()))
     for precision in () if schedule else first.precisions:
-        loops = [_add_loops(module, interface, precision, level, machine, seen is not None)
+        loops = [_add_loops(module, interface, precision, level, machine, public is not None)
                  for interface in interfaces]  # fmt: skip
         ending = f"_{precision.ending}"
         if settings is None:
             continue
-        if isinstance(seen, Rules):
-            _add_steps(ChoiceSteps(module, seen, settings, precision, ending, loops))
+        if isinstance(public, ChoiceInterface):
+            _add_steps(ChoiceSteps(module, public, settings, precision, ending, loops))
         else:
             _add_steps(Steps(module, first, settings, precision, ending, loops[0]))
         if settings.interface.needs_room:
@@ -98,7 +98,7 @@ def _add_steps(steps: Steps) -> None:
 def _add_pass(
     module: Any, interface: Interface, stage: Pass, precision: Precision, number: int, level: Any,
     machine: str, of_c: bool,
-) -> Whole | None:  # fmt: skip
+) -> PassFunctions | None:  # fmt: skip
     """Add a pass for each level of instructions; return what runs the one chosen over records.
 
     None for a pass that only the runtime needs, where `of_c` is not set.
@@ -119,7 +119,7 @@ def _add_pass(
     for_one = dispatched(module, f"pass_{name}", level, alone)
     for_many = dispatched(module, f"task_{name}", level, task)
     for_one.linkage = for_many.linkage = "internal"
-    return Whole(for_one, for_many, tasks.fold(f"fold_{name}"), stage.by_rows)
+    return PassFunctions(for_one, for_many, tasks.fold(f"fold_{name}"), stage.by_rows)
 
 
 def _add_text(module: Any, name: str, text: str) -> None:

@@ -8,7 +8,13 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.interface import Choice
 from optdsl.codegen.support import arithmetic
-from optdsl.codegen.support.emitting import DOUBLE, load, room, store
+from optdsl.codegen.support.emitting import (
+    DOUBLE,
+    is_true,
+    load,
+    room,
+    store,
+)
 from optdsl.model.expressions import Kind
 from optdsl.program.program import Accumulate, neutral
 
@@ -41,7 +47,7 @@ class Fold:
                 folded = arithmetic.extreme("<" if operator == "min" else ">")
                 builder.store(folded(builder, total, partial), self.total)
             case "any":
-                held = builder.fcmp_unordered("!=", partial, ir.Constant(DOUBLE, 0.0))
+                held = is_true(builder, partial)
                 builder.store(builder.select(held, partial, total), self.total)
             case _:
                 builder.store(builder.fadd(total, partial), self.total)
@@ -75,6 +81,6 @@ def taken(builder: Any, operator: str, total: Any, one: Any, other: Any) -> Any:
         case "min" | "max":
             return arithmetic.extreme("<" if operator == "min" else ">")(builder, total, one)
         case "any":
-            held = builder.fcmp_unordered("!=", one, ir.Constant(DOUBLE, 0.0))
+            held = is_true(builder, one)
             return builder.select(held, ir.Constant(DOUBLE, 1.0), total)
     return arithmetic.add(builder, total, one)

@@ -9,6 +9,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from optdsl.codegen.library.filters import tensor_at
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.support.emitting import HALF, WORD, counted, function, place, room, store, word
 
@@ -27,7 +28,7 @@ def one_by_one(interface: Interface, outer: Any, builder: Any) -> tuple[Any, Any
     record, moved = interface.tensor, room(builder, WORD)
     builder.store(builder.zext(builder.icmp_signed("<", given["count"], word(1)), WORD), moved)
     with counted(builder, word(0), given["count"]) as number:
-        tensor = place(builder, given["tensors"], builder.mul(number, word(record.words)))
+        tensor = tensor_at(builder, interface, given["tensors"], number)
         run = place(builder, given["run"], builder.mul(number, word(interface.run.words)))
         own = given | {"run": run, "tensors": tensor, "count": word(1)}
         verdict = builder.call(inner, [own[name] for name in names])

@@ -8,7 +8,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.filters import in_case
+from optdsl.codegen.library.filters import each_of_case
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.values import Writer
 from optdsl.codegen.slots import exported, predicate_names
@@ -19,13 +19,12 @@ from optdsl.codegen.support.emitting import (
     VOID,
     WORD,
     WORDS,
-    counted,
     function,
+    is_true,
     load,
     numbers_at,
     place,
     store,
-    word,
 )
 from optdsl.model.expressions import Clock, Kind, Value, values
 from optdsl.model.overriding import Feed
@@ -63,7 +62,7 @@ class Numbers:
         if value not in self.known:
             read = self.builder.load(self.place_of(value))
             if value.name in self.predicates:
-                read = self.builder.fcmp_unordered("!=", read, ir.Constant(DOUBLE, 0.0))
+                read = is_true(self.builder, read)
             self.known[value] = read
         return self.known[value]
 
@@ -145,14 +144,12 @@ def combine_function(module: Any, interface: Interface, stage: Combine, name: st
     shared = {value: known for value, known in numbers.known.items()
               if value.kind is not Kind.TENSOR}  # fmt: skip
     if own:
-        with counted(builder, word(0), count) as index:
-            tensor = place(builder, tensors, builder.mul(index, word(record.words)))
-            with in_case(builder, interface, tensor):
-                numbers.known = dict(shared)
-                rows["tensor"] = numbers_at(builder, tensor, interface.first(record, "tensor"))
-                for each, value in [(each, numbers.compute(each)) for each in own]:
-                    place_in_row = slots.tensor[each.name]
-                    store(builder, as_number(builder, value), rows["tensor"], place_in_row)
+        with each_of_case(builder, interface, tensors, count) as tensor:
+            numbers.known = dict(shared)
+            rows["tensor"] = numbers_at(builder, tensor, interface.first(record, "tensor"))
+            for each, value in [(each, numbers.compute(each)) for each in own]:
+                place_in_row = slots.tensor[each.name]
+                store(builder, as_number(builder, value), rows["tensor"], place_in_row)
     builder.ret_void()
     return made
 

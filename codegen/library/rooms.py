@@ -7,7 +7,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.filters import in_case
+from optdsl.codegen.library.filters import each_of_case
 from optdsl.codegen.library.interface import Interface, whole_stages
 from optdsl.codegen.library.matrices.stages import stage_words
 from optdsl.codegen.library.passes.tasks import count_function
@@ -15,9 +15,7 @@ from optdsl.codegen.library.storing import Precision
 from optdsl.codegen.support.emitting import (
     WORD,
     WORDS,
-    counted,
     load,
-    place,
     public,
     room,
     word,
@@ -42,14 +40,12 @@ def room_function(
                                for stage in whole_stages(program))  # fmt: skip
         if not stages:
             continue
-        with counted(builder, word(0), count) as number:
-            record = interface.tensor
-            tensor = place(builder, tensors, builder.mul(number, word(record.words)))
-            with in_case(builder, interface, tensor):
-                shape = [load(builder, tensor, record.offset(each)) for each in ("rows", "columns")]
-                for stage in stages:
-                    need = stage_words(builder, stage, precision, shape)
-                    builder.store(_larger(builder, builder.load(words), need), words)
+        with each_of_case(builder, interface, tensors, count) as tensor:
+            offsets = map(interface.tensor.offset, ("rows", "columns"))
+            shape = [load(builder, tensor, offset) for offset in offsets]
+            for stage in stages:
+                need = stage_words(builder, stage, precision, shape)
+                builder.store(_larger(builder, builder.load(words), need), words)
     builder.ret(builder.mul(builder.load(words), word(8)))
     return made
 

@@ -13,10 +13,11 @@ from optdsl.codegen.forms import FORMS
 from optdsl.codegen.library.blocks import Blocks, room_for
 from optdsl.codegen.library.calls import Call
 from optdsl.codegen.library.dispatch import PLAIN
+from optdsl.codegen.library.filters import each_tensor
 from optdsl.codegen.library.interface import Interface, feed_key
 from optdsl.codegen.library.lone import one_by_one
 from optdsl.codegen.library.numbers import as_number, combine_function, scalars_function
-from optdsl.codegen.library.passes.tasks import FOR_EACH, Whole
+from optdsl.codegen.library.passes.tasks import FOR_EACH, PassFunctions
 from optdsl.codegen.library.settings import OK, Settings
 from optdsl.codegen.library.storing import TYPES, Converter, Precision
 from optdsl.codegen.library.values import Writer
@@ -32,6 +33,7 @@ from optdsl.codegen.support.emitting import (
     WORDS,
     array_at,
     counted,
+    is_true,
     load,
     numbers_at,
     place,
@@ -57,7 +59,7 @@ THREADS = {"room": _ANY, "for_each": FOR_EACH, "pool": _ANY}
 class Loops:
     """What runs each pass, and each stage of whole matrices."""
 
-    passes: dict[Pass, Whole] = field(default_factory=dict)
+    passes: dict[Pass, PassFunctions] = field(default_factory=dict)
     matrices: dict[Matrices, Any] = field(default_factory=dict)
 
 
@@ -192,7 +194,7 @@ class Steps:
             first = self.interface.first(self.interface.tensor, "tensor")
             rows["tensor"] = numbers_at(builder, call.given["tensors"], first)
         number = load(builder, rows[row], slot)
-        return builder.fcmp_unordered("!=", number, ir.Constant(DOUBLE, 0.0))
+        return is_true(builder, number)
 
     def _guard(self, guard: Guard, call: Call) -> None:
         with call.builder.if_then(self.rests(guard, call)):
@@ -277,8 +279,7 @@ class Steps:
 
     def _start_tensors(self, builder: Any, call: Call, tensors: Any, count: Any) -> None:
         record = self.interface.tensor
-        with counted(builder, word(0), count) as number:
-            tensor = place(builder, tensors, builder.mul(number, word(record.words)))
+        with each_tensor(builder, self.interface, tensors, count) as (number, tensor):
             self.start_tensor(call, tensor, self.unit.system.states)
             if "identity" in record.fields:
                 store(builder, number, tensor, record.offset("identity"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optdsl.codegen.cases import CasesUnit, prepare_cases
-from optdsl.codegen.library.choices.interface import whole_interface
+from optdsl.codegen.library.choices.interface import choice_interface
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.refusals import refusal_of_choice, refusal_of_unit
 from optdsl.codegen.unit import Unit, prepare
@@ -19,7 +19,7 @@ class Lowered:
 
     unit: Unit | CasesUnit
     interfaces: tuple[Interface, ...]
-    seen: Interface | None
+    public: Interface | None
     refusal: Diagnostic | None
 
 
@@ -36,7 +36,7 @@ def lowered(rule: Rule, prefix: str) -> Lowered:
     cases = prepare_cases(rule)
     problem = refusal_of_choice(cases)
     if problem is None:
-        whole = whole_interface(cases, prefix)
+        whole = choice_interface(cases, prefix)
         return Lowered(cases, whole.cases, whole, None)
     interfaces: list[Interface] = []
     for each in cases.units:

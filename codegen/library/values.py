@@ -18,6 +18,7 @@ from optdsl.codegen.printing import by_a_shared_number
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.arithmetic import BIT, declared, intrinsic_call
 from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of
+from optdsl.codegen.support.emitting import is_true
 from optdsl.codegen.support.quotients import quotient_of
 from optdsl.model.expressions import (
     Apply,
@@ -82,7 +83,7 @@ class Writer:
         value = self.write(expression)
         if value.type == BIT:
             return value
-        return self.builder.fcmp_unordered("!=", value, self.constant(0.0))
+        return is_true(self.builder, value)
 
     def constant(self, value: float) -> Any:
         """Return a number in the format of this place."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.filters import in_case
+from optdsl.codegen.library.filters import each_of_case
 from optdsl.codegen.library.folds import finished, taken
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.numbers import COMBINED, as_number
@@ -24,9 +24,9 @@ from optdsl.codegen.support.emitting import (
     array_at,
     counted,
     function,
+    is_true,
     load,
     numbers_at,
-    place,
     room,
     store,
     word,
@@ -43,10 +43,8 @@ def vectors_function(
     """Add the function that does the work of a stage, tensor by tensor."""
     made, builder = function(module, name, VOID, COMBINED)
     tensors, count, scalars, everything = made.args
-    with counted(builder, word(0), count) as index:
-        tensor = place(builder, tensors, builder.mul(index, word(interface.tensor.words)))
-        with in_case(builder, interface, tensor):
-            _Tensor(builder, interface, stage, precision, tensor, (scalars, everything)).write()
+    with each_of_case(builder, interface, tensors, count) as tensor:
+        _Tensor(builder, interface, stage, precision, tensor, (scalars, everything)).write()
     builder.ret_void()
     return made
 
@@ -134,7 +132,7 @@ class _Tensor:
     def _truth(self, value: Value, read: Any) -> Any:
         if value.name not in self.unit.predicates:
             return read
-        return self.builder.fcmp_unordered("!=", read, ir.Constant(DOUBLE, 0.0))
+        return is_true(self.builder, read)
 
     def _clock(self, clock: Clock) -> Any:
         row, slot = self.unit.slots.place(clock)
@@ -155,7 +153,7 @@ class _Tensor:
         """Return a reduction of the row or the column at hand, which the pass has left."""
         total = load(self.builder, self.arrays[fold.partial], self.index[fold.kind])
         if fold.operator == "any":
-            return self.builder.fcmp_unordered("!=", total, ir.Constant(DOUBLE, 0.0))
+            return is_true(self.builder, total)
         return finished(self.builder, fold.operator, total, self.shape[fold.kind is Kind.ROW])
 
     # -------------------------------------------------------------- reductions
@@ -173,5 +171,5 @@ class _Tensor:
             builder.store(taken(builder, operator, builder.load(total), one, other), total)
         found = builder.load(total)
         if operator == "any":
-            return builder.fcmp_unordered("!=", found, ir.Constant(DOUBLE, 0.0))
+            return is_true(builder, found)
         return finished(builder, operator, found, self.shape[kind is Kind.COLUMN])

@@ -82,6 +82,11 @@ def count_on(builder: Any, counted_in: Any) -> Any:
     return more
 
 
+def is_true(builder: Any, number: Any) -> Any:
+    """Return whether a number that was stored for true or false is true: NaN counts as true."""
+    return builder.fcmp_unordered("!=", number, ir.Constant(number.type, 0.0))
+
+
 def smaller(builder: Any, a: Any, b: Any) -> Any:
     """Return the smaller of two whole numbers."""
     return builder.select(builder.icmp_signed("<", a, b), a, b)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optdsl.codegen.support.emitting import WORD, counted, load, place, room, store, word
+from optdsl.codegen.library.filters import each_tensor
+from optdsl.codegen.support.emitting import WORD, load, place, room, store, word
 from optdsl.model.alternatives import Window
 
 if TYPE_CHECKING:
     from optdsl.codegen.library.calls import Call
-    from optdsl.codegen.library.choices.interface import Whole
+    from optdsl.codegen.library.choices.interface import ChoiceInterface
     from optdsl.codegen.library.steps import Steps
 
 
 class Following:
     """Writes what moves tensors from one rule to the next."""
 
-    def __init__(self, rules: Whole) -> None:
+    def __init__(self, rules: ChoiceInterface) -> None:
         self.rules = rules
 
     def before(self, builder: Any, run: Any) -> Any:
@@ -37,8 +38,7 @@ class Following:
         for number, group in enumerate(self.rules.groups):
             store(builder, word(group[0]), now, number)
         record = self.rules.tensor
-        with counted(builder, word(0), count) as index:
-            tensor = place(builder, tensors, builder.mul(index, word(record.words)))
+        with each_tensor(builder, self.rules, tensors, count) as (_, tensor):
             which = load(builder, tensor, record.offset("which"))
             first = which  # one that is wrong stays so, and is refused
             for group in self.rules.groups:
@@ -93,9 +93,8 @@ class Following:
         begun = [state for state in rule.cases[new].system.states if state.name not in kept]
         for state in begun:
             steps.start_number(call, state)
-        with counted(builder, word(0), call.given["count"]) as index:
-            words = builder.mul(index, word(record.words))
-            tensor = place(builder, call.given["tensors"], words)
+        given = call.given["tensors"], call.given["count"]
+        with each_tensor(builder, self.rules, *given) as (_, tensor):
             which = load(builder, tensor, record.offset("which"))
             with builder.if_then(builder.icmp_signed("==", which, word(old))):
                 store(builder, word(new), tensor, record.offset("which"))

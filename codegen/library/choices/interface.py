@@ -36,7 +36,7 @@ class _Merged(Unit):
 
 
 @dataclass(frozen=True)
-class Whole(Interface):
+class ChoiceInterface(Interface):
     """What the cases of a rule share: its records and functions."""
 
     lowered: CasesUnit | None = None
@@ -196,12 +196,12 @@ def groups_of(rule: Alternatives) -> list[tuple[int, ...]]:
     return [tuple(group) for group in found.values()]
 
 
-def whole_interface(cases: CasesUnit, prefix: str) -> Whole:
+def choice_interface(cases: CasesUnit, prefix: str) -> ChoiceInterface:
     """Return the interface of a rule that chooses, and of its cases."""
     program = cases.programs["ready"] or cases.programs["function"]
     assert program is not None
     carried = len(_shared_reductions(program))
-    return Whole(_merged(cases), prefix, carried=carried, lowered=cases)
+    return ChoiceInterface(_merged(cases), prefix, carried=carried, lowered=cases)
 
 
 def _shared_reductions(program: CasesProgram) -> dict[str, int]:

@@ -10,8 +10,8 @@ import llvmlite.ir as ir
 
 from optdsl.codegen.library.calls import Call
 from optdsl.codegen.library.choices.following import Following
-from optdsl.codegen.library.choices.interface import Whole as Rules
-from optdsl.codegen.library.filters import in_cases
+from optdsl.codegen.library.choices.interface import ChoiceInterface
+from optdsl.codegen.library.filters import each_tensor, in_cases
 from optdsl.codegen.library.folds import finished
 from optdsl.codegen.library.interface import Choice
 from optdsl.codegen.library.numbers import COMBINED
@@ -26,7 +26,6 @@ from optdsl.codegen.support.emitting import (
     counted,
     function,
     load,
-    place,
     room,
     store,
     word,
@@ -40,8 +39,8 @@ class ChoiceSteps(Steps):
     """Writes the functions of C for one format; `loops` are those of each case."""
 
     def __init__(
-        self, module: Any, rules: Rules, settings: Settings, precision: Precision, ending: str,
-        loops: Sequence[Loops],
+        self, module: Any, rules: ChoiceInterface, settings: Settings, precision: Precision,
+        ending: str, loops: Sequence[Loops],
     ) -> None:  # fmt: skip
         together = Loops({stage: each for own in loops for stage, each in own.passes.items()})
         super().__init__(module, rules, settings, precision, ending, together)
@@ -191,11 +190,12 @@ class ChoiceSteps(Steps):
         record, cases = self.interface.tensor, [case for case, _ in turn.stages]
         entries = room(builder, WORD)
         builder.store(word(0), entries)
-        with counted(builder, word(0), count) as number:
-            tensor = place(builder, tensors, builder.mul(number, word(record.words)))
-            with in_cases(builder, self.interface, tensor, cases):
-                size = load(builder, tensor, record.offset("size"))
-                builder.store(builder.add(builder.load(entries), size), entries)
+        with (
+            each_tensor(builder, self.interface, tensors, count) as (_, tensor),
+            in_cases(builder, self.interface, tensor, cases),
+        ):
+            size = load(builder, tensor, record.offset("size"))
+            builder.store(builder.add(builder.load(entries), size), entries)
         interface = self.rules.cases[cases[0]]
         assert interface.choice is not None
         for each in turn.stages[0][1].reductions:

@@ -27,6 +27,7 @@ from optdsl.codegen.support.emitting import (
     VOID,
     counted,
     function,
+    is_true,
     word,
 )
 from optdsl.model.expressions import (
@@ -254,7 +255,7 @@ class _Inside:
         if what in ("view", "truth"):
             read = self.views[first + number].read(self.builder, *at, real)
             if what == "truth":
-                return self.builder.fcmp_unordered("!=", read, ir.Constant(real, 0.0))
+                return is_true(self.builder, read)
             return read
         if what == "number":
             read = self.values[number]

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.ir as ir
-
 from optdsl.codegen.library.dispatch import Level
-from optdsl.codegen.library.filters import in_case
+from optdsl.codegen.library.filters import each_of_case
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.matrices.loops import MatrixLoops, Random
 from optdsl.codegen.library.matrices.plans import Plan, plan_of
@@ -29,8 +27,8 @@ from optdsl.codegen.support.emitting import (
     WORD,
     WORDS,
     array_at,
-    counted,
     function,
+    is_true,
     load,
     numbers_at,
     place,
@@ -63,11 +61,8 @@ def matrices_function(
     """Add the function that does the work of a stage for one level."""
     made, builder = function(module, name + level.ending, VOID, WITH_ROOM)
     given = dict(zip(WITH_ROOM, made.args, strict=True))
-    with counted(builder, word(0), given["count"]) as index:
-        words = builder.mul(index, word(interface.tensor.words))
-        tensor = place(builder, given["tensors"], words)
-        with in_case(builder, interface, tensor):
-            _Tensor(builder, interface, stage, precision, level, tensor, given).write()
+    with each_of_case(builder, interface, given["tensors"], given["count"]) as tensor:
+        _Tensor(builder, interface, stage, precision, level, tensor, given).write()
     builder.ret_void()
     return made
 
@@ -248,7 +243,7 @@ class _Tensor:
         if target.kind.is_number:
             found = builder.load(total.array)
             if reduction.operator == "any":
-                found = builder.fcmp_unordered("!=", found, ir.Constant(DOUBLE, 0.0))
+                found = is_true(builder, found)
             self.numbers[target] = found
 
     # ------------------------------------------------------------------- reads
@@ -275,7 +270,7 @@ class _Tensor:
             case _:
                 raise AssertionError(f"{node} stands inside an expression")
         if isinstance(node, Value) and node.name in self.unit.predicates:
-            return self.builder.fcmp_unordered("!=", number, ir.Constant(DOUBLE, 0.0))
+            return is_true(self.builder, number)
         return number
 
     def _words(self, step: Value) -> dict[str, Any]:

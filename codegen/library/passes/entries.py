@@ -27,6 +27,7 @@ from optdsl.codegen.support.emitting import (
     WORD,
     counted,
     function,
+    is_true,
     load,
     room,
     store,
@@ -141,7 +142,7 @@ class _Loop:
         if stream == "theta" and self.kept.compensated:
             read = self.builder.fadd(read, self._read(REST, index), flags=("contract",))
         if value.name in self.unit.predicates:
-            return self.builder.fcmp_unordered("!=", read, ir.Constant(self.real, 0.0))
+            return is_true(self.builder, read)
         return read
 
     def _read(self, stream: str, index: Any) -> Any:
@@ -226,7 +227,7 @@ class _Loop:
     def _shared(self, row: str, slot: int, predicate: bool) -> Any:
         number = self._exact(row, slot)
         if predicate:
-            return self.head.fcmp_unordered("!=", number, ir.Constant(DOUBLE, 0.0))
+            return is_true(self.head, number)
         return number if self.real == DOUBLE else self.head.fptrunc(number, self.real)
 
     def _whole(self, row: str, slot: int) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.library.filters import in_case
+from optdsl.codegen.library.filters import in_case, tensor_at
 from optdsl.codegen.library.folds import Fold
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.passes.tables import PassWriter
@@ -54,7 +54,7 @@ FOR_EACH = ir.FunctionType(
 
 
 @dataclass(frozen=True)
-class Whole:
+class PassFunctions:
     """The functions of one pass over records: by one thread, and for several."""
 
     alone: Any
@@ -193,8 +193,7 @@ class TaskWriter:
         update.call(builder, arrays, length, numbers, begin, identity)
 
     def _tensor(self, builder: Any, given: dict[str, Any], number: Any) -> Any:
-        words = word(self.interface.tensor.words)
-        return place(builder, given["tensors"], builder.mul(number, words))
+        return tensor_at(builder, self.interface, given["tensors"], number)
 
     def _field(self, builder: Any, tensor: Any, key: str) -> Any:
         return load(builder, tensor, self.interface.tensor.offset(key))
@@ -268,10 +267,9 @@ def count_function(module: Any, interface: Interface) -> Any:
     with counted(builder, word(0), count) as number:
         with builder.if_then(written):
             store(builder, builder.load(total), firsts, number)
-        record = interface.tensor
-        tensor = place(builder, tensors, builder.mul(number, word(record.words)))
+        tensor = tensor_at(builder, interface, tensors, number)
         with in_case(builder, interface, tensor):
-            size = load(builder, tensor, record.offset("size"))
+            size = load(builder, tensor, interface.tensor.offset("size"))
             chunks = builder.sdiv(builder.add(size, word(CHUNK - 1)), word(CHUNK))
             builder.store(builder.add(builder.load(total), chunks), total)
     with builder.if_then(written):
