@@ -33,7 +33,7 @@ class Built:
             (folder / f"{self.name}.h").write_text(self.library.header)
         (folder / f"{self.name}.py").write_text(self.library.module)
         known = lowered(self.rule, self.name)
-        self.interface = known.seen or known.interfaces[0]
+        self.interface = known.public or known.interfaces[0]
         self.functions = ctypes.CDLL(str(self.path))
 
     def module(self):

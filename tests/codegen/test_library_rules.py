@@ -37,7 +37,7 @@ def table():
         told = (
             "from Python: " + problem.message.removeprefix(f"{name} ")
             if problem
-            else functions(rule, known.seen)
+            else functions(rule, known.public)
         )
         rows.append(f"| {name} | {rule.family} | {told} |")
     return "\n".join(
