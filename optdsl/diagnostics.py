@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ class SourceText:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        return [0] + [i + 1 for i, character in enumerate(self.text) if character == "\n"]
+        return [0] + [end.end() for end in re.finditer("\n", self.text)]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return line and column of an offset, both counted from 1."""
@@ -73,7 +74,7 @@ class Diagnostic:
             return "\n".join([head, *tail])
         source = self.span.source
         line, column = source.position(self.span.start)
-        text = "".join(map(_visible, source.line(line)))
+        text = _visible(source.line(line))
         width = min(self.span.end - self.span.start, len(text) - column + 1)
         gutter = len(str(line))
         padding = "".join("\t" if character == "\t" else " " for character in text[: column - 1])
@@ -87,8 +88,12 @@ class Diagnostic:
         )
 
 
-def _visible(sign: str) -> str:
-    return sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}"
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
 
 
 class DiagnosticError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -69,4 +70,10 @@ def _optdsl(
 
 def run(arguments: Sequence[str]) -> Any:
     """Run the command line on `arguments`; leaves by `SystemExit`."""
-    return typer.main.get_command(app)(args=list(arguments), prog_name="optdsl")
+    return _parser()(args=list(arguments), prog_name="optdsl")
+
+
+@cache
+def _parser() -> Any:
+    """Return what reads the command line; to look at the parameters of all commands takes long."""
+    return typer.main.get_command(app)
