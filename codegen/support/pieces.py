@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import _dynfunc, njit  # type: ignore[attr-defined]
-from numba.core import codegen, compiler, typed_passes
+from numba.core import codegen, compiler, typed_passes, untyped_passes
 from numba.core.compiler_machinery import PassManager, register_pass
 
 # Numba is not typed: these names keep that in one place.
@@ -22,7 +22,6 @@ _Lowering: Any = typed_passes.NativeLowering
 _Manager: Any = PassManager
 _register: Any = register_pass
 _Result: Any = compiler._LowerResult
-_builder: Any = compiler.DefaultPassBuilder
 _function: Any = _dynfunc.make_function
 
 
@@ -56,19 +55,32 @@ class _LowerPiece(_Lowering):  # type: ignore[misc]
         return True
 
 
+#: The passes of a piece, with what each does. Numba's others are for what none has: closures,
+#: contexts, exceptions, arguments that are constants, expressions of whole arrays. Functions are
+#: not inlined before LLVM does. After most passes Numba looks for the last use of each variable.
+_PASSES: tuple[tuple[Any, str], ...] = (
+    (untyped_passes.TranslateByteCode, "analyse the bytecode"),
+    (untyped_passes.FixupArgs, "name the arguments"),
+    (untyped_passes.IRProcessing, "follow the variables"),
+    (untyped_passes.GenericRewrites, "find indices that are constants"),
+    (untyped_passes.ReconstructSSA, "assign once"),
+    (typed_passes.NopythonTypeInference, "find the types"),
+    (typed_passes.PreLowerStripPhis, "assign where branches meet"),
+    (typed_passes.NoPythonSupportedFeatureValidation, "what is supported"),
+    (typed_passes.IRLegalization, "what is legal"),
+    (_LowerPiece, "lower to a piece"),
+    (typed_passes.NoPythonBackend, "describe the result"),
+)
+
+
 class Pieces(_Compiler):  # type: ignore[misc]
     """Compiles functions to pieces."""
 
     def define_pipelines(self) -> list[Any]:
         """Return the passes that a function goes through."""
-        parts = (_builder.define_untyped_pipeline, _builder.define_typed_pipeline)
         manager = _Manager("pieces")
-        for part in parts:
-            manager.passes.extend(part(self.state).passes)
-        manager.add_pass(typed_passes.NoPythonSupportedFeatureValidation, "what is supported")
-        manager.add_pass(typed_passes.IRLegalization, "what is legal")
-        manager.add_pass(_LowerPiece, "lower to a piece")
-        manager.add_pass(typed_passes.NoPythonBackend, "describe the result")
+        for each, what in _PASSES:
+            manager.add_pass(each, what)
         manager.finalize()
         return [manager]
 
