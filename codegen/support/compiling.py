@@ -21,6 +21,7 @@ from optdsl.codegen.support.frames import SHAPES
 from optdsl.codegen.support.kernels import FLAGS
 from optdsl.codegen.support.kernels import entrywise as compiled_entrywise
 from optdsl.codegen.support.pieces import Pieces
+from optdsl.codegen.support.saying import what_is_said
 from optdsl.codegen.support.words import Entrywise, Kernel, Word
 
 # Numba is not typed: these names keep that in one place.
@@ -44,8 +45,25 @@ class Code:
     text: str
 
 
+#: What this process has compiled. Rules often have a pass in common, as a norm of all gradients.
+_COMPILED: dict[tuple[Any, ...], Code] = {}
+
+
 def compile_kernel(kernel: Kernel, formats: tuple[Any, ...]) -> Code:
-    """Compile a kernel for arrays like the zeros `formats`."""
+    """Compile a kernel for arrays like the zeros `formats`, once in a process.
+
+    Kernels that say the same give the same code, under the name of the first.
+    """
+    says = what_is_said(kernel.function)
+    if says is None:
+        return _compiled(kernel, formats)
+    key = (says, kernel.arguments, *(zero.dtype.name for zero in formats))
+    if key not in _COMPILED:
+        _COMPILED[key] = _compiled(kernel, formats)
+    return _COMPILED[key]
+
+
+def _compiled(kernel: Kernel, formats: tuple[Any, ...]) -> Code:
     name = f"{kernel.function.__name__}_of_a_frame"
     with _lock:
         kinds = tuple(_kind(each, _numba.typeof(formats)) for each in kernel.arguments)

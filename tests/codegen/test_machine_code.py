@@ -11,12 +11,13 @@ from llvmlite import binding
 
 from optdsl.codegen import compile_system, emit
 from optdsl.codegen.inspection import kernels
-from optdsl.codegen.support import machine_code
+from optdsl.codegen.support import compiling, machine_code
 from optdsl.codegen.support.compiling import compile_kernel
 from optdsl.codegen.support.words import Word, kernel
 from optdsl.language import parse
 from optdsl.library import load_rule, lookup_in
 from optdsl.model import build
+from optdsl.runtime import from_layout
 from tests.program.systems import system
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +121,36 @@ def test_kernels_call_nobody(name):
         formats = tuple(np.float64(0) if s in shaped else np.float32(0) for s in stage.streams)
         code = compile_kernel(runner.kernel, formats)
         assert machine_code.wanting(binding.parse_assembly(code.text)) == []
+
+
+SHARING = """
+optimizer One
+  a = norm(g[t])
+  theta[t] = theta[t-1] - 0.7319*g[t]/(a + 1)
+optimizer Other
+  hyper eta = 0.5 in [0, inf)
+  size_of_it = norm(g[t])
+  theta[t] = theta[t-1] - eta*g[t]*size_of_it
+optimizer Third
+  a = norm(g[t])
+  theta[t] = theta[t-1] - 0.7318*g[t]/(a + 1)
+"""
+
+
+def test_a_kernel_that_another_rule_has_is_compiled_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPTDSL_CACHE_DIR", str(tmp_path))
+    made, compiled = [], compiling._made
+    monkeypatch.setattr(compiling, "_made", lambda *given: made.append(given) or compiled(*given))
+    file = parse(SHARING)
+    counts, ends = [], []
+    for definition in file.definitions:
+        rule = from_layout(compile_system(build(definition, lookup_in(file))))
+        theta = np.zeros(4)
+        rule([theta]).step([np.full(4, 2.0)])
+        counts.append(len(made))
+        ends.append(theta[0])
+    assert np.diff(counts).tolist() == [1, 1]  # the norm is known; the rest is another each time
+    np.testing.assert_allclose(ends, [-0.7319 * 2 / 5, -0.5 * 2 * 4, -0.7318 * 2 / 5])
 
 
 def test_code_that_calls_somebody_is_not_kept(tmp_path):
