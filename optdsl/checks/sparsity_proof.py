@@ -131,7 +131,7 @@ def _always_defined(
 
     def sound(case: Context) -> bool:
         side = frames.ours(case, first)
-        values = [*map(side.named, given), *(side.points() if given else ())]
+        values = [*map(side.named, given), *(side.points().values() if given else ())]
         if given and system.evaluation is not None:
             values.append(side.value(system.evaluation))
         return _defined(system, side) and all(_is_defined(each, case) for each in values)

@@ -167,3 +167,56 @@ def test_what_holds_somewhere_is_not_refuted(numbers, known, asked):
     every = [each for terms in known for each in facts(terms)]
     for start in facts(asked):
         assert not refuted(start, every, context._certified)
+
+
+FORMS = [
+    # the same point, kept in another way
+    ("z[0] = theta[0]; z[t] = theta[t-1]; "
+     "theta[t] = theta[t-1] - eta*g[t] + a*(theta[t-1] - z[t-1])",
+     "v[0] = 0; v[t] = a*v[t-1] - eta*g[t]; theta[t] = theta[t-1] + v[t]"),
+    ("z[0] = 0; z[t] = z[t-1] + g[t]; theta[t] = theta[0] - eta*z[t]",
+     "theta[t] = theta[t-1] - eta*g[t]"),
+    ("m[0] = 0; m[t] = a*m[t-1] + (1 - a)*g[t]; theta[t] = theta[t-1] - eta*m[t]",
+     "z[0] = theta[0]; z[t] = z[t-1] - eta*g[t]; theta[t] = a*theta[t-1] + (1 - a)*z[t]"),
+    ("v[0] = 0; v[t] = a*v[t-1] - eta*g[t]; theta[t] = theta[t-1] + a*v[t] - eta*g[t]",
+     "y[0] = theta[0]; y[t] = theta[t-1] - eta*g[t]; theta[t] = y[t] + a*(y[t] - y[t-1])"),
+    ("v[0] = 0; v[t] = a*v[t-1] + g[t]^2; theta[t] = theta[t-1] - g[t]/(sqrt(v[t]) + c)",
+     "s[0] = 0; s[t] = sqrt(a*s[t-1]^2 + g[t]^2); theta[t] = theta[t-1] - g[t]/(s[t] + c)"),
+    ("A[0] = y[0] = 0; A[t] = A[t-1] + t; theta[t] = theta[t-1] - eta*g[t]; "
+     "y[t] = y[t-1] + t/A[t]*(theta[t] - y[t-1]); evaluate y[t]",
+     "y[0] = 0; theta[t] = theta[t-1] - eta*g[t]; "
+     "y[t] = y[t-1] + 2/(t + 1)*(theta[t] - y[t-1]); evaluate y[t]"),
+    # gradients of one batch in another order
+    ("m[0] = 0; m[t] = u; u = grad(theta[t-1]); w = grad(theta[t-1] + e*m[t-1]); "
+     "theta[t] = theta[t-1] - eta*(u + 2*w)",
+     "m[0] = 0; m[t] = u; w = grad(theta[t-1] + e*m[t-1]); u = grad(theta[t-1]); "
+     "theta[t] = theta[t-1] - eta*(u + 2*w)"),
+    ("u = grad(theta[t-1] + abs(x)); w = grad(theta[t-1] - abs(x)); theta[t] = theta[t-1] - u - w",
+     "u = grad(theta[t-1] + x); w = grad(theta[t-1] - x); theta[t] = theta[t-1] - u - w"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ours", "theirs"), FORMS)
+def test_other_states_and_points(ours, theirs):
+    verdict = compare(states(ours), states(theirs), constant=("eta", "a"), explain=False)
+    assert verdict.kind == "proved", str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("u = grad(theta[t-1] + abs(x)); w = grad(theta[t-1] - abs(x)); "
+         "theta[t] = theta[t-1] - u - 2*w",
+         "u = grad(theta[t-1] + x); w = grad(theta[t-1] - x); theta[t] = theta[t-1] - u - 2*w"),
+        ("u = grad(theta[t-1] + e); w = grad(theta[t-1] - e); theta[t] = theta[t-1] - u + w",
+         "u = grad(theta[t-1] - e); w = grad(theta[t-1] + e); theta[t] = theta[t-1] - u + w"),
+        ("u = grad(theta[t-1] + e); w = grad(theta[t-1] - e); theta[t] = theta[t-1] - u - w",
+         "u = grad(theta[t-1] + e); theta[t] = theta[t-1] - 2*u"),
+        ("z[0] = 0; z[t] = z[t-1] + g[t]; theta[t] = theta[0] - eta*z[t]",
+         "theta[t] = theta[t-1] - eta*g[t]"),
+    ],
+    ids=["weights", "sides", "one less", "a step size that varies"],
+)  # fmt: skip
+def test_other_points_are_told(ours, theirs):
+    assert compare(states(ours), states(theirs), explain=False).kind == "differs"
+    assert not proved_alone(states(ours), states(theirs))

@@ -21,6 +21,7 @@ from optdsl.checks.equivalence.refute import (
 )
 from optdsl.checks.equivalence.reverse import reversed_question
 from optdsl.checks.equivalence.simplest import LONGEST, in_simple_inputs
+from optdsl.checks.equivalence.starts import with_start
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.equivalence.unskipped import unskipped
 from optdsl.checks.equivalence.verdict import Counterexample, Verdict
@@ -64,7 +65,7 @@ def compare(
     if obstacle is not None:
         return Verdict("not understood", obstacle)
     asked = question
-    question = unskipped(question)
+    question = with_start(unskipped(question))
     planned = first_look(question)
     found = refute(question, planned[:_FEW])
     if found.trial is None and (same := _same_terms(question, found)) is not None:

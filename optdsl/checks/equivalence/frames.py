@@ -14,7 +14,7 @@ from optdsl.checks.equivalence.question import THETA, Question, shifted
 from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
 from optdsl.checks.equivalence.reading import Reader
 from optdsl.checks.equivalence.roots import Unreadable, put
-from optdsl.checks.equivalence.sides import Lazy, Side, atoms_of, derived_states, inline
+from optdsl.checks.equivalence.sides import Lazy, Side, atoms_of, derived_states, kept_states
 from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Clock, Constant, Expression, Fact, Kind, Value
 from optdsl.model.system import Domain, System, given
@@ -36,10 +36,6 @@ class Frames:
     def __post_init__(self) -> None:
         self._ours_derived = derived_states(self.question.ours)
         self._theirs_derived = derived_states(self.question.theirs)
-        self._equations = {
-            owner: {e.name: e.value for e in system.equations}
-            for owner, system in (("ours", self.question.ours), ("theirs", self.question.theirs))
-        }
 
     # ---------------------------------------------------------------- context
 
@@ -92,7 +88,18 @@ class Frames:
 
         theirs, context = self.question.theirs, ours.context
         answer, over = ours.answer, ours.over
-        side = Side(theirs, self.functions, context, ours.clock, {}, hyper, answer, over, generic)
+        side = Side(
+            theirs,
+            self.functions,
+            context,
+            ours.clock,
+            {},
+            hyper,
+            answer,
+            over,
+            generic,
+            other=ours,
+        )
         side.before = self._starts(side, "theirs") if first else self._theirs_before(side, ours)
         return side
 
@@ -182,7 +189,7 @@ class Frames:
     def _ours_before(self, side: Side) -> Mapping[str, Rational]:
         before = Lazy(atoms_of(self.question.ours, self.functions, "ours"))
         self._tell_facts(before, side)
-        self._derive(before, side, self._ours_derived, "ours")
+        self._derive(before, side, self._ours_derived)
         return before
 
     def _theirs_before(self, side: Side, ours: Side) -> Mapping[str, Rational]:
@@ -192,7 +199,7 @@ class Frames:
         for name, value in {"theta": THETA, **self.maps}.items():
             if name in before and name not in (*self._theirs_derived, *facts):
                 before.find(name, partial(self._mapped, name, value, ours))
-        self._derive(before, side, self._theirs_derived, "theirs")
+        self._derive(before, side, self._theirs_derived)
         return before
 
     def _mapped(self, name: str, value: Expression, ours: Side) -> Rational:
@@ -203,11 +210,8 @@ class Frames:
         for name, fact in _kept_facts(side.system).items():
             before.find(name, partial(side.value, fact))
 
-    def _derive(self, before: Lazy, side: Side, names: list[str], owner: str) -> None:
-        equations = self._equations[owner]
-        memories = {state.name for state in side.system.states} | {"theta"}
-        for name in names:
-            value = inline(equations[name], equations, memories)
+    def _derive(self, before: Lazy, side: Side, derived: Mapping[str, Expression]) -> None:
+        for name, value in derived.items():
             before.find(name, partial(self._earlier, value, side))
 
     def _starts(self, side: Side, owner: str) -> dict[str, Rational]:
@@ -234,12 +238,7 @@ class Frames:
 
 def _kept_facts(system: System) -> dict[str, Fact]:
     """Return what states know of a tensor, which is the same in all steps."""
-    kept = {
-        equation.name
-        for equation in system.equations
-        if isinstance(equation.value, Value)
-        and (equation.value.name, equation.value.offset) == (equation.name, -1)
-    }
+    kept = kept_states(system)
     return {s.name: s.start for s in system.states if isinstance(s.start, Fact) and s.name in kept}
 
 

@@ -133,12 +133,12 @@ class Proof:
 
     def _points(self, ours: Side, theirs: Side, defined: Definedness) -> bool:
         left, right = ours.points(), theirs.points()
-        if len(left) != len(right):
+        if left.keys() != right.keys():
             return self._fail("the number of gradients")
-        for index, (mine, other) in enumerate(zip(left, right, strict=True), 1):
-            defined.add_pair(f"point {index}", mine, other)
-            if not equal(mine, other, defined.case):
-                return self._fail(f"the point of gradient {index}")
+        for number, mine in left.items():
+            defined.add_pair(f"point {number + 1}", mine, right[number])
+            if not equal(mine, right[number], defined.case):
+                return self._fail(f"the point of gradient {number + 1}")
         return True
 
     def _outputs(self, ours: Side, theirs: Side, defined: Definedness) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from optdsl.checks.equivalence.question import HANDED_ON, Question
 from optdsl.checks.equivalence.trials import Trial
@@ -120,23 +120,33 @@ class Race:
         served: list[_Asked] = []
 
         def repeat(step: int, name: str, point: tuple[Scalar, ...] | None) -> tuple[Scalar, ...]:
-            again = handed_in if point is None else self._again(served, point)
+            again = handed_in if point is None else self._again(asked, point)
             if again is None:
-                if len(served) >= len(asked):
-                    raise _Parted(Difference(t, "the number of gradients asked for", None, point))
-                first = asked[len(served)]
-                self._same(t, f"the point of gradient {len(served) + 1}", first.point, point)
-                again = replace(first, point=point)
-                served.append(again)
+                raise self._other_point(t, asked, served, point)
+            served.append(again)
             return again.loss if name == LOSS else again.gradient
 
         self.theirs.append(self._right.step(repeat))
-        if len(served) < len(asked):
-            left = asked[len(served)].point
-            raise _Parted(Difference(t, "the number of gradients asked for", left, None))
+        left = _open(asked, served)
+        if left:
+            raise _Parted(Difference(t, "the number of gradients asked for", left[0].point, None))
         self._compare_outputs(t)
         if self.broken_hint is None:
             self._compare_hints(t)
+
+    def _other_point(
+        self,
+        t: int,
+        asked: list[_Asked],
+        served: list[_Asked],
+        point: tuple[Scalar, ...] | None,
+    ) -> _Parted:
+        """Return that a point is none of ours, beside the first of ours that is still open."""
+        left = _open(asked, served)
+        if not left:
+            return _Parted(Difference(t, "the number of gradients asked for", None, point))
+        number = asked.index(left[0]) + 1
+        return _Parted(Difference(t, f"the point of gradient {number}", left[0].point, point))
 
     def _answer(self, t: int, number: int, point: tuple[Scalar, ...] | None) -> _Asked:
         """Return the gradient and the loss at the point that a step asks at as `number`-th.
@@ -194,6 +204,11 @@ class Race:
             x, y = _entry(a, index), _entry(b, index)
             if not self.arithmetic.same(x, y):
                 raise _Parted(Difference(t, what, a, b))
+
+
+def _open(asked: Sequence[_Asked], served: Sequence[_Asked]) -> list[_Asked]:
+    """Return what one side asked and the other did not; in which order does not count."""
+    return [each for each in asked if all(each is not other for other in served)]
 
 
 def _kept(

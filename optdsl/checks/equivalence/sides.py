@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.rationals import Rational, constant, of_atom
 from optdsl.checks.equivalence.reading import Reader, of_all
 from optdsl.checks.equivalence.roots import Unreadable, equal
 from optdsl.checks.equivalence.signs import Context
-from optdsl.model.expressions import Apply, Clock, Expression, Kind, Reduce, Value, values
+from optdsl.model.expressions import (
+    Apply,
+    Clock,
+    Expression,
+    Kind,
+    Reduce,
+    Value,
+    transform,
+    values,
+)
 from optdsl.model.system import Gradient, System
 
 #: The value of a hyperparameter, by name and offset from this step.
@@ -35,6 +45,7 @@ class Side:
         over: the kind of the reduction that this side is read within, if it is.
         generic: gives this side as a reduction to a kind takes it in. A case speaks of one
             entry; what is found within it says nothing of the others.
+        other: ours, for theirs; its points give theirs their numbers.
     """
 
     system: System
@@ -48,7 +59,8 @@ class Side:
     generic: Callable[[Kind], Side] | None = None
     _within: dict[Kind, Side] = field(default_factory=dict)
     _known: dict[str, Rational] = field(default_factory=dict)
-    _points: list[Rational] = field(default_factory=list)
+    other: Side | None = None
+    _points: dict[int, Rational] = field(default_factory=dict)
     _requests: dict[str, int] = field(default_factory=dict)
     _equations: dict[str, Expression] = field(default_factory=dict)
 
@@ -81,11 +93,11 @@ class Side:
         """Return the value of an expression in this step."""
         return self._reader.value(expression)
 
-    def points(self) -> list[Rational]:
-        """Return the points at which gradients are asked for, each once."""
+    def points(self) -> dict[int, Rational]:
+        """Return the points at which gradients are asked for, each once, by their numbers."""
         for asked in self.system.gradients:
             self.named(asked.name)
-        return list(self._points)
+        return dict(self._points)
 
     def _gradient(self, asked: Gradient) -> Rational:
         """Return a gradient; one that is asked for again at the same point is the same."""
@@ -93,8 +105,7 @@ class Side:
             return self.answer(None)
         point = self.value(asked.point)
         number = self._number(asked, point)
-        if number == len(self._points):
-            self._points.append(point)
+        self._points.setdefault(number, point)
         self._requests[asked.name] = number
         return self.answer(number).under(*point.conditions)
 
@@ -104,10 +115,17 @@ class Side:
             every = self.within(Kind.ALL)
             every.named(asked.name)
             return every._requests[asked.name]
-        for number, known in enumerate(self._points):
+        for number, known in {**self._points, **self._points_of_other()}.items():
             if equal(point, known, self.context):
                 return number
-        return len(self._points)
+        return next(number for number in count() if number not in self._points)
+
+    def _points_of_other(self) -> Mapping[int, Rational]:
+        """Return ours, for theirs, where either asks at several: their order does not count."""
+        other = self.other
+        if other is None or max(len(s.gradients) for s in (self.system, other.system)) < 2:
+            return {}
+        return other.points()
 
     def _loss(self, asked: Gradient) -> Rational:
         """Return the loss at the point of a gradient: like it, an unknown function of the point."""
@@ -187,22 +205,41 @@ class Lazy(Mapping[str, Rational]):
         return len({**self._known, **self._ways})
 
 
-def derived_states(system: System) -> list[str]:
-    """Return the states that other states, hyperparameters and t of the same step tell.
+def derived_states(system: System) -> dict[str, Expression]:
+    """Return the states, and theta, that others, hyperparameters and t of the same step tell.
 
-    Before step t >= 2 they have the value that their equation gives for the other
-    states before the step. They are listed so that each needs only earlier ones.
+    Before step t >= 2 they have the value that this expression gives for the other
+    states before the step. What is never changed counts as of any step.
     """
     equations = {e.name: e.value for e in system.equations}
-    memories = {state.name for state in system.states}
+    memories = {state.name for state in system.states} | {"theta"}
     gradients = {asked.name for asked in system.gradients} | set(system.losses)
-    found: list[str] = []
-    for equation in system.equations:
-        if equation.name in memories and equation.name != "theta":
-            inlined = inline(equation.value, equations, memories)
-            if not any(v.offset != 0 or v.name in gradients for v in values(inlined)):
-                found.append(equation.name)
+    kept = kept_states(system)
+    found = {}
+    for name in equations.keys() & memories - kept:
+        told = _settled(inline(equations[name], equations, memories), kept)
+        if not any(v.offset != 0 or v.name in gradients for v in values(told)):
+            found[name] = told
     return found
+
+
+def kept_states(system: System) -> set[str]:
+    """Return the states that stay what they were at the start."""
+    return {
+        equation.name
+        for equation in system.equations
+        if isinstance(equation.value, Value)
+        and (equation.value.name, equation.value.offset) == (equation.name, -1)
+    }
+
+
+def _settled(expression: Expression, kept: set[str]) -> Expression:
+    def change(node: Expression) -> Expression | None:
+        if isinstance(node, Value) and node.name in kept:
+            return Value(node.name, node.kind)
+        return None
+
+    return transform(expression, change)
 
 
 def inline(
