@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
 from optdsl.codegen.slots import exported
-from optdsl.codegen.source import Functions, indent
+from optdsl.codegen.source import Functions, indent, speaks_of
 from optdsl.codegen.step_numbers import Reads, clock_text
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import (
@@ -160,9 +158,9 @@ def start_function(unit: Unit, state: State) -> list[str]:
     dialect = Dialect(reads.value, clock_text, predicates=unit.predicates, matrices=True)
     text = python(start, dialect)
     lines = [*reads.lines, f"return {text}"]
-    if re.search(r"\b(rows|columns)\b", text):
+    if speaks_of([text], "rows", "columns"):
         lines.insert(0, "rows, columns = theta.shape")
-    if "dtype=real" in text:
+    if speaks_of([text], "real"):
         lines.insert(0, "real = np.float64")
     return ["@quiet", "def NAME(theta, hyper):", *indent(lines)]
 

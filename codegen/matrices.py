@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from optdsl.codegen.forms import FORMS, partial_form
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
-from optdsl.codegen.source import Functions, indent
+from optdsl.codegen.source import Functions, indent, speaks_of
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Draw, Kind, Value
 from optdsl.program.program import Accumulate, Assignment, Matrices
@@ -89,17 +87,17 @@ class _Writer:
             f"{self.arrays[each.stream]}[...] = {self.names.value(each.value)}"
             for each in self.stage.stores
         ]
-        lines = [*self.heads_of("\n".join([*folds, *body])), *folds, *loads, *body, *stores]
+        lines = [*self.heads_of([*folds, *body]), *folds, *loads, *body, *stores]
         header = f"def NAME({', '.join([*self.arrays.values(), *self.shared()])}):"
         return [header, *indent(lines)]
 
-    def heads_of(self, text: str) -> list[str]:
+    def heads_of(self, work: list[str]) -> list[str]:
         """Return the lines that name what the work on a tensor shares."""
         lines = [f"{name} = {place}" for name, place in self.heads.items()]
-        if re.search(r"\b(rows|columns)\b", text):
+        if speaks_of(work, "rows", "columns"):
             lines.insert(0, "rows, columns = shape")
             self.given.append("shape")
-        if "dtype=real" in text:
+        if speaks_of(work, "real"):
             first = next(iter(self.arrays.values()))
             lines.insert(0, "real = np.float64" if self.wide else f"real = widened({first}).dtype")
         return lines

@@ -5,6 +5,7 @@ Only here is it known how wide a line may be.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 INDENT = "    "
@@ -31,6 +32,16 @@ def wrapped(opening: str, items: Sequence[str], closing: str = ")", margin: int 
             lines.append("")
         lines[-1] = f"{lines[-1]} {item},".lstrip()
     return [opening, *indent(lines), closing]
+
+
+def speaks_of(lines: Iterable[str], *names: str) -> bool:
+    """Does the code of these lines, comments aside, hold one of these names?
+
+    >>> speaks_of(["# rows of x", "y = x"], "rows", "columns")
+    False
+    """
+    pattern = re.compile(rf"\b({'|'.join(names)})\b")
+    return any(pattern.search(line) for line in lines if not line.lstrip().startswith("#"))
 
 
 def in_tuple(items: Iterable[str]) -> list[str]:

@@ -8,13 +8,12 @@ part, and `exact eta` a number that has not been rounded to the type of the entr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import partial
 
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
-from optdsl.codegen.source import WIDTH, Functions, in_tuple, indent, wrapped
+from optdsl.codegen.source import WIDTH, Functions, in_tuple, indent, speaks_of, wrapped
 from optdsl.model.expressions import Clock, Draw, Expression, Kind, Reduce, Value
 from optdsl.model.system import Equation
 
@@ -162,16 +161,16 @@ class Body:
         return functions.add(stem, [*header, *indent(lines)], number=False)
 
     def _heads(self, returns: list[str]) -> list[str]:
-        text = "\n".join([*self.lines, *returns])
+        lines = [*self.lines, *returns]
         found = [
             f"{name} = {name} != 0.0"
             for key, name in (self._arrays | self._numbers).items()
             if key.removesuffix("[t-1]") in self.predicates and key.endswith("[t-1]")
         ]
         first = self._entry or "theta"
-        if re.search(r"\breal\b", text):
+        if speaks_of(lines, "real"):
             found.insert(0, f"real = {first}.dtype")
-        if re.search(r"\b(rows|columns)\b", text):
+        if speaks_of(lines, "rows", "columns"):
             found.insert(0, f"rows, columns = {first}.shape")
         return found
 

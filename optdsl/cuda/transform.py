@@ -16,7 +16,7 @@ from optdsl.cuda.turns import DeviceTurns
 from optdsl.runtime import checkpoint
 from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import GradientError, ParameterError, ParameterTypeError, StepError
-from optdsl.runtime.structure import Part, Structure
+from optdsl.runtime.structure import Bundle, Structure
 from optdsl.runtime.transform import Transform
 
 
@@ -91,7 +91,7 @@ class DeviceTransform(Transform):
 
     def _begin_on_card(self, gradients: Any) -> None:
         """Find the card that the first gradients lie on, and lay out what the engine needs."""
-        structure = self._structure or Structure([Part.of(gradients)[0]])
+        structure = self._structure or Structure([Bundle.of(gradients)[0]])
         labels = structure.labels
         given = structure.flatten(gradients)
         arrays = [_adopted(each, label) for each, label in zip(given, labels, strict=True)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from optdsl.model.alternatives import Rule, systems_of
 from optdsl.model.expressions import Expression, Kind, Value
 from optdsl.model.system import System
-from optdsl.program.formulas import formula, indexed_names
+from optdsl.program.formulas import facts_kept, formula, indexed_names, with_facts
 
 
 def equations_text(rule: Rule) -> list[str]:
@@ -15,12 +16,23 @@ def equations_text(rule: Rule) -> list[str]:
     chooses, below its title.
     """
     if isinstance(rule, System):
-        return _equations(rule)
+        return _equations(_with_facts(rule))
     lines: list[str] = []
     for case in rule.cases:
-        text = [f"  {line}" for line in _equations(case.system)]
+        text = [f"  {line}" for line in _equations(_with_facts(case.system))]
         lines += ["", f"{case.title}:", *text] if lines else [f"{case.title}:", *text]
     return lines
+
+
+def _with_facts(system: System) -> System:
+    """Return `system` as its author wrote it: with facts of tensors, where states keep them."""
+    facts = facts_kept(system)
+    equations = tuple(
+        replace(each, value=with_facts(each.value, system))
+        for each in system.equations
+        if each.name not in facts
+    )
+    return replace(system, equations=equations) if facts else system
 
 
 def fingerprint(rule: Rule) -> str:

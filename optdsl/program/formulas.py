@@ -17,6 +17,7 @@ from optdsl.model.expressions import (
     Reduce,
     Step,
     Value,
+    transform,
 )
 from optdsl.model.system import System
 
@@ -46,6 +47,23 @@ def indexed_names(system: System) -> frozenset[str]:
     states = {state.name for state in system.states}
     gradients = {gradient.name for gradient in system.gradients} | set(system.losses)
     return frozenset(states | gradients | {"theta"})
+
+
+def with_facts(expression: Expression, system: System) -> Expression:
+    """Return `expression` with the facts of a tensor in place of the states that keep them.
+
+    An author writes `rows/columns`; a system reads the states `tensor_rows` and `tensor_columns`,
+    which start as these facts and stay so.
+    """
+    facts: dict[Expression, Expression] = {
+        Value(name, Kind.TENSOR, -1): fact for name, fact in facts_kept(system).items()
+    }
+    return transform(expression, facts.get) if facts else expression
+
+
+def facts_kept(system: System) -> dict[str, Fact]:
+    """Return the states of `system` that keep a fact of each tensor, and the fact."""
+    return {s.name: s.start for s in system.states if isinstance(s.start, Fact)}
 
 
 def _write(expression: Expression, indexed: Collection[str]) -> tuple[str, int]:

@@ -28,7 +28,7 @@ from optdsl.model.expressions import (
     walk,
 )
 from optdsl.model.system import Equation, Skip, System
-from optdsl.program.formulas import formula, indexed_names
+from optdsl.program.formulas import formula, indexed_names, with_facts
 from optdsl.program.naming import Names
 from optdsl.program.streams import sweeps, works_on_matrices, written_streams
 
@@ -77,7 +77,7 @@ class _Hoist:
     def _add(self, name: str, value: Expression) -> Value:
         """Append `name = value` with the numbers inside `value` named first."""
         left = f"{name}[t]" if name in self.indexed else name
-        self.comments[name] = f"{left} = {formula(value, self.indexed)}"
+        self.comments[name] = f"{left} = {self._written(value)}"
         kind = Kind.ENTRY if name in self.entries else value.kind
         loops = name in self.entries or not works_on_matrices(value)
         inside = (
@@ -88,6 +88,10 @@ class _Hoist:
         if kind is not Kind.ENTRY and not isinstance(value, Value | Number | Clock):
             self.known.setdefault(value, (result, self.part))
         return result
+
+    def _written(self, value: Expression) -> str:
+        """Return what the author wrote."""
+        return formula(with_facts(value, self.system), self.indexed)
 
     def _is_kept(self, name: str, value: Expression) -> bool:
         """Is `name` a state that is a reduction? It moves on only after its old value is read."""
@@ -139,7 +143,7 @@ class _Hoist:
         part, self.part = self.part, home
         value = self._inside(node, node.kind)
         name = self.names.describing(node)
-        self.comments[name] = formula(node, self.indexed)
+        self.comments[name] = self._written(node)
         self.equations.append(Equation(name, value, self.part))
         self.known[node] = (Value(name, node.kind), home)
         self.part = part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +14,16 @@ from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import CheckpointError, RuntimeRefusal
 from optdsl.runtime.formats import dtype_named
 from optdsl.runtime.hyperparameters import Settings
-from optdsl.runtime.layout import Numbers
+from optdsl.runtime.layout import Mode, Numbers
 from optdsl.runtime.reading import Reading
 from optdsl.runtime.seeds import checked_seed
-from optdsl.runtime.structure import Part, Structure
+from optdsl.runtime.structure import Bundle, Structure
 from optdsl.runtime.tensors import Tensors
 
 FORMAT = 1
+
+#: How the first step is noted: it was given gradients, or a function of them, or is still to come.
+_MODES: dict[str, Mode | None] = {"": None, "ready": "ready", "function": "function"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Holder:
     labels: list[str]
 
 
-def dump(holder: Holder, mode: str | None, copy: bool) -> dict[str, Any]:
+def dump(holder: Holder, mode: Mode | None, copy: bool) -> dict[str, Any]:
     """Return the state as nested dicts and lists of numbers, strings and arrays."""
     from optdsl.runtime.sources import dump_sources  # it imports schedules
 
@@ -98,7 +101,7 @@ def _dump_cohort(cohort: Cohort) -> dict[str, Any]:
     }
 
 
-def restore(holder: Holder, state: Mapping[str, Any]) -> Literal["ready", "function"] | None:
+def restore(holder: Holder, state: Mapping[str, Any]) -> Mode | None:
     """Put a stored state in place of the present one; return its mode.
 
     Raises:
@@ -111,7 +114,7 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Literal["ready", "funct
         sources = restored_sources(holder.settings, state["groups"])
         tensors = _restored_tensors(holder, state)
         cohorts = _restored_cohorts(holder, state, sources)
-        mode = {"": None, "ready": "ready", "function": "function"}[state["mode"]]
+        mode = _MODES[state["mode"]]
     except CheckpointError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeRefusal) as error:
@@ -125,7 +128,7 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Literal["ready", "funct
     for cohort in cohorts.items:
         cohort.reading.settings = holder.settings[cohort.group]
     holder.engine.replace(tensors, cohorts)
-    return mode  # type: ignore[return-value]
+    return mode
 
 
 def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Structure:
@@ -139,7 +142,7 @@ def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Str
         named = bool(labels) and labels[0].startswith("`")
         names = tuple(label[1:-1] for label in labels) if named else None
         shapes = [tuple(int(n) for n in shape) for shape in state["shapes"]]
-        structure = Structure([Part(names, len(labels), "")])
+        structure = Structure([Bundle(names, len(labels), "")])
         engine.tensors.labels = structure.labels
         engine.tensors.names = structure.names
         if labels:

@@ -39,6 +39,8 @@ from optdsl.runtime.shapes import Form
 #: The buffer of `Layout.evaluate`.
 EVALUATED = "evaluation point"
 
+#: How gradients come: ready-made, or from a function that is asked at the points of the rule.
+Mode: TypeAlias = Literal["ready", "function"]
 Numbers: TypeAlias = npt.NDArray[np.float64]
 #: `bind(arrays, identities)` makes a table: one list a stream, one array a tensor.
 Bind: TypeAlias = Callable[[Sequence[Sequence[npt.NDArray[Any]]], Sequence[int]], Any]

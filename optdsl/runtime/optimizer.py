@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from optdsl.runtime import checkpoint
 from optdsl.runtime.arrays import Extents, check_parameters, check_same_form
@@ -19,16 +19,14 @@ from optdsl.runtime.groups import Group, as_groups, check_group
 from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.inputs import handed_in
 from optdsl.runtime.intake import Intake
-from optdsl.runtime.layout import Layout
+from optdsl.runtime.layout import Layout, Mode
 from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
 from optdsl.runtime.results import Results, StepResult
 from optdsl.runtime.rows import Rows, only_rows
 from optdsl.runtime.seeds import taken_seed
-from optdsl.runtime.structure import Part, Structure
+from optdsl.runtime.structure import Bundle, Structure
 from optdsl.runtime.turns import Turns
-
-Mode = Literal["ready", "function"]
 
 
 class Optimizer(Copied):
@@ -114,8 +112,8 @@ class Optimizer(Copied):
         arrays: list[Any] = list(self._engine.tensors.stream("theta"))
         new = []
         for number, (parameters, settings) in enumerate(groups, start=len(self._groups)):
-            part, own = Part.of(parameters, f" of group {number}" if nested else "")
-            structure = structure.with_part(part) if nested else Structure([part])
+            bundle, own = Bundle.of(parameters, f" of group {number}" if nested else "")
+            structure = structure.with_bundle(bundle) if nested else Structure([bundle])
             new.append((slice(len(arrays), len(arrays) + len(own)), parameters, settings))
             arrays += own
         return new, structure, *self._checked(arrays, structure.labels)

@@ -9,7 +9,7 @@ from optdsl.diagnostics import did_you_mean
 from optdsl.runtime.errors import GradientError, GradientTypeError, ParameterTypeError
 
 
-class Part:
+class Bundle:
     """One list or dict of tensors within the structure."""
 
     def __init__(self, names: tuple[str, ...] | None, count: int, label: str) -> None:
@@ -18,7 +18,7 @@ class Part:
         self.label = label  # " of group 1", or nothing
 
     @classmethod
-    def of(cls, given: Any, label: str = "") -> tuple[Part, list[Any]]:
+    def of(cls, given: Any, label: str = "") -> tuple[Bundle, list[Any]]:
         """Return the shape of `given` and its entries in order.
 
         Raises:
@@ -39,7 +39,7 @@ class Part:
         )
 
     def tensor_label(self, index: int) -> str:
-        """Return how errors call tensor number `index` of this part."""
+        """Return how errors call tensor number `index` of this bundle."""
         if self.names is not None:
             return f"`{self.names[index]}`{self.label}"
         return f"number {index}{self.label}"
@@ -98,40 +98,40 @@ class Part:
 
 
 class Structure:
-    """All the tensors: one part, or one a group."""
+    """All the tensors: one bundle, or one a group."""
 
-    def __init__(self, parts: Iterable[Part] = (), nested: bool = False) -> None:
-        self.parts = list(parts)
+    def __init__(self, bundles: Iterable[Bundle] = (), nested: bool = False) -> None:
+        self.bundles = list(bundles)
         self.nested = nested
         self._index()
 
     def _index(self) -> None:
-        self.count = sum(part.count for part in self.parts)
+        self.count = sum(bundle.count for bundle in self.bundles)
         self.labels = [
-            part.tensor_label(index) for part in self.parts for index in range(part.count)
+            bundle.tensor_label(index) for bundle in self.bundles for index in range(bundle.count)
         ]
         self.names = [
-            part.names[index] if part.names is not None else str(index)
-            for part in self.parts
-            for index in range(part.count)
+            bundle.names[index] if bundle.names is not None else str(index)
+            for bundle in self.bundles
+            for index in range(bundle.count)
         ]
-        names = [name for part in self.parts for name in part.names or ()]
-        named = all(part.names is not None for part in self.parts)
+        names = [name for bundle in self.bundles for name in bundle.names or ()]
+        named = all(bundle.names is not None for bundle in self.bundles)
         distinct = len(set(names)) == len(names)
-        listed = all(part.names is None for part in self.parts)
-        self._flat: Part | None = None
+        listed = all(bundle.names is None for bundle in self.bundles)
+        self._flat: Bundle | None = None
         if self.nested and named and distinct:
-            self._flat = Part(tuple(names), self.count, "")
+            self._flat = Bundle(tuple(names), self.count, "")
         elif self.nested and listed:
-            self._flat = Part(None, self.count, "")
+            self._flat = Bundle(None, self.count, "")
 
-    def with_part(self, part: Part) -> Structure:
+    def with_bundle(self, bundle: Bundle) -> Structure:
         """Return the structure with one more group."""
-        parts = [
-            Part(each.names, each.count, f" of group {number}")
-            for number, each in enumerate([*self.parts, part])
+        bundles = [
+            Bundle(each.names, each.count, f" of group {number}")
+            for number, each in enumerate([*self.bundles, bundle])
         ]
-        return Structure(parts, nested=True)
+        return Structure(bundles, nested=True)
 
     def flatten(self, given: Any) -> list[Any]:
         """Return what `given` holds for each tensor, in order.
@@ -143,29 +143,31 @@ class Structure:
             GradientError: `given` does not have this structure.
         """
         if not self.nested:
-            return self.parts[0].flatten(given)
+            return self.bundles[0].flatten(given)
         flat = self._flat
         if isinstance(given, Mapping) and flat is not None and flat.names is not None:
             return flat.flatten(given)
         if not isinstance(given, list | tuple):
             raise GradientTypeError(
                 f"gradients are of type {type(given).__name__}, but there are "
-                f"{len(self.parts)} groups: give a list with one list or dict a group"
+                f"{len(self.bundles)} groups: give a list with one list or dict a group"
             )
         by_group = all(isinstance(item, list | tuple | Mapping) for item in given)
         if flat is not None and flat.names is None and not by_group:
             return flat.flatten(given)
-        if len(given) != len(self.parts):
-            raise GradientError(f"there are gradients for {len(given)} of {len(self.parts)} groups")
-        pairs = zip(self.parts, given, strict=True)
-        return [item for part, each in pairs for item in part.flatten(each)]
+        if len(given) != len(self.bundles):
+            raise GradientError(
+                f"there are gradients for {len(given)} of {len(self.bundles)} groups"
+            )
+        pairs = zip(self.bundles, given, strict=True)
+        return [item for bundle, each in pairs for item in bundle.flatten(each)]
 
     def unflatten(self, items: Sequence[Any]) -> Any:
         """Return `items`, one a tensor, in the structure the parameters were given in."""
         if not self.nested:
-            return self.parts[0].unflatten(items)
+            return self.bundles[0].unflatten(items)
         result, start = [], 0
-        for part in self.parts:
-            result.append(part.unflatten(items[start : start + part.count]))
-            start += part.count
+        for bundle in self.bundles:
+            result.append(bundle.unflatten(items[start : start + bundle.count]))
+            start += bundle.count
         return result

@@ -18,7 +18,7 @@ from optdsl.runtime.layout import Layout
 from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
 from optdsl.runtime.seeds import taken_seed
-from optdsl.runtime.structure import Part, Structure
+from optdsl.runtime.structure import Bundle, Structure
 from optdsl.runtime.turns import Turns
 
 
@@ -121,8 +121,8 @@ class Transform:
         self._engine.tensors.put(self._output, [None] * structure.count)
 
     def _begin(self, gradients: Any) -> Structure:
-        part, arrays = Part.of(gradients)
-        structure = Structure([part])
+        bundle, arrays = Bundle.of(gradients)
+        structure = Structure([bundle])
         for array, label in zip(arrays, structure.labels, strict=True):
             if array is None:
                 raise GradientError(
