@@ -16,9 +16,8 @@ from pathlib import Path
 from threading import Lock
 from types import ModuleType
 
-from optdsl.asking import file_named
 from optdsl.codegen.versions import environment, files_of, hash_of
-from optdsl.files import cache_directory, write_text
+from optdsl.files import cache_directory, file_named, write_text
 
 _IMPORTING = Lock()
 _ASKED = "asked"

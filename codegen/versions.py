@@ -14,7 +14,7 @@ from optdsl.codegen.support.processor import processor
 
 #: The parts of this package that read a text, turn it into a module and run that.
 _PACKAGES = ("codegen", "language", "model", "program", "runtime")
-_FILES = ("asking.py", "diagnostics.py", "library.py", "storage.py")
+_FILES = ("diagnostics.py", "files.py", "library.py", "storage.py")
 
 
 def compiler_version() -> str:

@@ -10,8 +10,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from optdsl.asking import file_named
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
+from optdsl.files import file_named
 from optdsl.language import parse, parse_expression, syntax
 from optdsl.language.trees import walk
 from optdsl.model import Rule, System, build, build_rule

@@ -6,13 +6,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError
 from optdsl.optax.numbers import number_type
-from optdsl.optax.rule import Rule, sixty_four_bits
+from optdsl.optax.rule import Rule, has_wide_numbers, sixty_four_bits
 from optdsl.optax.sources import Known, chosen_sources
 from optdsl.optax.state import State
 from optdsl.runtime.classes import FORMULA, default_for
@@ -156,7 +155,7 @@ def schedule_of(functions: Functions, given: Mapping[str, Any]) -> optax.Schedul
     sources = chosen_sources(functions, given)
 
     def schedule(count: Any) -> Any:
-        outside = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+        outside = has_wide_numbers()
         with sixty_four_bits():
             t = jnp.asarray(count).astype(jnp.int32) + 1
             known = Known(functions, sources, [t], {}, outside)

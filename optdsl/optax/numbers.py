@@ -7,10 +7,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from optdsl.optax.following import begun
 from optdsl.optax.sources import Known, Source, wide
 from optdsl.optax.state import ONCE, State
 from optdsl.optax.trees import Tree
-from optdsl.optax.turns import begun
 from optdsl.runtime.functional import Call, Functions, StateSlot
 from optdsl.runtime.layout import Feed
 

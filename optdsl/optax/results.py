@@ -6,10 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from optdsl.optax.following import going_on
 from optdsl.optax.meetings import Task
 from optdsl.optax.numbers import Numbers
 from optdsl.optax.state import State
-from optdsl.optax.turns import going_on
 from optdsl.runtime.functional import Fact, StateSlot
 
 

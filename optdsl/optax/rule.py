@@ -9,13 +9,13 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from optdsl.optax.following import standing
 from optdsl.optax.meetings import run_together
 from optdsl.optax.numbers import Numbers
 from optdsl.optax.results import Results
 from optdsl.optax.sources import Source
 from optdsl.optax.state import State
 from optdsl.optax.trees import Tree
-from optdsl.optax.turns import standing
 from optdsl.optax.work import Work
 from optdsl.runtime.errors import ParameterError, StepError
 from optdsl.runtime.functional import Functions
@@ -45,7 +45,7 @@ class Rule:
 
     def init(self, params: Any) -> State:
         """Return the state before the first step."""
-        outside = _x64()
+        outside = has_wide_numbers()
         with sixty_four_bits():
             tree = Tree(self.functions, params, outside)
             numbers = Numbers(self.functions, self.sources, tree, None, {}, outside)
@@ -70,7 +70,7 @@ class Rule:
     ) -> tuple[Any, State]:
         """Return what Optax is to add to the parameters, and the state after the step."""
         self._check(params, value, grad_fn, inputs)
-        outside = _x64()
+        outside = has_wide_numbers()
         with sixty_four_bits():
             tree = Tree(self.functions, updates if params is None else params, outside)
             tree.check_state(state, self.parts)
@@ -111,7 +111,7 @@ class Rule:
 
     def evaluation(self, state: State, params: Any) -> Any:
         """Return the point at which the model is to be evaluated."""
-        outside = _x64()
+        outside = has_wide_numbers()
         with sixty_four_bits():
             tree = Tree(self.functions, params, outside)
             tree.check_state(state, self.parts)
@@ -122,7 +122,8 @@ class Rule:
             return tree.unflatten(arrays)
 
 
-def _x64() -> bool:
+def has_wide_numbers() -> bool:
+    """Does the program around have 64-bit numbers?"""
     return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
 
 

@@ -42,6 +42,9 @@ NOBODY = Selection(())
 class Engine:
     """Tensors, cohorts and tables of one rule.
 
+    What runs elsewhere than on NumPy's arrays differs in `_table`, `_call`, `_count`, `_common` and
+    `_guarded`; the order of work is the same.
+
     `moving` counts how often arrays from outside have changed: tables that hold such are
     bound again when it does.
     """

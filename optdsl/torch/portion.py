@@ -168,7 +168,7 @@ class Portion:
                 f"the gradient of {place.label} is sparse, and {name} asks for it elsewhere than "
                 "at the parameters: let it be dense, as with `sparse=False`"
             )
-        self.rules.laziness.answer.check(self.optimizer.groups, name, place.label)
+        self.rules.laziness.check(self.optimizer.groups, name, place.label)
         if self.memory is not HOST:  # rows of zeros are left as they are, so it comes to the same
             return copied(self.memory, gradient.to_dense())
         place.gradients.check(gradient)

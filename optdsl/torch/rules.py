@@ -12,10 +12,11 @@ from optdsl.model import Rule
 from optdsl.model.storing import with_storage
 from optdsl.runtime import Optimizer, ParameterError, from_layout
 from optdsl.runtime.hyperparameters import Names
+from optdsl.runtime.layout import Layout
 from optdsl.torch.memory import Memory
 from optdsl.torch.needs import needs_of, needs_of_storage
 from optdsl.torch.scaling import skips_nonfinite
-from optdsl.torch.sparse import Question
+from optdsl.torch.sparse import Laziness, laziness_of
 
 #: The targets whose kernels reach tensors of PyTorch.
 TARGETS = ("numba-cpu", "reference", "numba-cuda")
@@ -42,8 +43,13 @@ class Rules:
         self.names: Names = self.first.names
         self.name = layout.name
         self.needs = needs_of(rule) | needs_of_storage(layout)
-        self.laziness = Question(rule)
+        self._spec = rule
         self.skips_nonfinite = skips_nonfinite(rule)
+
+    @cached_property
+    def laziness(self) -> Laziness:
+        """Whether rows without a gradient may be left alone: proved when it is first asked."""
+        return laziness_of(self._spec)
 
     def on(self, memory: Memory) -> type[Optimizer]:
         """Return the class that steps arrays of this memory.
@@ -68,12 +74,12 @@ class Rules:
         return _class_of(compile_system(self._rule, "numba-cuda"), "numba-cuda")
 
 
-def _class_of(layout: object, target: str) -> type[Optimizer]:
+def _class_of(layout: Layout, target: str) -> type[Optimizer]:
     if target == "numba-cuda":
         from optdsl.cuda import from_layout as on_card
 
-        made = on_card(layout)  # type: ignore[arg-type]
+        made = on_card(layout)
     else:
-        made = from_layout(layout)  # type: ignore[arg-type]
+        made = from_layout(layout)
     assert issubclass(made, Optimizer)
     return made

@@ -6,7 +6,6 @@ Whether they would is proved once for each rule, when its first sparse gradient 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -50,18 +49,6 @@ class Laziness:
                 f"the gradient of {label} is sparse: {reason}; let it be dense, as with "
                 "`sparse=False`"
             )
-
-
-class Question:
-    """Whether a rule is lazy: found out when it is first asked."""
-
-    def __init__(self, rule: Rule) -> None:
-        self._rule = rule
-
-    @cached_property
-    def answer(self) -> Laziness:
-        """What is found."""
-        return laziness_of(self._rule)
 
 
 def laziness_of(rule: Rule) -> Laziness:
