@@ -2,10 +2,8 @@
 
 import itertools
 import json
-import os
-import subprocess
+import runpy
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +13,7 @@ import torch
 import optdsl
 from benchmarks import __main__, cases, cuda, roofline
 from benchmarks.race import Times, race
+from tests.sampling import sampled
 
 
 def test_a_race_times_everybody_in_every_round():
@@ -33,7 +32,7 @@ def test_a_ratio_is_that_of_the_medians():
     assert cases._row("table", "what", "peer", times, bar=2.1).met is False
 
 
-@pytest.mark.parametrize("rule", ["Adam", "LAMB", "SGD"])
+@pytest.mark.parametrize("rule", sampled(["Adam", "LAMB", "SGD"], {"LAMB"}))
 def test_the_plain_kernel_moves_the_arrays_and_leaves_them_as_they_are(rule):
     w, g = np.linspace(0, 1, 9000, dtype=np.float32), np.ones(9000, np.float32)
     optimizer = optdsl.load(rule)([w])
@@ -66,13 +65,14 @@ def test_what_was_found_is_written(tmp_path, monkeypatch, capsys):
     assert "bar 1.5 met" in shown
 
 
-def test_without_a_card_there_is_nothing_to_measure():
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cuda"], capture_output=True, text=True, check=False,
-        cwd=Path(__file__).parents[1], env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    assert "no CUDA card" in ran.stdout
+def test_without_a_card_there_is_nothing_to_measure(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["benchmarks.cuda"])
+    monkeypatch.delitem(sys.modules, "benchmarks.cuda")  # it is run as if from outside
+    with pytest.raises(SystemExit) as leaving:
+        runpy.run_module("benchmarks.cuda", run_name="__main__")
+    assert leaving.value.code == 0
+    assert "no CUDA card" in capsys.readouterr().out
 
 
 def test_a_card_is_measured_beside_its_copy_and_its_peers(monkeypatch):

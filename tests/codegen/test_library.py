@@ -220,14 +220,12 @@ def schedules(built, rule, needed):
 
 KINDS = {
     "a number a tensor": "NovoGrad",
-    "a number for all": "DAdaptSGD",
     "a number a step": "Accumulate(k=2) | NAdam",
     "gradients asked for": "SAM",
     "a point that looks ahead, by a schedule": "Nesterov(gamma=0.5*WarmRestarts(T_0=2, T_mult=2))",
     "a point to evaluate at": "EMA",
     "draws": "SGLD",
-    "the loss": "Polyak",
-    "a schedule of the spec": "AdamW(eta=0.1*Cosine(T=9))",
+    "the loss, and a number for all": "Polyak",
     "a transform, and a fact": "MaskedWeightDecay",
     "a schedule with inputs": "Plateau",
     "values a row and a column": "Adafactor",
@@ -240,8 +238,8 @@ def test_c_takes_the_steps_of_the_reference(rule, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", shipped())
-def test_c_steps_every_shipped_rule(name, tmp_path):
+@pytest.mark.parametrize("name", sorted({*shipped()} - {*KINDS.values()}))
+def test_c_steps_every_other_shipped_rule(name, tmp_path):
     rule = load_rule(name)
     assert refusal(rule) is None
     if not isinstance(rule, Alternatives) and name != "Shampoo" and not name.startswith("Muon"):

@@ -11,6 +11,7 @@ from optdsl.model.storing import with_storage
 from optdsl.program.traffic import state_bytes
 from optdsl.runtime import HyperparameterError, ParameterTypeError
 from optdsl.runtime.formats import load
+from tests.sampling import sampled
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 BLOCKS = "int8 blockwise(256)"
@@ -164,7 +165,7 @@ def test_what_stands_still_when_rounded_to_the_nearest_moves_by_chance(storage):
     found = {}
     for rounding in ("", " stochastic"):
         w = np.zeros(4096, np.float32)
-        optimizer = small({"v": storage + rounding})([w])
+        optimizer = small({"v": storage + rounding}, rule="Momentum")([w], lr=1e-3, gamma=0.999)
         for g in (1.0, *[0.0] * 200):
             optimizer.step([np.full(4096, g, np.float32)])
         kept = optimizer.state_dict()["entries"]["v"]["0"]
@@ -197,7 +198,11 @@ def test_roundings_do_not_draw_what_the_rule_draws():
 
 
 @pytest.mark.parametrize(
-    "rule", ["Adam", "Nesterov", "ClipByGlobalNorm(c=1) | Momentum", "SAM(SGD)", "EMA(SGD)"]
+    "rule",
+    sampled(
+        ["Adam", "Nesterov", "ClipByGlobalNorm(c=1) | Momentum", "SAM(SGD)", "EMA(SGD)"],
+        {"Adam", "ClipByGlobalNorm(c=1) | Momentum", "EMA(SGD)"},
+    ),
 )
 @pytest.mark.parametrize("target", TARGETS)
 def test_parameters_may_be_bfloat16(rule, target):
