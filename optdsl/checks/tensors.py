@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
+from optdsl.checks.equivalence.tensor_conditions import never_together
 from optdsl.model.expressions import Apply, Constant, Expression, Fact, Number, walk
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ _OPERATIONS: Mapping[str, Callable[..., float]] = {
 
 
 def exclude(one: Expression, other: Expression) -> bool:
-    """Do two conditions exclude one another, whatever their comparisons mean?
+    """Do two conditions exclude one another, for tensors of any shape and name?
 
-    That a fact cannot be two numbers at once is understood, and nothing else of comparisons.
+    Comparisons of facts are added up: `ndim >= 2` is `not ndim < 2`, and `size` is
+    `rows*columns`. What is not understood of a comparison counts as possible.
 
     >>> from optdsl.model.expressions import apply, number
     >>> matrix = apply("eq", Fact("ndim"), number(2))
@@ -36,10 +38,9 @@ def exclude(one: Expression, other: Expression) -> bool:
         return False
     for values in product((True, False), repeat=len(atoms)):
         truth = dict(zip(atoms, values, strict=True))
-        true = [atom for atom, value in truth.items() if value]
-        if any(_unequal(a, b) for a, b in product(true, true)):
+        if not (_holds(one, truth) and _holds(other, truth)):
             continue
-        if _holds(one, truth) and _holds(other, truth):
+        if not never_together(list(truth.items())):
             return False
     return True
 
@@ -71,14 +72,6 @@ def _holds(condition: Expression, truth: Mapping[Expression, bool]) -> bool:
         case Constant(name):
             return name == "true"
     return truth[condition]
-
-
-def _unequal(one: Expression, other: Expression) -> bool:
-    """Do two conditions say that the same fact is one number, and another?"""
-    match one, other:
-        case Apply("eq", (Fact() as a, Number(x))), Apply("eq", (Fact() as b, Number(y))):
-            return a == b and x != y
-    return False
 
 
 def could_hold(one: Expression, other: Expression) -> bool:

@@ -51,13 +51,7 @@ class Frames:
                 return range_of_domain(self.question.domain(name))
             case ("state", "ours", str(name)):
                 return self.invariants.get(name, REALS)
-            case ("fact", "rows" | "columns"):  # a tensor has an entry
-                return Range(constant(1).constant)
-            case ("fact", "ndim"):
-                return NON_NEGATIVE
-            case ("fact", _):  # named: it is, or it is not
-                return Range(constant(0).constant, constant(1).constant)
-        return self.functions.range_of(atom, context)
+        return range_of_fact(atom) or self.functions.range_of(atom, context)
 
     # ------------------------------------------------------------------ sides
 
@@ -240,6 +234,18 @@ def _kept_facts(system: System) -> dict[str, Fact]:
     """Return what states know of a tensor, which is the same in all steps."""
     kept = kept_states(system)
     return {s.name: s.start for s in system.states if isinstance(s.start, Fact) and s.name in kept}
+
+
+def range_of_fact(atom: Atom) -> Range | None:
+    """Return the range of a fact about a tensor, which has an entry at least."""
+    match atom.form:
+        case ("fact", "rows" | "columns"):
+            return Range(constant(1).constant)
+        case ("fact", "ndim"):
+            return NON_NEGATIVE
+        case ("fact", _):  # named: it is, or it is not
+            return Range(constant(0).constant, constant(1).constant)
+    return None
 
 
 def range_of_domain(domain: Domain) -> Range:

@@ -48,7 +48,8 @@ from optdsl.model.expressions import (
 )
 
 _ONE = Fraction(1)
-_COMPARISONS: dict[str, frozenset[int]] = {
+#: The signs of a difference for which a comparison holds.
+COMPARISONS: dict[str, frozenset[int]] = {
     "lt": frozenset({-1}),
     "le": frozenset({-1, 0}),
     "gt": frozenset({1}),
@@ -214,9 +215,9 @@ class Reader:
                 decided, conditions = self.truth(condition)
                 holds, more = self.truth(value if decided else otherwise)
                 return holds, conditions | more
-            case Apply(operator, (left, right)) if operator in _COMPARISONS:
+            case Apply(operator, (left, right)) if operator in COMPARISONS:
                 difference = self.value(left) - self.value(right)
-                return self._compared(difference, _COMPARISONS[operator])
+                return self._compared(difference, COMPARISONS[operator])
         if isinstance(expression, Value) and (meaning := self.meaning(expression)) is not None:
             return self.truth(meaning)
         question, conditions = self._question(expression)
@@ -229,7 +230,7 @@ class Reader:
                 if operator in ("lt", "le"):
                     value, operator = -value, {"lt": "gt", "le": "ge"}[operator]
                 if operator in ("gt", "ge"):
-                    return self._compared(self._largest(value, kind), _COMPARISONS[operator])[0]
+                    return self._compared(self._largest(value, kind), COMPARISONS[operator])[0]
                 if operator == "ne":
                     return self._compared(self._sum(value * value, kind), NOT_NULL)[0]
         if question not in self.context.truths:
@@ -270,7 +271,7 @@ class Reader:
                 more = self._unproved(more) - conditions
                 guarded = {("unless", operator, first, c) for c in more}
                 return questions.joined(operator, first, second), conditions | guarded
-            case Apply(operator, (left, right)) if operator in _COMPARISONS:
+            case Apply(operator, (left, right)) if operator in COMPARISONS:
                 difference = self.value(left) - self.value(right)
                 return questions.compared(operator, difference.key()), difference.conditions
             case Reduce("any", argument, kind):
