@@ -25,7 +25,7 @@ _ACTS = re.compile(
     re.IGNORECASE,
 )
 #: `(freeze the weights)`: the first word of a remark tells someone to do something.
-_TELLS_TO = re.compile(
+TELLS_TO = re.compile(
     r"\(\s*(?P<word>[A-Za-z]+(?:-[A-Za-z]+)*)\s+(?:the|them|it|all|each|every|an?|its|their|this"
     r"|these|those|both)\b"
 )
@@ -86,7 +86,7 @@ def unsaid(plain: str, formulas: list[str], sign: str) -> tuple[int, int] | None
         extra = _TELLS.match(match[0]) or _is_extra(plain, low, high, last, sign)
         if extra and not _shown(match[0], formulas):
             return low, high
-    for match in _TELLS_TO.finditer(plain):
+    for match in TELLS_TO.finditer(plain):
         if match["word"].lower() not in words.ALGORITHM | words.DESCRIBES | _JOINS:
             return match.span("word")
     return None

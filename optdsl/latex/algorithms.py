@@ -17,8 +17,10 @@ from optdsl.diagnostics import Span
 from optdsl.latex import shapes, wording
 from optdsl.latex.branches import Branch, Inner, check_inner, joined
 from optdsl.latex.counting import check_branch, clock_of, counted, counts_first, sets_clock
+from optdsl.latex.entries import entry_letter, said_of_all
 from optdsl.latex.lines import Line, lines
-from optdsl.latex.notation import Digits, Group, Raw, Run, Scripted, Sides, Symbol
+from optdsl.latex.loops import before_loop, letter_of_all, range_of, within
+from optdsl.latex.notation import Raw, Scripted, Sides
 from optdsl.latex.parsing import parse_condition, parse_row
 from optdsl.latex.problems import refuse
 from optdsl.latex.tables import is_table, table_lines
@@ -70,14 +72,15 @@ class _Reader:
     loop: tuple[str, int] | None = None
     looping: bool = False
     over: bool = False  # has the loop over steps ended?
+    entries: list[str] = field(default_factory=list)  # letters of loops over entries
     inner: list[Inner] = field(default_factory=list)  # what one branch alone sets
     above: list[list[Sides]] = field(default_factory=list)  # what stands above the open branches
 
     # ---------------------------------------------------------------- blocks
 
-    def body(self, ends: Collection[str]) -> list[Sides]:
-        """Read lines until one of `ends`."""
-        found: list[Sides] = []
+    def body(self, ends: Collection[str], above: Sequence[Sides] = ()) -> list[Sides]:
+        """Read lines until one of `ends`; they stand below those in `above`."""
+        found = list(above)
         while self.at < len(self.lines) and self.lines[self.at].word not in ends:
             found = self._one(found)
         return found
@@ -112,6 +115,13 @@ class _Reader:
         self.at += 1
 
     def _loop(self, line: Line, before: list[Sides]) -> list[Sides]:
+        letter = entry_letter("" if line.argument is None else line.argument.text)
+        if letter and (self.looping or self.loop is not None):
+            self.entries.append(letter)
+            inside = self.body(["endfor"], before)
+            self.entries.pop()
+            self._close(line, "endfor")
+            return inside
         end = {"while": "endwhile", "loop": "endloop", "repeat": "until"}.get(line.word, "endfor")
         outer = self.loop
         index = None if line.word == "repeat" else self._header(line)
@@ -125,7 +135,7 @@ class _Reader:
         self._close(line, end)
         self.over = self.over or (outer is None and self.loop is not None)
         if index is not None:
-            return [*before, index, *(_within(index, one) for one in inside)]
+            return [*before, index, *(within(index, one) for one in inside)]
         if layers:
             inside = [replace(one, layer=True) for one in inside]
         if counting:
@@ -136,7 +146,7 @@ class _Reader:
             self.loop = clock_of(self.loop, before, inside)
             before = [one for one in before if not sets_clock(one, self.loop[0])]
             inside = [one for one in inside if counted(one) != self.loop[0]]
-        return [*(replace(one, initial=True) for one in before), *inside]
+        return [*map(before_loop, before), *inside]
 
     def _require_first(self, line: Line) -> None:
         """The loop that ends by a criterion is the one over steps."""
@@ -179,8 +189,9 @@ class _Reader:
                 self.loop = (whole["letter"], 1)
                 return None
         fixed = None if count is None else _FIXED.fullmatch(count["rest"])
-        if line.word in ("for", "forall") and count and fixed and not by_t:
-            return _range_of(place, count, fixed)
+        rising = count is not None and wording.counts_up(int(count["first"]), count["rest"])
+        if line.word in ("for", "forall") and count and fixed and rising and not by_t:
+            return range_of(place, count, fixed)
         raise refuse("latex-algorithm", "this loop is not understood", place, _LOOPS)
 
     def _branches(self, line: Line) -> list[Branch]:
@@ -222,7 +233,7 @@ class _Reader:
         rows = tokenize(place, self.declared | {*named}, condition=True)
         if len(rows) != 1:
             raise refuse("latex-algorithm", "expected a condition", place)
-        return parse_condition(rows[0])
+        return said_of_all(parse_condition(rows[0]), self.entries)
 
     # ----------------------------------------------------------------- lines
 
@@ -268,7 +279,8 @@ class _Reader:
 
     def _paired(self, said: Sequence[Sides]) -> tuple[Sides, ...]:
         """Return statements of the line that is read, each name with its own value."""
-        return tuple(paired([_assigning(one, self.at) for one in said]))
+        whole = [said_of_all(_assigning(one, self.at), self.entries) for one in said]
+        return tuple(paired(whole))
 
     def _check_place(self, line: Line, said: Sequence[Sides]) -> None:
         if self.over and any(one.relations for one in said):
@@ -306,10 +318,10 @@ class _Reader:
 
     def _return(self, line: Line, before: list[Sides]) -> list[Sides]:
         """What is returned must be something that the lines set."""
-        set_here = {_letter(one.sides[0]) for one in before}
+        set_here = {letter_of_all(one.sides[0]) for one in before}
         for place, statements in self._formulas(line.text):
             for one in statements:
-                if len(one.sides) != 1 or _letter(one.sides[0]) not in set_here - {""}:
+                if len(one.sides) != 1 or letter_of_all(one.sides[0]) not in set_here - {""}:
                     message = "what is returned is set nowhere"
                     raise refuse("latex-algorithm", message, place)
         return before
@@ -328,37 +340,6 @@ def _trimmed(span: Span) -> Span:
     text = span.text
     low = span.start + len(text) - len(text.lstrip())
     return Span(span.source, low, low + len(text.strip()))
-
-
-def _letter(raw: Raw | None) -> str:
-    """Return the letter of a symbol; of `\\{x_t\\}_{t=1}^T` that of its members."""
-    if raw is not None and shapes.is_group(raw, "\\{"):
-        group = shapes.unscripted(raw)
-        raw = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
-    base = None if raw is None else shapes.unscripted(raw)
-    return base.name if isinstance(base, Symbol) else ""
-
-
-def _range_of(place: Span, count: re.Match[str], fixed: re.Match[str]) -> Sides:
-    """Return what the header of a loop says of its letter: the numbers that it takes."""
-    at = place.start + count.start("letter")
-    letter = Symbol(count["letter"], "letter", "", Span(place.source, at, at + 1))
-    at = (fixed.start("last") - len(count["rest"])) + place.start + count.end("rest")
-    last = Span(place.source, at, at + len(fixed["last"]))
-    low, high = Digits(count["first"], place), _end_of(last)
-    return Sides((letter, Run(low, high, place)), ("in",), place)
-
-
-def _end_of(place: Span) -> Raw:
-    """The last number of a loop, or the letter that stands for it."""
-    if place.text.isdigit():
-        return Digits(place.text, place)
-    return Symbol(place.text, "letter", "", place)
-
-
-def _within(index: Sides, statement: Sides) -> Sides:
-    """What stands in a loop of fixed length is done in each of its rounds."""
-    return replace(statement, loops=(_letter(index.sides[0]), *statement.loops))
 
 
 def _assigning(statement: Sides, line: int) -> Sides:

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 
 from optdsl.diagnostics import DiagnosticError, Span
 from optdsl.latex import shapes
-from optdsl.latex.notation import Case, Cases, Digits, Operator, Raw, Scripted, Sides, Symbol
+from optdsl.latex.notation import (
+    Braces,
+    Case,
+    Cases,
+    Digits,
+    Operator,
+    Raw,
+    Scripted,
+    Sides,
+    Symbol,
+)
 from optdsl.latex.problems import refuse
 
 
@@ -52,7 +62,6 @@ def joined(
             if len(statement.sides) != 2 or statement.sides[0] is None:
                 raise refuse("latex-algorithm", "expected one assignment", statement.span)
             targets.setdefault(_printed(statement.sides[0]), statement)
-    _check_conditions(branches, targets)
     for text, first in _in_order(branches, targets).items():
         found = _joined(text, first, found, branches, place, inner, above)
     return found
@@ -164,12 +173,18 @@ def _in_order(branches: list[Branch], targets: dict[str, Sides]) -> dict[str, Si
                     above = names.index(name) < place
                     first, then = (name, names[place]) if above else (names[place], name)
                     after[then].setdefault(first, node)
+    asked = _asked(branches, targets)
+    for name, node in asked.items():
+        after[name] |= {other: node for other in targets if other != name}
     order: dict[str, Sides] = {}
     while len(order) < len(targets):
         waiting = [name for name in targets if name not in order]
         ready = [name for name in waiting if after[name].keys() <= order.keys()]
         if not ready:
             node = next(iter(after[waiting[-1]].values()))
+            if asked:
+                message = "this is set in the branch itself, and read by what it sets behind it"
+                raise refuse("latex-algorithm", message, next(iter(asked.values())).span)
             hint = "set what the branches set in one order"
             raise refuse(
                 "latex-algorithm", "another branch sets this in another order", node.span, hint
@@ -240,14 +255,15 @@ def _set(branch: Branch, text: str) -> Raw:
     return _side(values[0])
 
 
-def _check_conditions(branches: list[Branch], targets: dict[str, Sides]) -> None:
-    """A condition that reads what its branch sets would be asked again for what is set below."""
-    if len(targets) < 2:
-        return
-    for branch in branches:
-        for node in shapes.walk_raw(branch.condition) if branch.condition is not None else ():
-            if _printed(node) in targets:
-                raise refuse("latex-algorithm", "this is set in the branch itself", node.span)
+def _asked(branches: list[Branch], targets: dict[str, Sides]) -> dict[str, Raw]:
+    """Return what conditions read and the branches set: it is set last, as all else asks first."""
+    return {
+        _printed(node): node
+        for branch in branches
+        if branch.condition is not None
+        for node in shapes.walk_raw(branch.condition)
+        if _printed(node) in targets
+    }
 
 
 def has_time(raw: Raw | None) -> bool:
@@ -259,4 +275,12 @@ def has_time(raw: Raw | None) -> bool:
 
 
 def _printed(raw: Raw) -> str:
+    """What a symbol is, with its scripts in one order; anything else as it is printed."""
+    match raw:
+        case Scripted(base, scripts):
+            signs = [("^" if one.raised else "_", one.items) for one in scripts]
+            said = [sign + ",".join(map(_printed, items)) for sign, items in signs]
+            return _printed(base) + "".join(sorted(said))
+        case Braces(value):
+            return _printed(value)
     return "".join(raw.span.text.split())

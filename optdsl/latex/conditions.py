@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from optdsl.diagnostics import Span
 from optdsl.language import syntax
-from optdsl.latex.notation import Cases, Comparison, Infix, Logic, Raw
+from optdsl.latex.notation import Cases, Comparison, Infix, Logic, Raw, Sign
 from optdsl.latex.problems import refuse
 from optdsl.latex.reads import Reads
 
@@ -23,13 +23,24 @@ def cases(raw: Cases, reader: Reads, *, covering: bool = True) -> syntax.Express
         raise refuse("latex-cases", "what holds in all other cases?", last.span, hint)
     rows = list(raw.rows)
     value = None if last.condition is not None else reader.expression(rows.pop().value)
-    for row in reversed(rows):
+    for row in rows:
         if row.condition is None:
             raise refuse("latex-cases", "`otherwise` stands last", row.span)
-        test = _comparing(row.condition, reader)
+    tests = [_comparing(row.condition, reader) for row in rows if row.condition is not None]
+    if value is None and len(rows) == 2 and _are_all(*tests):
+        value = reader.expression(rows.pop().value)
+    for row, test in reversed(list(zip(rows, tests, strict=False))):
         chosen = reader.expression(row.value)
         value = syntax.Conditional(chosen, test, value, span=raw.span)
     return cast(syntax.Expression, value)
+
+
+def _are_all(first: syntax.Expression, second: syntax.Expression) -> bool:
+    """`if p = 0` and `if p \\neq 0`: does one of the two always hold, whatever the numbers are?"""
+    match first, second:
+        case syntax.Binary(one, left, right), syntax.Binary(other, also, too):
+            return {one, other} == {"==", "!="} and (left, right) == (also, too)
+    return False
 
 
 def _comparing(raw: Raw, reader: Reads) -> syntax.Expression:
@@ -59,6 +70,13 @@ def condition(raw: Comparison | Logic, reader: Reads) -> syntax.Expression:
     match raw:
         case Comparison("mod", left, right, span):
             return _congruence(left, right, raw, reader)
+        case Comparison("==" | "!=" as operator, left, Sign("true" | "false" as truth), span):
+            flag = reader.expression(left)
+            if not isinstance(flag, syntax.Name) or not _is_flag(flag, reader):
+                raise refuse("latex-cases", "expected a word that is true or false", left.span)
+            holds = (operator == "==") == (truth == "true")
+            zero = syntax.Number("0", span=span)
+            return syntax.Binary("!=" if holds else "==", flag, zero, span=span)
         case Comparison(operator, left, right, span):
             values = reader.expression(left), reader.expression(right)
             return syntax.Binary(cast(Any, operator), *values, span=span)

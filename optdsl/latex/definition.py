@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from optdsl.language import syntax
 from optdsl.latex import trees
-from optdsl.latex.declared import Declared, spellings
+from optdsl.latex.ahead import without_repeated
+from optdsl.latex.declared import Declared, Function, spellings
 from optdsl.latex.equations import SourceEquation
 from optdsl.latex.firsts import from_first
 from optdsl.latex.given_gradient import with_changed_gradient
@@ -80,6 +81,7 @@ def to_definition(
     known = spellings(declared)
     members = write_out(tuple(equations), numbers or {})
     given, moving = _sort(members.equations)
+    moving = without_repeated(moving)
     called = parameter or parameter_of(moving)
     moving = apart(with_changed_gradient(moving), called)
     if called != "theta":
@@ -101,7 +103,7 @@ def to_definition(
     check_read_first(statements, assumed, targets)
     whole = (*starts, *assumed, *statements)
     drawn = {t.name for one in moving if one.role == "draw" for t in one.targets}
-    unknown = _unknown(whole)
+    unknown = [one for one in _unknown(whole) if one.name not in _facts(declared)]
     domains = {
         symbol.name: domain
         for symbol in unknown
@@ -372,6 +374,13 @@ def _unknown(statements: Iterable[syntax.Equation]) -> list[syntax.Name]:
                 message = f"`{name.name}` with a time and without"
                 raise refuse("latex-time", message, name.span or nowhere(equation))
     return list(found.values())
+
+
+def _facts(declared: Declared) -> set[str]:
+    """Return what declared functions, which are in our language, say of the tensor at hand."""
+    functions = [one for one in declared if isinstance(one, Function)]
+    read = {name.name for one in functions for name, _ in trees.names_in(one.value)}
+    return read & {"rows", "columns", "ndim", "size"}
 
 
 def _hyper(symbol: syntax.Name, domain: syntax.Interval | None) -> syntax.Hyper:

@@ -146,11 +146,16 @@ def declared(head: Raw, rest: list[Raw], reader: Reads) -> syntax.Expression | N
         return None
     follower = rest.pop(0)
     group = cast(Group, shapes.unscripted(follower))
-    if len(group.items) != len(function.parameters) or set(group.separators) - {","}:
+    if len(group.items) != len(function.parameters) or set(group.separators) - {",", ";"}:
         count = len(function.parameters)
         message = f"`{function.name}` is declared with {count} argument{'s' * (count > 1)}"
         raise refuse("latex-function", message, group.span)
-    values = dict(zip(function.parameters, map(reader.expression, group.items), strict=True))
+    read = {name.name for name, _ in trees.names_in(function.value)}
+    values = {
+        parameter: reader.expression(item)
+        for parameter, item in zip(function.parameters, group.items, strict=True)
+        if parameter in read
+    }
 
     def change(name: syntax.Name, _: bool) -> syntax.Expression:
         return values.get(name.name, name)
@@ -229,8 +234,11 @@ def named_state(
     """`MeanSquare(w_{i,j}, t)`: a state named after a function and its argument."""
     time = shapes.time_of(group.items[-1])
     if time is None or set(group.separators) - {","} or not isinstance(head, Symbol):
+        printed = shapes.unscripted(head).span.text
+        parameters = ", ".join("xyzuvw"[: len(group.items)])
         message = "this function is not understood"
-        raise refuse("latex-function", message, span, "a state is named `Name(w, t)`")
+        hint = f"declare it, as in `where ${printed}({parameters})$ = x`"
+        raise refuse("latex-function", message, span, f"{hint}; a state is named `Name(w, t)`")
     parts = [head.name]
     for item in group.items[:-1]:
         if not shapes.is_symbol(item):
@@ -277,6 +285,6 @@ def symbol_and_group(head: Raw, follower: Raw, reader: Reads) -> list[syntax.Exp
 
 def function_or_factor(span: Span) -> DiagnosticError:
     """Return the error for `f(y)`, which may be a product."""
-    hint = "write `\\cdot` for a product, or declare the symbol, as `f(t)` for a function"
+    hint = "write `\\cdot` for a product, or declare the function, as in `where $f(x)$ = x`"
     message = "is this a function of what stands in the brackets, or a product?"
     return refuse("latex-ambiguous", message, span, hint)

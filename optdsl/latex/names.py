@@ -195,10 +195,13 @@ def _add_lowered(named: Named, script: Script, evidence: Evidence) -> Named:
 
 
 def _parts(item: Raw) -> tuple[Raw, ...]:
-    """`\\beta_{2t}`: a number and the time without a comma."""
+    """`\\beta_{2t}`, `\\beta_{2_t}`: a number and the time without a comma."""
     match item:
         case Chain((Digits() as number, second)) if shapes.time_of(second) is not None:
             return (number, second)
+        case Scripted(Digits() | Symbol(kind="word") as head, (Script(False, (second,)),)):
+            if shapes.time_of(second) is not None:  # `\\beta_{2_t}`, `\\eta_{\\text{max}_t}`
+                return (head, second)
     return (item,)
 
 

@@ -14,7 +14,7 @@ from optdsl.latex import vocabulary as words
 from optdsl.latex import wording
 from optdsl.latex.lines import lines
 from optdsl.latex.scanning import take_argument
-from optdsl.latex.tables import is_table
+from optdsl.latex.tables import is_table, table_lines
 
 _COMMAND = re.compile(
     r"\\(?:Line)?(?:Comment|COMMENT|tcp|tcc)\*?(?![A-Za-z])(?:\[[^\]]*\])?\s*(?=\{)"
@@ -56,22 +56,25 @@ def _asides(block: Span, algorithm: bool) -> Iterator[Span]:
     for match in _TRIANGLE.finditer(source.text, block.start, block.end):
         group = "said" if match["said"] is not None else "slashed"
         yield Span(source, *match.span(group))
-    for match in _AS_TEXT.finditer(source.text, block.start, block.end):
-        yield Span(source, *match.span("text"))
-    if algorithm and not is_table(block.text):
-        yield from _bracketed(block)
-
-
-def _bracketed(block: Span) -> Iterator[Span]:
-    """Yield the words in brackets behind the formulas of a line."""
+    if not algorithm:
+        yield from _matches(_AS_TEXT, block, block.text)
+        return
     try:
-        every = list(lines(block))
+        every = list(table_lines(block) if is_table(block.text) else lines(block))
     except DiagnosticError:  # said where the block is read
         return
     for line in every:
-        if line.word not in ("state", "statex", ""):
-            continue
-        for match in _BRACKETED.finditer(wording.without_formulas(line.text.text)):
-            group = "inside" if match["inside"] is not None else "braced"
-            low, high = match.span(group)
-            yield Span(line.text.source, line.text.start + low, line.text.start + high)
+        if line.word in ("state", "statex", ""):
+            yield from _matches(_AS_TEXT, line.text, line.text.text)
+            yield from _matches(_BRACKETED, line.text, _plain(line.text.text))
+
+
+def _plain(text: str) -> str:
+    """Return the words of a line; without dollars it is a formula, and has none."""
+    return wording.without_formulas(text) if "$" in text else ""
+
+
+def _matches(pattern: re.Pattern[str], place: Span, text: str) -> Iterator[Span]:
+    for match in pattern.finditer(text):
+        low, high = match.span(match.lastgroup or 0)
+        yield Span(place.source, place.start + low, place.start + high)

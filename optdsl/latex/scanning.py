@@ -33,6 +33,17 @@ def heads_brackets(letters: str, rest: str) -> bool:
     return named and inside is not None and "," in inside[1]
 
 
+def lists_behind(text: str, at: int, end: int) -> bool:
+    """Does a bracket with a list stand here, `(a, \\frac{b}{c})`?"""
+    match = re.compile(r"\s*(?:\\left\s*|\\[bB]igg?l?\s*)?\(").match(text, at, end)
+    depth = 1
+    for here in range(match.end() if match else end, end):
+        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(text[here], 0)
+        if depth <= 1 and text[here] in ",)":
+            return depth == 1 and text[here] == ","
+    return False
+
+
 _REALS = re.compile(
     r"\s*\\mathbb\s*(?:\{\s*R\s*\}|R)\s*(?:[_^]\s*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\\?[A-Za-z]+|\d|\+))*"
 )

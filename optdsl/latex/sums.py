@@ -193,7 +193,11 @@ def _running(raw: Big, found: Bounds, reader: Reads) -> syntax.Expression:
         total = Total(_total_name(raw.name, term, reader), raw.name, term)
         reader.totals.append(total)
     offset = shapes.time_of(found.high) if found.high is not None else 0
-    return trees.at(syntax.Name(total.name, span=raw.span), offset or 0)
+    value: syntax.Expression = trees.at(syntax.Name(total.name, span=raw.span), min(offset or 0, 0))
+    for _ in range(offset or 0):  # up to t + 1: what the next step adds is said here
+        term = trees.later(term)
+        value = syntax.Binary("+" if raw.name == "sum" else "*", value, term, span=raw.span)
+    return value
 
 
 def _total_name(kind: str, term: syntax.Expression, reader: Reads) -> str:

@@ -24,6 +24,11 @@ _CONDITION = re.compile(
     r"(?:\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\))\s*[.,;]?\s*\}"
 )
 _EQUATION = re.compile(r"(?:(?!\\\\|\\end\{)[^=])*=")
+# `\text{if nesterov}`
+_HEADED = re.compile(r"(?P<if>if|when) (?P<name>[A-Za-z]\w*)")
+_FROM_ZERO = re.compile(r"_\{?0\}?\s*(?:=|\\gets|\\leftarrow)\s*0\s*\Z")
+# `\\text{lr (learning rate)}`
+_GLOSSED = re.compile(r"(?P<name>[A-Za-z]\w*) \([A-Za-z\s-]+\)")
 _RANGE = re.compile(
     r"[\s~]*(?:\\[,;: ])*\s*[a-zA-Z]\s*(?:=\s*\d+\s*,[\s\d,]*\\[lc]?dots|\\in\s*\\\{)"
 )
@@ -99,6 +104,13 @@ def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
     word = " ".join(text.split())
     if _is_remark(cutter, text, start):
         return
+    if (headed := _HEADED.fullmatch(word)) is not None and cutter.last() in ("AMPERSAND", "COMMA"):
+        in_words(cutter, printed, headed["if"], start)
+        in_words(cutter, printed, headed["name"], start + len(text) - len(headed["name"]))
+        return
+    if (named := _GLOSSED.fullmatch(word)) is not None and not acting.TELLS_TO.search(word):
+        in_words(cutter, printed, named["name"], start)
+        return
     in_cases = bool(cutter.opened) and cutter.opened[-1][0] == "END_CASES"
     connective = words.CONNECTIVES.get(word.rstrip(".,:;").lower())
     prose = word != text or word.lower() in words.PROSE
@@ -129,8 +141,8 @@ def in_words(cutter: Cutter, printed: str, text: str, start: int) -> None:
         cutter.put("FUNCTION", "rms", start)
     elif printed == "\\operatorname" and _WORD.fullmatch(word):
         cutter.put("OPERATOR", JOINT.sub("_", word), start)
-    elif word in ("true", "false") and word == text:
-        cutter.put("SIGN", word, start)
+    elif word.lower() in ("true", "false") and word == text:
+        cutter.put("SIGN", word.lower(), start)
     elif printed == "\\mathrm" and _DOTTED.fullmatch(word.replace(r"\_", "_")):
         cutter.put("WORD", word.replace(r"\_", "_"), start)
     elif (_WORD.fullmatch(word) and not connective and not prose) or _is_lowered(cutter, word):
@@ -148,7 +160,8 @@ def _is_remark(cutter: Cutter, text: str, start: int) -> bool:
     formula = cutter.source.text[cutter.tokens[0].start_pos or 0 : start]
     said = f"{wording.FORMULA} {text}"
     unsaid = acting.unsaid(said, [formula], wording.FORMULA)
-    return unsaid is None and wording.limit(said) is None
+    starts = _FROM_ZERO.search(formula) is not None  # whatever is said, it starts so
+    return unsaid is None and (starts or wording.limit(said) is None)
 
 
 def _joins(cutter: Cutter, word: str) -> bool:

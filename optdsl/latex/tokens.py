@@ -18,7 +18,7 @@ from optdsl.latex.operands import ENDS_OPERAND
 from optdsl.latex.problems import refuse
 from optdsl.latex.respelling import respelled
 from optdsl.latex.rows import Row
-from optdsl.latex.scanning import heads_brackets, set_behind
+from optdsl.latex.scanning import heads_brackets, lists_behind, set_behind
 from optdsl.latex.systems import begins_array, heads_system
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
@@ -165,8 +165,14 @@ class _Tokenizer(Cutter):
     def _letters(self, text: str) -> None:
         if texts.JOINT.search(text):
             self.add("WORD", texts.JOINT.sub("_", text), len(text))
+        elif text in ("True", "False") and self.last() == "COMPARE":
+            self.add("SIGN", text.lower(), len(text))
         elif len(text) > 1 and self._is_word(text):
             self.add("WORD", text, len(text))
+        elif text in ("min", "max") and lists_behind(
+            self.source.text, self.at + len(text), self.end
+        ):
+            self.add("FUNCTION", text, len(text))  # letters before a list are no product
         elif text in words.FUNCTIONS:
             message = f"the letters `{text}` are a product here"
             hint = f"write `\\operatorname{{{text}}}` for the function"

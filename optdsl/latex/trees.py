@@ -83,6 +83,18 @@ def rewrite(
     return expression
 
 
+def later(expression: syntax.Expression) -> syntax.Expression:
+    """Return an expression as it is a step later."""
+
+    def change(name: syntax.Name, _: bool) -> syntax.Expression:
+        if name.name == "t":
+            return syntax.Binary("+", name, syntax.Number("1"), span=name.span)
+        offset = offset_of(name)
+        return name if offset is None else at(name, offset + 1)
+
+    return rewrite(expression, change)
+
+
 def within(expression: syntax.Expression) -> Iterator[syntax.Expression]:
     """Yield an expression and those it is made of; indices are none of them."""
     yield expression

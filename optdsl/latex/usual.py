@@ -192,6 +192,8 @@ def _step_size(names: Sequence[str], equations: Sequence[syntax.Equation]) -> st
         for term in _terms(equation.value)
         if not (len(term.factors) == 1 and _is(term.factors[0], "theta"))
     ]
+    states = {target.name for equation in equations for target in equation.targets}
+    names = [name for name in names if name.split("_")[0] not in states]  # `eta_plus` of an `eta`
     whole = [name for name in names if changes and all(_holds(term, name) for term in changes)]
     factors = [
         name

@@ -48,6 +48,9 @@ def _sets(equation: SourceEquation) -> bool:
     return equation.assignment and equation.role == "equation" and not numbered
 
 
+_UNREAD = "nothing reads what the first one sets: read it here, or leave one of them out"
+
+
 @dataclass
 class _Line:
     """Where we are: which value of each name was set last."""
@@ -100,7 +103,7 @@ class _Line:
         before, offset = self.last.get(name), trees.offset_of(target)
         if before in self.unread or self.times.setdefault(name, offset) != offset:
             message = f"a second equation for `{name}`"
-            raise refuse("latex-twice", message, target.span or place_of(equation))
+            raise refuse("latex-twice", message, target.span or place_of(equation), _UNREAD)
         self.counts[name] -= 1
         now = self._fresh(name) if self.counts[name] else name
         self.last[name] = now
@@ -119,7 +122,7 @@ class _Line:
         """Each value but the last must be read before the next is set."""
         for equation in self.unread.values():
             message = f"a second equation for `{equation.targets[0].name}`"
-            raise refuse("latex-twice", message, place_of(equation))
+            raise refuse("latex-twice", message, place_of(equation), _UNREAD)
 
 
 def _covers(value: syntax.Expression) -> bool:

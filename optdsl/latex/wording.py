@@ -23,6 +23,7 @@ _BLANK = (
     re.compile(
         r"\\(?:hspace|vspace|eqref|ref|cref|cite[pt]?|label|textsuperscript)\*?\s*\{[^{}]*\}"
     ),
+    re.compile(r"\\rule\s*\{[^{}]*\}\s*\{[^{}]*\}"),
     re.compile(_FONTS),
     re.compile(rf"\bfor (?:each|every|all) (?:layers?|tensors?|parameters?)(?:\s*{FORMULA})?"),
     re.compile(rf"^\W*(?:sample|draw)\b[^.{FORMULA}]*{FORMULA}(?=\s*(?:and|,|;))", re.IGNORECASE),
@@ -135,7 +136,7 @@ def is_formula(text: str) -> bool:
 def limit(text: str) -> tuple[int, int] | None:
     """Return where words say that something holds in some steps only."""
     plain = without_formulas(text)
-    for pattern in _BLANK[:4]:
+    for pattern in _BLANK[:5]:
         plain = pattern.sub(_spaces, plain)
     found = _LIMITS.search(plain)
     return None if found is None else found.span()
@@ -225,7 +226,7 @@ def strange(text: str) -> tuple[int, int, bool] | None:
 def unsaid(text: str) -> tuple[int, int] | None:
     """Return where words of a line do something that none of its formulas shows."""
     plain = without_formulas(text)
-    for pattern in _BLANK[:4]:
+    for pattern in _BLANK[:5]:
         plain = pattern.sub(_spaces, plain)
     found = [match["math"] or match["other"] or "" for match in MATH.finditer(text)]
     return acting.unsaid(plain, found, FORMULA)

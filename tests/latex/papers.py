@@ -189,7 +189,7 @@ EQUATIONS: dict[str, list[str] | None] = {
         "prod_mu[t] = prod_mu[t-1]*mu[t]",
     ],
     r"\bar{m}_t = \frac{m_t}{1 - \prod_{i=1}^{t+1} \mu_i}": [
-        "mbar[t] = m[t]/(1 - prod_mu[t+1])",
+        "mbar[t] = m[t]/(1 - prod_mu[t]*mu[t+1])",
         "prod_mu[0] = 1",
         "prod_mu[t] = prod_mu[t-1]*mu[t]",
     ],

@@ -382,7 +382,7 @@ REFUSED = [
     ([r"\Repeat", r"\State $b = 1$", r"\Until{$c$}"], "$c$", "not understood"),
     ([r"\State $b = (1$"], "(", "never closed"),
     (
-        [r"\If{$b > 0$}", r"\State $b = 1$, $c = 2$", r"\Else", r"\State $b = 2$", r"\EndIf"],
+        [r"\If{$b > 0$}", r"\State $b = 1$, $c = b$", r"\Else", r"\State $b = 2$", r"\EndIf"],
         "b",
         "set in the branch itself",
     ),
