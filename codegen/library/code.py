@@ -15,6 +15,7 @@ from optdsl.codegen.library.dispatch import add_choice, dispatched, levels
 from optdsl.codegen.library.interface import Interface, whole_stages
 from optdsl.codegen.library.matrices.products import TILES
 from optdsl.codegen.library.matrices.stages import matrices_function
+from optdsl.codegen.library.objects import UPDATE
 from optdsl.codegen.library.passes.tables import PassWriter
 from optdsl.codegen.library.passes.tasks import PassFunctions, TaskWriter
 from optdsl.codegen.library.rooms import room_function
@@ -108,7 +109,7 @@ def _add_pass(
     tasks = TaskWriter(writer)
     over_table, alone, task = [], [], []
     for each in levels(machine):
-        update = writer.update(f"update_{name}", each)
+        update = writer.update(f"{UPDATE}{name}", each)
         over_table.append(writer.over_table(f"kernel_{name}", update))
         if of_c:
             alone.append(tasks.alone(f"pass_{name}", update))

@@ -11,9 +11,13 @@ from typing import Any
 
 from llvmlite import binding
 
+from optdsl.codegen.support.prefetching import prefetching
 from optdsl.codegen.support.registers import is_x86
 from optdsl.codegen.support.shared_library import library_name, link_command
 from optdsl.diagnostics import Diagnostic, DiagnosticError
+
+#: What the names begin with of functions that stream through memory.
+UPDATE = "update_"
 
 
 def host_triple() -> str:
@@ -39,7 +43,8 @@ def object_code(text: str, triple: str, machine: str) -> bytes:
     options.loop_vectorization = options.slp_vectorization = True
     builder = binding.create_pass_builder(made, options)
     builder.getModulePassManager().run(module, builder)
-    code: bytes = made.emit_object(module)
+    streaming = binding.parse_assembly(prefetching(str(module), UPDATE))
+    code: bytes = made.emit_object(streaming)
     return code
 
 

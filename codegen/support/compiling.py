@@ -21,6 +21,7 @@ from optdsl.codegen.support.frames import SHAPES
 from optdsl.codegen.support.kernels import FLAGS
 from optdsl.codegen.support.kernels import entrywise as compiled_entrywise
 from optdsl.codegen.support.pieces import Pieces
+from optdsl.codegen.support.prefetching import prefetching
 from optdsl.codegen.support.saying import what_is_said
 from optdsl.codegen.support.words import Entrywise, Kernel, Word
 
@@ -72,7 +73,7 @@ def _compiled(kernel: Kernel, formats: tuple[Any, ...]) -> Code:
         # Nobody else calls the kernel itself.
         made.library.get_function(made.fndesc.llvm_func_name).linkage = "linkonce_odr"
         made.library.finalize()
-        return Code(name, made.library.get_llvm_str())
+        return Code(name, prefetching(made.library.get_llvm_str()))
 
 
 def compile_function(
