@@ -113,5 +113,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """
     import difflib  # only who has made a mistake waits for it
 
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    names = list(known)
+    otherwise_cased = [each for each in names if each.lower() == name.lower()]
+    near = otherwise_cased or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None

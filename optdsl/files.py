@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -52,8 +53,10 @@ def write_bytes(
         durable: wait until it is on the disk.
 
     Raises:
-        OSError: it cannot be written; an old file is untouched then.
+        OSError: `path` cannot be written; an old file is untouched then.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     mode = 0o777 if executable else 0o666
     try:
@@ -65,6 +68,10 @@ def write_bytes(
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        # The caller knows the file, and not the one beside it.
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -162,9 +162,6 @@ def _in_file(path: Path, name: str) -> tuple[syntax.Definition, Lookup]:
 
 def _unknown(name: str) -> Diagnostic:
     hint = did_you_mean(name, shipped())
-    near = {known.lower(): known for known in shipped()}
-    if hint is None and name.lower() in near:
-        hint = f"did you mean `{near[name.lower()]}`?"
     return Diagnostic(
         "unknown-definition",
         f"there is no definition `{name}`",

@@ -34,3 +34,8 @@ def test_all_that_was_found_is_said():
 def test_only_near_names_are_suggested():
     assert did_you_mean("beta_1", ["beta1", "eta"]) == "did you mean `beta1`?"
     assert did_you_mean("x", ["beta1", "eta"]) is None
+
+
+def test_another_case_is_nearer_than_another_letter():
+    assert did_you_mean("adam", ["Nadam", "Adam"]) == "did you mean `Adam`?"
+    assert did_you_mean("Sgd", ["SGD", "Sign"]) == "did you mean `SGD`?"

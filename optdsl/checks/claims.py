@@ -283,6 +283,11 @@ def _mapping(claim: syntax.Claim, other: Other, ours: System) -> dict[str, Expre
                 Diagnostic("claim-symbol", message, where.span or claim.span, hint)
             )
         mapping[name] = translate(where.value, ours)
+    unsaid = {h.name for h in other.system.hyperparameters} - set(mapping)
+    for fed in ours.fed:
+        name = fed.hyperparameter.name
+        if name in unsaid:
+            mapping[name] = translate(syntax.Name(name), ours)
     return mapping
 
 

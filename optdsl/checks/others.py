@@ -15,8 +15,9 @@ from optdsl.language import format_expression, syntax
 from optdsl.language.trees import walk
 from optdsl.latex import Reading, read_symbol, to_definition
 from optdsl.latex.declared import Declared, Function
-from optdsl.latex.documents import SourceDocument, load_document
+from optdsl.latex.documents import SourceDocument
 from optdsl.latex.equations import SourceEquation, read_function
+from optdsl.latex.finding import load_document
 from optdsl.latex.trees import names_in, rewrite
 from optdsl.model import Rule, build, build_rule
 from optdsl.model.alternatives import one_system
@@ -80,7 +81,10 @@ def named_rule(expression: syntax.Expression, ours: Rule, lookup: Lookup) -> Rul
                 )
         case _:
             definition = syntax.Definition(
-                ours.family, "Other", value=expression, span=expression.span
+                ours.family,
+                format_expression(expression),
+                value=expression,
+                span=expression.span,
             )
     return build_rule(definition, lookup)
 
@@ -130,7 +134,9 @@ def _document(claim: syntax.Claim, cited: syntax.Document, ours: System, lookup:
         *(hyper.name for hyper in ours.hyperparameters),
     ]
     try:
-        reading = _read(document.equations(cited.tags, declared), ours, declared, symbols)
+        equations = document.equations(cited.tags, declared)
+        equations, symbols = _with_gradient(equations, symbols)
+        reading = _read(equations, ours, declared, symbols)
     except DiagnosticError as error:
         raise NotUnderstood(error) from None
     _check_functions(claim, document, [*said])
@@ -234,6 +240,27 @@ def _parameter(symbols: Mapping[str, syntax.Where]) -> str | None:
     return None
 
 
+def _with_gradient(
+    equations: tuple[SourceEquation, ...], symbols: Mapping[str, syntax.Where]
+) -> tuple[tuple[SourceEquation, ...], dict[str, syntax.Where]]:
+    """Call g what the claim says to be the gradient, where no line of theirs sets it.
+
+    Returned are also the symbols of which there is more to be said.
+    """
+    own = {target.name for equation in equations for target in equation.targets}
+    called = {
+        name
+        for name, where in symbols.items()
+        if isinstance(where.value, syntax.Name) and where.value.name == "g" and name not in own
+    }
+
+    def change(name: syntax.Name, _: bool) -> syntax.Expression:
+        return replace(name, name="g") if name.name in called else name
+
+    changed = tuple(replace(each, value=rewrite(each.value, change)) for each in equations)
+    return changed, {name: where for name, where in symbols.items() if name not in called}
+
+
 def with_outputs(
     equations: tuple[SourceEquation, ...],
     family: syntax.Family,
@@ -335,5 +362,5 @@ def _start(start: syntax.Equation) -> str:
 
 def suggestion(name: str, ours: System) -> str:
     """Return a hint for a symbol of theirs that has no meaning on our side."""
-    near = did_you_mean(name, [hyper.name for hyper in ours.hyperparameters])
+    near = did_you_mean(name, [*(hyper.name for hyper in ours.hyperparameters), "g"])
     return f"say what it is in our names: `where {name} = ...`" + (f"; {near}" if near else "")

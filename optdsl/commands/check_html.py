@@ -242,7 +242,8 @@ def _named_rule(name: str, rule: CheckedRule) -> str:
 
 def _document(finding: Finding, rule: CheckedRule) -> str:
     from optdsl.checks.others import source_equations
-    from optdsl.latex.documents import expand, load_document
+    from optdsl.latex.documents import expand
+    from optdsl.latex.finding import load_document
     from optdsl.model import build
 
     claim = finding.claim

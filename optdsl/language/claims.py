@@ -84,6 +84,14 @@ class ClaimBuilder(ExpressionBuilder):
             return self.expression(other)
         assert isinstance(other, Tree)
         name, *tags = other.children
+        if str(name).endswith(".tex"):
+            stem = str(name).removesuffix(".tex")
+            self.fail(
+                "bad-claim",
+                "a document is named without the end of its file's name",
+                self.span(name),
+                f"write `{stem}`; {stem}.tex beside the spec comes first",
+            )
         found = tuple(one for tag in tags for one in self._tags(tag))
         return syntax.Document(str(name), found, span=self.span(other))
 

@@ -201,7 +201,16 @@ def _missing_operator(failure: Failure) -> Diagnostic | None:
     if failure.rule == "claim" and re.fullmatch(r"\w+\s+[\w.-]+\s+", failure.code[: failure.start]):
         near = _near_keyword(failure) or f"write `eq {failure.found}` for an equation of a document"
         return failure.tell("syntax", f"{found} cannot stand here", near)
+    if failure.rule == "claim" and failure.found == "eq":
+        return failure.tell(
+            "bad-claim",
+            "what stands before `eq` is no name of a document",
+            "write its name as it is, without quotes: `source kingma2015 eq algorithm-1`",
+        )
     hint = _near_keyword(failure) or "did you mean `*`?"
+    *above, before = failure.whole.text[: failure.start].split("\n")
+    if above and not before.strip():
+        hint = "a line indented deeper continues the one above: begin it where that one begins"
     if "COMMA" in failure.expected and "$END" not in failure.expected:
         hint = "did you mean `,`?" if "RPAR" not in failure.expected else "did you mean `,` or `*`?"
     return failure.tell("missing-operator", f"an operator is missing before {found}", hint)

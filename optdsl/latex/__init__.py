@@ -2,7 +2,7 @@
 
 from optdsl.latex.declared import Function
 from optdsl.latex.definition import Reading, to_definition
-from optdsl.latex.documents import SourceDocument, document_names, load_document
+from optdsl.latex.documents import SourceDocument
 from optdsl.latex.equations import (
     SourceEquation,
     read,
@@ -10,6 +10,7 @@ from optdsl.latex.equations import (
     read_function,
     read_symbol,
 )
+from optdsl.latex.finding import document_names, load_document
 from optdsl.latex.writer import write_equation, write_equations, write_expression
 
 __all__ = [

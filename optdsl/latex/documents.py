@@ -14,10 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import Path
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, SourceText, Span, did_you_mean
 from optdsl.latex.algorithms import read_block
@@ -105,7 +101,7 @@ class SourceDocument:
         for display in self.displays:
             if tag in display.tags or tag in display.row_tags:
                 return display
-        hint = did_you_mean(tag, self.tags) or "it has " + ", ".join(self.tags)
+        hint = did_you_mean(tag, self.tags) or "it has " + (", ".join(self.tags) or "none")
         message = f"`{self.name}` has no equation `{tag}`"
         raise DiagnosticError(Diagnostic("unknown-equation", message, None, hint))
 
@@ -171,38 +167,6 @@ def expand(tags: Iterable[str], known: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(found)
 
 
-def load_document(name: str, folder: Path | None = None) -> SourceDocument:
-    """Return a source document by its name, such as `ruder2016`.
-
-    NAME.tex in `folder`, where the spec stands that cites it, comes before a shipped one.
-    Raises DiagnosticError where there is none, or it is no source document.
-
-    What ends in `.tex` is the path of a file instead. Raises OSError where it cannot be read.
-
-    >>> load_document("ruder2016").equations(["21"])[0].targets[0].name
-    'theta'
-    """
-    if name.endswith(".tex"):
-        return _from_file(Path(name))
-    beside = None if folder is None else folder / f"{name}.tex"
-    if beside is not None and beside.is_file():
-        return _from_file(beside)
-    for entry in _folder().iterdir():
-        if entry.name == name + ".tex":
-            return _load(name)
-    hint = did_you_mean(name, document_names()) or "there are " + ", ".join(document_names())
-    message = f"no source document is called `{name}`"
-    if beside is not None:
-        message += f", and there is no {beside}"
-    raise DiagnosticError(Diagnostic("unknown-document", message, None, hint))
-
-
-def document_names() -> tuple[str, ...]:
-    """Return the names of the shipped source documents."""
-    entries = (entry.name for entry in _folder().iterdir())
-    return tuple(sorted(name[:-4] for name in entries if name.endswith(".tex")))
-
-
 def parse_document(name: str, text: str, path: str | None = None) -> SourceDocument:
     """Return the document that a LaTeX file holds; each number and label may stand once."""
     source = written_out(SourceText(path or f"{name}.tex", text))
@@ -224,25 +188,6 @@ def parse_document(name: str, text: str, path: str | None = None) -> SourceDocum
     document = SourceDocument(name, _head(text), source, tuple(displays))
     _check_once(document)
     return document
-
-
-def _from_file(path: Path) -> SourceDocument:
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        message = f"{path} is not a UTF-8 text: byte {error.start} is no part of one"
-        raise DiagnosticError(Diagnostic("not-text", message)) from None
-    return parse_document(path.stem, text, str(path))
-
-
-@cache
-def _load(name: str) -> SourceDocument:
-    text = _folder().joinpath(name + ".tex").read_text(encoding="utf-8")
-    return parse_document(name, text, f"specs/sources/{name}.tex")
-
-
-def _folder() -> Traversable:
-    return files("optdsl.specs").joinpath("sources")
 
 
 def _display(source: SourceText, match: re.Match[str], end: int) -> Display:

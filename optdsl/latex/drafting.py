@@ -154,7 +154,10 @@ def _check_update(
         raise no_update(place, targets)
     reads = [name.name for one in statements for name, _ in trees.names_in(value_of(one))]
     if "g" not in reads and not any(_gradients(one) for one in statements):
-        hint = "a rule reads `g_t`, or a gradient that is written out: `\\nabla f(\\theta_t)`"
+        hint = (
+            "a rule reads `g_t`, or a gradient that is written out: `\\nabla f(\\theta_t)`; "
+            "where it has another name, say --where '$G_t$ = g'"
+        )
         raise refuse("no-gradient", "the update reads no gradient", place, hint)
 
 

@@ -9,7 +9,8 @@ from optdsl.checks.claims import check_definition
 from optdsl.checks.equivalence import compare
 from optdsl.language import parse
 from optdsl.latex import to_definition
-from optdsl.latex.documents import load_document, parse_document
+from optdsl.latex.documents import parse_document
+from optdsl.latex.finding import load_document
 from optdsl.library import load_system, lookup_in
 from optdsl.model import build
 

@@ -250,3 +250,70 @@ def test_shipped_claims_hold(name):
     definition, lookup = find(name)
     for finding in check_definition(definition, lookup, strict=True):
         assert finding.passed, "\n".join(map(str, finding.diagnostics))
+
+
+def in_folder(folder, spec, **documents):
+    """Return the verdicts of the claims of a spec that stands beside documents of its own."""
+    for name, text in documents.items():
+        (folder / f"{name}.tex").write_text(text, encoding="utf-8")
+    (folder / "mine.opt").write_text(spec, encoding="utf-8")
+    definition, lookup = find(folder / "mine.opt")
+    return [finding.verdict.kind for finding in check_definition(definition, lookup)]
+
+
+DESCENT = """optimizer Mine
+  hyper eta as lr = 0.1 in [0, inf)
+  theta[t] = theta[t-1] - eta*g[t]
+"""
+
+
+def test_the_gradient_may_have_another_name(tmp_path):
+    spec = (
+        DESCENT
+        + """\
+  source own eq a where $G_t$ = g
+  source own eq b where $d_t$ = g[t]
+  source own eq c where $G_t$ = g
+"""
+    )
+    document = r"""
+\begin{equation} \label{a} \theta_t = \theta_{t-1} - \eta G_t \end{equation}
+\begin{equation} \label{b} \theta_t = \theta_{t-1} - \eta d_t \end{equation}
+\begin{equation} \label{c} \theta_t = \theta_{t-1} - 2 \eta G_t \end{equation}
+"""
+    assert in_folder(tmp_path, spec, own=document) == ["proved", "proved", "differs"]
+
+
+def test_a_display_without_a_name_is_cited_by_its_place(tmp_path):
+    spec = (
+        DESCENT
+        + """\
+  source own eq display-1
+  source own eq second
+  differs own eq display-3
+"""
+    )
+    document = r"""
+\begin{align} \theta_{t+1} &= \theta_t - \eta g_t \end{align}
+\begin{equation} \label{second} \theta_t = \theta_{t-1} - \eta g_t \end{equation}
+\[ \theta_t = \theta_{t-1} + \eta g_t \]
+"""
+    assert in_folder(tmp_path, spec, own=document) == ["proved", "proved", "differs"]
+
+
+def test_a_hyperparameter_that_a_schedule_gives_keeps_its_name():
+    (finding,) = findings(
+        """
+optimizer Mine
+  hyper eta as lr = Linear(T=10) in [0, inf)
+  theta[t] = theta[t-1] - eta*g[t]
+  equals SGD
+"""
+    )
+    assert finding.verdict.kind == "proved"
+
+
+def test_a_composition_is_called_by_its_text():
+    (finding,) = findings(DESCENT.lstrip() + "  equals ClipByNorm(c=1) | RMSprop\n")
+    (problem,) = finding.diagnostics
+    assert " of ClipByNorm(c=1) | RMSprop: nothing says" in problem.message

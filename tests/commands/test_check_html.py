@@ -31,6 +31,13 @@ class _Outline(HTMLParser):
         self.text.append(data)
 
 
+def test_a_folder_in_place_of_the_page_is_misuse(optdsl):
+    refused = optdsl("check", "SGD", "--html", ".")
+    assert (refused.status, refused.err) == (2, "error: .: is a directory\n")
+    refused = optdsl("check", "SGD", "--html", "missing/page.html")
+    assert refused.err == "error: missing/page.html: no such file or directory\n"
+
+
 @pytest.fixture
 def page(optdsl, tmp_path):
     def write(*arguments, status=0):

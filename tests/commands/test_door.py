@@ -134,6 +134,19 @@ def test_a_reader_may_leave():
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("closed", ["1", "2", "1 2"])
+def test_output_may_be_closed(closed):
+    code = "from optdsl.commands import main; main(['list'])"
+    script = f"""
+import os, sys
+for stream in map(int, "{closed}".split()):
+    os.close(stream)
+os.execv(sys.executable, [sys.executable, "-c", {code!r}])
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
 def test_a_bare_checkout_has_the_command_line():
     root = Path(__file__).resolve().parents[2]
     # -S leaves out site-packages' path files, so nothing is installed but what we name.
