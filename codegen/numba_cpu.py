@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from optdsl.codegen import matrices
 from optdsl.codegen.host import emit_combine as emit_combine
@@ -10,7 +11,7 @@ from optdsl.codegen.host import emit_scalars as emit_scalars
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
 from optdsl.codegen.numba_storing import ACCESS, by_blocks
-from optdsl.codegen.source import Functions, indent
+from optdsl.codegen.source import Functions, indent, wrapped
 from optdsl.codegen.support.words import WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
@@ -111,6 +112,11 @@ def _vectors(loop: Loop, kind: Kind) -> list[str]:
     return lines
 
 
+#: What a kernel is given of a table, of the rows of numbers, and to share the chunks.
+_TABLE = (
+    "take", "formats", "addresses", "counts", "rows", "cohort", "scalars", "tensor", "everything",
+    "partials",
+)  # fmt: skip
 _GIVEN = {
     "numbers": "row_of(scalars, cohort[row])",
     "tensor": "row_of(tensor, row)",
@@ -134,11 +140,13 @@ def _kernel(loop: Loop, update: str) -> list[str]:
         body.append(f"{update}({', '.join(arguments)})")
     if any(re.search(r"\brow\b", argument) for argument in arguments):
         body.insert(0, "row = rows[chunk]")
-    parameters = (
-        "take, formats, addresses, counts, rows, cohort, scalars, tensor, everything, partials"
-    )
-    parameters += ", begins" if loop.draws else ""
-    return ["@kernel", f"def NAME({parameters}):", *indent(_over_chunks(body))]
+    return _kernel_lines(_TABLE, loop, body)
+
+
+def _kernel_lines(parameters: Sequence[str], loop: Loop, body: list[str]) -> list[str]:
+    """Return the function of a kernel, of what it does to one chunk."""
+    given = [*parameters, *(["begins"] if loop.draws else [])]
+    return ["@kernel", *wrapped("def NAME(", given, "):"), *indent(_over_chunks(body))]
 
 
 def _over_chunks(body: list[str]) -> list[str]:
@@ -174,11 +182,7 @@ def _kernel_by_rows(loop: Loop, update: str, forms: dict[str, Form]) -> list[str
         "for line in range(counts[chunk]):",
         *indent(["for begin in range(0, width, LONGEST):", *indent(inner)]),
     ]
-    parameters = (
-        "take, formats, addresses, counts, columns, rows, cohort, scalars, tensor, everything"
-    )
-    parameters += ", partials, begins" if loop.draws else ", partials"
-    return ["@kernel", f"def NAME({parameters}):", *indent(_over_chunks(body))]
+    return _kernel_lines((*_TABLE[:4], "columns", *_TABLE[4:]), loop, body)
 
 
 def _cleared(loop: Loop, streams: list[str]) -> list[str]:

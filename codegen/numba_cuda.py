@@ -1,19 +1,21 @@
 """The CUDA target: flat kernels for Numba, one launch a pass over all tensors.
 
 A thread works on as many entries as one access of 16 bytes moves; everything is loaded before
-anything is stored. What a kernel is given are addresses of tables: see `support/cuda/words.py`.
+anything is stored. What a kernel is given are addresses of tables: see `cuda/signatures.py`.
 """
 
 from __future__ import annotations
 
-from optdsl.codegen.cuda import combine, lines, scalars
-from optdsl.codegen.cuda.passes import TAKEN, PassKernel
+from optdsl.codegen.cuda.combine import emit_combine as emit_combine
+from optdsl.codegen.cuda.lines import emit_matrices as emit_matrices
+from optdsl.codegen.cuda.passes import PassKernel
 from optdsl.codegen.cuda.refusals import refuse_blocks
+from optdsl.codegen.cuda.scalars import emit_scalars as emit_scalars
 from optdsl.codegen.cuda.tiles import TilesKernel, height_of
 from optdsl.codegen.source import Functions
 from optdsl.codegen.support.cuda.words import __all__ as WORDS
 from optdsl.codegen.unit import Unit
-from optdsl.program.program import Combine, Matrices, Pass, Program
+from optdsl.program.program import Pass
 from optdsl.runtime.shapes import Form
 
 NAME = "numba-cuda"
@@ -48,24 +50,3 @@ def bind_pass(unit: Unit, stage: Pass) -> str | None:
         return None
     height = height_of(stage)
     return f"Tiles({height})" if height else "Tiles()"
-
-
-def emit_matrices(
-    unit: Unit, stage: Matrices, functions: Functions
-) -> tuple[str, str, tuple[str, ...]]:
-    """Add the kernels of values a row and a column; return their texts, and the streams.
-
-    Raises:
-        DiagnosticError: for a stage that works with whole matrices.
-    """
-    return lines.emit_lines(unit, stage, functions)
-
-
-def emit_scalars(unit: Unit, program: Program, part: int, host: str, functions: Functions) -> str:
-    """Add the kernel that computes the numbers of a step; return the text of it and the host's."""
-    return scalars.emit_scalars(unit, program, part, host, functions, TAKEN)
-
-
-def emit_combine(unit: Unit, stage: Combine, functions: Functions) -> str:
-    """Add the kernels that finish reductions; return the text of what launches them."""
-    return combine.emit_combine(unit, stage, functions, TAKEN)

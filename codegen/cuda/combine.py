@@ -6,31 +6,26 @@ sums are added in an order that is always the same. What is computed here is com
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from optdsl.codegen.cuda.folds import added, begun, finished, of_block
 from optdsl.codegen.cuda.guards import resting_finish
 from optdsl.codegen.cuda.places import found_rows, placed
+from optdsl.codegen.cuda.signatures import FINISH, FINISH_LINES, TAKEN
 from optdsl.codegen.loops import described
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
-from optdsl.codegen.source import Functions, indent
+from optdsl.codegen.source import Functions, indent, wrapped
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Clock, Kind, Value
 from optdsl.program.program import Accumulate, Assignment, Combine, Stage
 
-#: What a kernel that finishes reductions is given; the third and fourth are plain numbers.
-PARAMETERS = (
-    "firsts", "sizes", "tensors", "entries", "rows", "cohort", "exactly", "tensor", "everything",
-    "partials",
-)  # fmt: skip
 
-
-def emit_combine(unit: Unit, stage: Combine, functions: Functions, taken: Iterable[str]) -> str:
+def emit_combine(unit: Unit, stage: Combine, functions: Functions) -> str:
     """Add the kernels that finish a pass; return the text of what launches them."""
     texts = []
     for kind, name in ((Kind.ALL, "all"), (Kind.TENSOR, "tensor")):
-        finish = Finish(unit, stage, kind, taken)
+        finish = Finish(unit, stage, kind)
         if finish.needed:
             texts.append(f"of_{name}={functions.add('finish', finish.lines(name))}")
     return f"finished({', '.join(texts)})"
@@ -48,7 +43,6 @@ class Finish:
         unit: Unit,
         stage: Combine,
         kind: Kind,
-        taken: Iterable[str],
         counts: Mapping[str, str] | None = None,
         origin: Stage | None = None,
     ) -> None:
@@ -57,7 +51,7 @@ class Finish:
         self.unit = unit
         self.stage = stage
         self.kind = kind
-        self.names = Identifiers(unit.indexed, taken)
+        self.names = Identifiers(unit.indexed, TAKEN)
         self.assigned = [each for each in stage.assignments if each.kind is kind]
         self.folded = [each for each in stage.reductions if each.kind is kind]
         self.local: set[str] = {each.name for each in self.folded}
@@ -78,9 +72,8 @@ class Finish:
         leave = ["if thread_index() > 0:", *indent(["return"])]
         resting = resting_finish(self.unit, self.origin, self.kind)
         body = [*resting, *self._head(bool(sums)), *sums, *leave, *kept, *first, *rest]
-        given = ("shapes" if self.counts and name == "sizes" else name for name in PARAMETERS)
-        header = f"def NAME({', '.join(given)}):"
-        return [f'@kernel("{kind}")', header, *indent(body)]
+        given = FINISH_LINES if self.counts else FINISH
+        return [f'@kernel("{kind}")', *wrapped("def NAME(", given, "):"), *indent(body)]
 
     def _head(self, folds: bool) -> list[str]:
         if self.kind is Kind.ALL:

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from optdsl.codegen.cuda.combine import Finish
 from optdsl.codegen.cuda.folds import added, begun, finished, left_by_block, of_warp
 from optdsl.codegen.cuda.guards import resting_pass
-from optdsl.codegen.cuda.passes import TAKEN
 from optdsl.codegen.cuda.places import found_rows, placed
 from optdsl.codegen.cuda.refusals import refuse_matrices
-from optdsl.codegen.cuda.tiles import EXTENT, TILE_PARAMETERS
+from optdsl.codegen.cuda.signatures import TAKEN, TILES, maker
+from optdsl.codegen.cuda.tiles import EXTENT
 from optdsl.codegen.loops import described
 from optdsl.codegen.matrices import matrices_streams
 from optdsl.codegen.naming import Identifiers, comment
@@ -31,7 +31,7 @@ from optdsl.program.program import Accumulate, Assignment, Combine, Load, Matric
 _COUNTS = {Kind.ROW: "shapes, 3 * owner", Kind.COLUMN: "shapes, 3 * owner + 1"}
 
 
-def emit_lines(
+def emit_matrices(
     unit: Unit, stage: Matrices, functions: Functions
 ) -> tuple[str, str, tuple[str, ...]]:
     """Add the kernels of a stage of values a row and a column.
@@ -122,9 +122,7 @@ class _Lines:
         body += _chosen(rows, columns, _rows_a_block(self.stage))
         totals = [(_reduce(each).operator, self._total(each)) for each in self.reduced]
         body += left_by_block(totals)
-        inner = [f"def update({', '.join(TILE_PARAMETERS)}):", *indent(body), "return update"]
-        made = ", ".join(["real", "lanes", *self.forms.values()])
-        return ['@kernel("lines")', f"def NAME({made}):", *indent(inner)]
+        return maker('"lines"', ["real", "lanes", *self.forms.values()], TILES, body)
 
     def finish(self) -> list[str]:
         """Return the function of the kernel that finishes the numbers begun here."""
@@ -135,7 +133,7 @@ class _Lines:
                                    value.other, each.comment))  # fmt: skip
             counts[each.name] = f"read(int64, {_COUNTS[value.over]})"
         combine = Combine(self.stage.part, tuple(sums), ())
-        return Finish(self.unit, combine, Kind.TENSOR, TAKEN, counts, self.stage).lines("tensor")
+        return Finish(self.unit, combine, Kind.TENSOR, counts, self.stage).lines("tensor")
 
     def _array(self, stream: str) -> str:
         """Return what the kernel calls an array, and note that it makes use of it."""

@@ -5,36 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from optdsl.codegen.cuda import combine
 from optdsl.codegen.cuda.folds import added, begun, left_by_block
 from optdsl.codegen.cuda.guards import resting_pass
 from optdsl.codegen.cuda.places import found_rows
+from optdsl.codegen.cuda.signatures import PASS, TAKEN, maker
 from optdsl.codegen.loops import Loop, all_streams, described
 from optdsl.codegen.naming import comment
-from optdsl.codegen.source import indent
+from optdsl.codegen.source import WIDTH, indent
 from optdsl.codegen.storing import Access, Words
-from optdsl.codegen.support.cuda.words import __all__ as WORDS
 from optdsl.codegen.unit import Unit
 from optdsl.model.storing import REST
 from optdsl.program.program import Accumulate, Pass
 from optdsl.storage import Storage
 
-#: What a kernel of a pass is given: addresses, every one a whole number.
-PARAMETERS = (
-    "owners", "chunks", "sizes", "addresses", "rows", "cohort", "numbers", "exactly", "tensor",
-    "everything", "partials",
-)  # fmt: skip
-_LOCAL = (
-    "block", "count", "column", "first", "height", "lane", "lanes", "last", "line", "number", "own",
-    "owner", "shapes", "size", "step", "strip", "strips", "tall", "tile", "turn", "update", "whole",
-    "width",
-)  # fmt: skip
-TAKEN = (*PARAMETERS, *combine.PARAMETERS, *_LOCAL, *WORDS)
-
 #: Functions that take many instructions.
 _LONG = re.compile(r"\b(cos|exp|log|power|standard_normal|standard_uniform|\w+_by_chance)\(")
 #: Arrays that a pass with reductions or long formulas may have before registers run short.
 _ROOMY = 4
+#: How deep the lines of one access stand at most.
+_MARGIN = 16
+#: Which piece of a tensor the block works on.
+_CHUNK = "read(int64, chunks, block_index())"
 _LONG_LOOP = ["for number in range(one_by_one(lanes)):", "    lane = one_by_one(number)"]
 
 
@@ -87,9 +78,12 @@ class PassKernel:
         else:
             kind, body = "pass", self._at_once()
         body = [*resting_pass(self.unit, self.stage), *self._head(), *body]
-        inner = [f"def update({', '.join(PARAMETERS)}):", *indent(body)]
-        made = ", ".join(["real", "lanes", *self.forms.values()])
-        return [f'@kernel("{kind}")', f"def NAME({made}):", *indent([*inner, "return update"])]
+        return maker(f'"{kind}"', self.formats, PASS, body)
+
+    @property
+    def formats(self) -> list[str]:
+        """What the function that makes the kernel is given."""
+        return ["real", "lanes", *self.forms.values()]
 
     def _slot(self, array: str, slot: int) -> str:
         """Return the text of a number that all entries of a tensor share."""
@@ -128,9 +122,8 @@ class PassKernel:
 
     def _at_once(self) -> list[str]:
         """Return the lines of a pass in which each thread works once."""
-        chunk = "read(int64, chunks, block_index())"
         return [
-            f"begin = ({chunk} * THREADS + thread_index()) * lanes",
+            f"begin = ({_CHUNK} * THREADS + thread_index()) * lanes",
             "count = int32(min(size - begin, lanes))",
             "if count <= 0:",
             *indent(["return"]),
@@ -139,13 +132,14 @@ class PassKernel:
 
     def _in_turns(self) -> list[str]:
         """Return the lines of a pass with reductions, in which each thread works several times."""
-        first = "(read(int64, chunks, block_index()) * TURNS + turn) * THREADS"
         return [
             *self._started(self.stage.reductions),
             "for turn in range(TURNS):",
             *indent(
                 [
-                    f"begin = ({first} + thread_index()) * lanes",
+                    "begin = (",
+                    *indent([f"({_CHUNK} * TURNS + turn) * THREADS + thread_index()"]),
+                    ") * lanes",
                     "count = int32(min(size - begin, lanes))",
                     "if count > 0:",
                     *indent(self._entries()),
@@ -166,7 +160,7 @@ class PassKernel:
         """Return the lines that load, compute and store the entries of one access."""
         loop, forms, vectors = self.loop, self.forms, self.vectors
         aligned = [f"is_aligned(real, {forms[a]}, {a})" for a in self.arrays.values()]
-        whole = [f"whole = {' & '.join([*self.fits, *aligned])}"]
+        whole = _all_of("whole", [*self.fits, *aligned])
         loads, some, stores, few = [], [], [], []
         for a in self.loaded:
             load = "load" if a in self.written else "load_constant"
@@ -229,6 +223,15 @@ class PassKernel:
 def real_text(text: str) -> str:
     """Return the text of a number in the type of the entries."""
     return text if text.startswith(("read(real,", "get(")) else f"real({text})"
+
+
+def _all_of(name: str, tests: list[str]) -> list[str]:
+    """Return the lines that let a name say whether all tests hold."""
+    line = f"{name} = {' & '.join(tests)}"
+    if len(line) + _MARGIN <= WIDTH:
+        return [line]
+    first, *rest = tests
+    return [f"{name} = (", *indent([first, *(f"& {test}" for test in rest)]), ")"]
 
 
 def _either(whole: list[str], some: list[str]) -> list[str]:

@@ -6,9 +6,8 @@ the next launch computes the next step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from optdsl.codegen.cuda.guards import can_rest, resting_clock
+from optdsl.codegen.cuda.signatures import STEP, TAKEN, maker
 from optdsl.codegen.host import scalars_of
 from optdsl.codegen.naming import Identifiers, comment
 from optdsl.codegen.printing import Dialect, python
@@ -19,13 +18,8 @@ from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
 from optdsl.program.program import Program
 
-#: What such a kernel is given: addresses of rows of one cohort, and of what all share.
-PARAMETERS = ("clocks", "hyper", "step_state", "exactly", "numbers", "everything")
 
-
-def emit_scalars(
-    unit: Unit, program: Program, part: int, host: str, functions: Functions, taken: Iterable[str]
-) -> str:
+def emit_scalars(unit: Unit, program: Program, part: int, host: str, functions: Functions) -> str:
     """Add the kernel beside the function `host`; return the text of both together.
 
     A program that moves nothing is run by the host alone.
@@ -33,19 +27,19 @@ def emit_scalars(
     skips = program.moves and can_rest(unit, part)
     if program.mode != "ready" and unit.system.family != "schedule" and not skips:
         return host
-    name = functions.add("clock", _Step(unit, program, part, taken).lines())
+    name = functions.add("clock", _Step(unit, program, part).lines())
     return f"timed({host}, {name})"
 
 
 class _Step:
     """The lines of the kernel that computes the numbers of one part."""
 
-    def __init__(self, unit: Unit, program: Program, part: int, taken: Iterable[str]) -> None:
+    def __init__(self, unit: Unit, program: Program, part: int) -> None:
         self.unit = unit
         self.program = program
         self.part = part
         self.assignments = scalars_of(program, part)
-        self.names = Identifiers(taken=(*taken, *PARAMETERS, "steps", "update", "value"))
+        self.names = Identifiers(taken=TAKEN)
         self.local = {each.name for each in self.assignments}
         self.reads = _Reads(unit, self.names, self.local)
 
@@ -83,8 +77,7 @@ class _Step:
             *writes,
             f"write(int64, clocks, {self.part}, steps)",
         ]
-        update = [f"def update({', '.join(PARAMETERS)}):", *indent(inner), "return update"]
-        return ['@kernel("step")', "def NAME(real):", *indent(update)]
+        return maker('"step"', ["real"], STEP, inner)
 
 
 class _Reads(Reads):

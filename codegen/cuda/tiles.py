@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from optdsl.codegen.cuda.folds import begun, of_warp
 from optdsl.codegen.cuda.guards import resting_pass
-from optdsl.codegen.cuda.passes import PARAMETERS, PassKernel
+from optdsl.codegen.cuda.passes import PassKernel
+from optdsl.codegen.cuda.signatures import TILES, maker
 from optdsl.codegen.source import indent
 from optdsl.codegen.unit import Unit
 from optdsl.model.expressions import Kind, Value
@@ -18,9 +19,6 @@ from optdsl.program.program import Accumulate, Pass
 #: Rows of a tile where no sum a column is wanted: a value a column is read once for all of them,
 #: and few enough that a tensor of moderate size keeps a card busy.
 LOW = 4
-
-#: What such a kernel is given: `shapes` has the rows and columns of each tensor, and of its tiles.
-TILE_PARAMETERS = tuple("shapes" if name == "sizes" else name for name in PARAMETERS)
 
 #: How to find the tile of this warp.
 _TILE = (
@@ -57,14 +55,12 @@ class TilesKernel(PassKernel):
 
     def lines(self) -> list[str]:
         """Return the function that makes the kernel for streams of given formats."""
-        made = ", ".join(["real", "lanes", *self.forms.values()])
         work = self._over_tile()  # which notes what the head must find
         rest = resting_pass(self.unit, self.stage)
         body = [*rest, *self._head(), *_TILE, *work, *self._left(self._numbers)]
-        inner = [f"def update({', '.join(TILE_PARAMETERS)}):", *indent(body), "return update"]
         kept = len(self.by_kind.get(Kind.COLUMN, []))
         kind = f'"tiles", kept={kept}' if kept else '"tiles"'
-        return [f"@kernel({kind})", f"def NAME({made}):", *indent(inner)]
+        return maker(kind, self.formats, TILES, body)
 
     @property
     def _numbers(self) -> list[Accumulate]:

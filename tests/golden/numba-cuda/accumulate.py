@@ -55,7 +55,10 @@ def clock_1(real):
 
 @kernel("pass")
 def kernel_1(real, lanes, g_form, a_form, u_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         g = read(int64, addresses, 3 * owner)
@@ -69,7 +72,12 @@ def kernel_1(real, lanes, g_form, a_form, u_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, g_form, g) & is_aligned(real, a_form, a) & is_aligned(real, u_form, u)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, g_form, g)
+            & is_aligned(real, a_form, a)
+            & is_aligned(real, u_form, u)
+        )
         if whole:
             g_vector = load_constant(real, g_form, g, begin)
             a_vector = load(real, a_form, a, begin)

@@ -78,8 +78,14 @@ def clock_1(real):
 
 
 @kernel("tiles", kept=1)
-def kernel_1(real, lanes, theta_form, g_form, partial_sum_g_squared_plus_epsilon1_by_rows_form, partial_sum_g_squared_plus_epsilon1_2_by_columns_form):
-    def update(owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+def kernel_1(
+    real, lanes, theta_form, g_form, partial_sum_g_squared_plus_epsilon1_by_rows_form,
+    partial_sum_g_squared_plus_epsilon1_2_by_columns_form,
+):
+    def update(
+        owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         height = read(int64, shapes, 3 * owner)
         width = read(int64, shapes, 3 * owner + 1)
@@ -104,7 +110,12 @@ def kernel_1(real, lanes, theta_form, g_form, partial_sum_g_squared_plus_epsilon
             begin = line * width + column
             total_sum_g_squared_plus_epsilon1 = 0.0
             if count > 0:
-                whole = (count == lanes) & (begin % lanes == 0) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g)
+                whole = (
+                    (count == lanes)
+                    & (begin % lanes == 0)
+                    & is_aligned(real, theta_form, theta)
+                    & is_aligned(real, g_form, g)
+                )
                 if whole:
                     theta_vector = load_constant(real, theta_form, theta, begin)
                     g_vector = load_constant(real, g_form, g, begin)
@@ -157,8 +168,14 @@ def finish_1(firsts, sizes, tensors, entries, rows, cohort, exactly, tensor, eve
 
 
 @kernel("lines")
-def lines_1(real, lanes, theta_form, partial_sum_g_squared_plus_epsilon1_by_rows_form, partial_sum_g_squared_plus_epsilon1_2_by_columns_form, R_form, C_form):
-    def update(owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+def lines_1(
+    real, lanes, theta_form, partial_sum_g_squared_plus_epsilon1_by_rows_form,
+    partial_sum_g_squared_plus_epsilon1_2_by_columns_form, R_form, C_form,
+):
+    def update(
+        owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         height = read(int64, shapes, 3 * owner)
         width = read(int64, shapes, 3 * owner + 1)
@@ -228,7 +245,10 @@ def finish_2(firsts, shapes, tensors, entries, rows, cohort, exactly, tensor, ev
 
 @kernel("tiles")
 def kernel_2(real, lanes, g_form, R_form, C_form):
-    def update(owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         height = read(int64, shapes, 3 * owner)
         width = read(int64, shapes, 3 * owner + 1)
@@ -294,7 +314,10 @@ def finish_3(firsts, sizes, tensors, entries, rows, cohort, exactly, tensor, eve
 
 @kernel("tiles")
 def kernel_3(real, lanes, theta_form, g_form, R_form, C_form):
-    def update(owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, shapes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         height = read(int64, shapes, 3 * owner)
         width = read(int64, shapes, 3 * owner + 1)
@@ -320,7 +343,12 @@ def kernel_3(real, lanes, theta_form, g_form, R_form, C_form):
             begin = line * width + column
             R_t = real(read(R_form, R, line))
             if count > 0:
-                whole = (count == lanes) & (begin % lanes == 0) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g)
+                whole = (
+                    (count == lanes)
+                    & (begin % lanes == 0)
+                    & is_aligned(real, theta_form, theta)
+                    & is_aligned(real, g_form, g)
+                )
                 if whole:
                     theta_vector = load(real, theta_form, theta, begin)
                     g_vector = load_constant(real, g_form, g, begin)

@@ -78,7 +78,10 @@ def clock_1(real):
 
 @kernel("pass")
 def kernel_1(real, lanes, theta_form, g_form, m_form, v_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 4 * owner)
@@ -99,7 +102,13 @@ def kernel_1(real, lanes, theta_form, g_form, m_form, v_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, g_form, g)
+            & is_aligned(real, m_form, m)
+            & is_aligned(real, v_form, v)
+        )
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)

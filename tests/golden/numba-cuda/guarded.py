@@ -23,13 +23,18 @@ from optdsl.runtime import layout
 
 @kernel("reduction")
 def kernel_1(real, lanes, g_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         g = read(int64, addresses, 1 * owner)
         total_skip = 0.0
         for turn in range(TURNS):
-            begin = ((read(int64, chunks, block_index()) * TURNS + turn) * THREADS + thread_index()) * lanes
+            begin = (
+                (read(int64, chunks, block_index()) * TURNS + turn) * THREADS + thread_index()
+            ) * lanes
             count = int32(min(size - begin, lanes))
             if count > 0:
                 whole = (count == lanes) & is_aligned(real, g_form, g)
@@ -97,7 +102,10 @@ def clock_1(real):
 
 @kernel("pass")
 def kernel_2(real, lanes, theta_form, g_form, v_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         # skip this where any(not finite(g[t]), all)
         if read(float64, everything, 0) != 0.0:
             return
@@ -115,7 +123,12 @@ def kernel_2(real, lanes, theta_form, g_form, v_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, g_form, g)
+            & is_aligned(real, v_form, v)
+        )
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)
@@ -157,7 +170,10 @@ def scalars_2(t, hyper, step_state, scalars):
 
 @kernel("pass")
 def kernel_3(real, lanes, theta_form, v_form, point_g_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -170,7 +186,12 @@ def kernel_3(real, lanes, theta_form, v_form, point_g_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, point_g_form, point_g)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, v_form, v)
+            & is_aligned(real, point_g_form, point_g)
+        )
         if whole:
             theta_vector = load_constant(real, theta_form, theta, begin)
             v_vector = load_constant(real, v_form, v, begin)
@@ -221,7 +242,10 @@ def clock_2(real):
 
 @kernel("pass")
 def kernel_4(real, lanes, theta_form, g_form, v_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         # skip this where any(not finite(g[t]), all)
         if read(float64, everything, 0) != 0.0:
             return
@@ -238,7 +262,12 @@ def kernel_4(real, lanes, theta_form, g_form, v_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, g_form, g)
+            & is_aligned(real, v_form, v)
+        )
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)
@@ -270,7 +299,10 @@ def kernel_4(real, lanes, theta_form, g_form, v_form):
 
 @kernel("pass")
 def kernel_5(real, lanes, theta_form, v_form, iterate_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -283,7 +315,12 @@ def kernel_5(real, lanes, theta_form, v_form, iterate_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, iterate_form, iterate)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, v_form, v)
+            & is_aligned(real, iterate_form, iterate)
+        )
         if whole:
             theta_vector = load_constant(real, theta_form, theta, begin)
             v_vector = load_constant(real, v_form, v, begin)

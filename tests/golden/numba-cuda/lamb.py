@@ -68,7 +68,10 @@ def clock_1(real):
 
 @kernel("reduction")
 def kernel_1(real, lanes, theta_form, g_form, m_form, v_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 4 * owner)
@@ -85,10 +88,18 @@ def kernel_1(real, lanes, theta_form, g_form, m_form, v_form):
         total_norm_last_theta = 0.0
         total_norm_u = 0.0
         for turn in range(TURNS):
-            begin = ((read(int64, chunks, block_index()) * TURNS + turn) * THREADS + thread_index()) * lanes
+            begin = (
+                (read(int64, chunks, block_index()) * TURNS + turn) * THREADS + thread_index()
+            ) * lanes
             count = int32(min(size - begin, lanes))
             if count > 0:
-                whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
+                whole = (
+                    (count == lanes)
+                    & is_aligned(real, theta_form, theta)
+                    & is_aligned(real, g_form, g)
+                    & is_aligned(real, m_form, m)
+                    & is_aligned(real, v_form, v)
+                )
                 if whole:
                     theta_vector = load_constant(real, theta_form, theta, begin)
                     g_vector = load_constant(real, g_form, g, begin)
@@ -164,7 +175,10 @@ def finish_1(firsts, sizes, tensors, entries, rows, cohort, exactly, tensor, eve
 
 @kernel("pass")
 def kernel_2(real, lanes, theta_form, m_form, v_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -179,7 +193,12 @@ def kernel_2(real, lanes, theta_form, m_form, v_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, m_form, m) & is_aligned(real, v_form, v)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, m_form, m)
+            & is_aligned(real, v_form, v)
+        )
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             m_vector = load_constant(real, m_form, m, begin)

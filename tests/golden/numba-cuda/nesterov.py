@@ -50,7 +50,10 @@ def clock_1(real):
 
 @kernel("pass")
 def kernel_1(real, lanes, theta_form, g_form, v_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -65,7 +68,12 @@ def kernel_1(real, lanes, theta_form, g_form, v_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, g_form, g)
+            & is_aligned(real, v_form, v)
+        )
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)
@@ -107,7 +115,10 @@ def scalars_2(t, hyper, step_state, scalars):
 
 @kernel("pass")
 def kernel_2(real, lanes, theta_form, v_form, point_g_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -120,7 +131,12 @@ def kernel_2(real, lanes, theta_form, v_form, point_g_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, point_g_form, point_g)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, v_form, v)
+            & is_aligned(real, point_g_form, point_g)
+        )
         if whole:
             theta_vector = load_constant(real, theta_form, theta, begin)
             v_vector = load_constant(real, v_form, v, begin)
@@ -143,7 +159,10 @@ def kernel_2(real, lanes, theta_form, v_form, point_g_form):
 
 @kernel("pass")
 def kernel_3(real, lanes, theta_form, g_form, v_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -157,7 +176,12 @@ def kernel_3(real, lanes, theta_form, g_form, v_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, g_form, g) & is_aligned(real, v_form, v)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, g_form, g)
+            & is_aligned(real, v_form, v)
+        )
         if whole:
             theta_vector = load(real, theta_form, theta, begin)
             g_vector = load_constant(real, g_form, g, begin)
@@ -193,7 +217,10 @@ def scalars_3(t, hyper, step_state, scalars):
 
 @kernel("pass")
 def kernel_4(real, lanes, theta_form, v_form, iterate_form):
-    def update(owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything, partials):
+    def update(
+        owners, chunks, sizes, addresses, rows, cohort, numbers, exactly, tensor, everything,
+        partials,
+    ):
         owner = read(int64, owners, block_index())
         size = read(int64, sizes, owner)
         theta = read(int64, addresses, 3 * owner)
@@ -206,7 +233,12 @@ def kernel_4(real, lanes, theta_form, v_form, iterate_form):
         count = int32(min(size - begin, lanes))
         if count <= 0:
             return
-        whole = (count == lanes) & is_aligned(real, theta_form, theta) & is_aligned(real, v_form, v) & is_aligned(real, iterate_form, iterate)
+        whole = (
+            (count == lanes)
+            & is_aligned(real, theta_form, theta)
+            & is_aligned(real, v_form, v)
+            & is_aligned(real, iterate_form, iterate)
+        )
         if whole:
             theta_vector = load_constant(real, theta_form, theta, begin)
             v_vector = load_constant(real, v_form, v, begin)
