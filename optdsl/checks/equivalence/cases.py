@@ -47,8 +47,8 @@ def cases(
 
 def _by_sign(case: Context, need: NeedSign) -> list[Context]:
     try:
-        possible = case.sign(need.polynomial)
-        if len(possible) < 2:
+        possible = case.sure_sign(need.polynomial)
+        if need.polynomial in case.signs and possible == case.signs[need.polynomial]:
             raise GiveUp
         return [case.suppose(need.polynomial, frozenset({sign})) for sign in possible]
     except Impossible:

@@ -31,6 +31,7 @@ from optdsl.checks.equivalence.roots import (
     put,
     root,
     sign_of,
+    sure_sign,
 )
 from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import (
@@ -245,6 +246,9 @@ class Reader:
             return True, difference.conditions
         if not possible & wanted:
             return False, difference.conditions
+        possible = sure_sign(difference, self.context)
+        if possible <= wanted or not possible & wanted:
+            return possible <= wanted, difference.conditions
         return decided_sign(difference, self.context) in wanted, difference.conditions
 
     def _question(self, expression: Expression) -> tuple[Question, frozenset[Condition]]:
@@ -379,10 +383,10 @@ def condition_holds(condition: Condition, context: Context) -> bool:
     """Is it proved that a value is defined here?"""
     match condition:
         case ("nonzero", Polynomial() as polynomial):
-            return 0 not in context.sign(polynomial)
+            return 0 not in sure_sign(Rational(polynomial), context)
         case ("nonneg" | "positive" as wanted, Fraction() as content, frozenset() as factors):
             value = of_factors(content, dict(factors))
-            sign = sign_of(value, context)
+            sign = sure_sign(value, context)
             return sign == {1} or (wanted == "nonneg" and -1 not in sign)
         case ("all", Kind() as kind, tuple() as inner):
             return condition_holds(inner, context.for_all(kind))

@@ -58,7 +58,7 @@ def put(value: Rational, context: Context) -> Rational:
 def equal(a: Rational, b: Rational, context: Context) -> bool:
     """Are two quotients shown to be equal wherever both are defined?"""
     difference = put((a - b).bare(), context).numerator
-    return not difference or context.sign(difference) == NULL
+    return not difference or sure_sign(Rational(difference), context) == NULL
 
 
 def sign_of(value: Rational, context: Context) -> frozenset[int]:
@@ -76,17 +76,30 @@ def sign_of(value: Rational, context: Context) -> frozenset[int]:
     return sign
 
 
+def sure_sign(value: Rational, context: Context) -> frozenset[int]:
+    """Return the signs that a quotient may have, where it is defined, beside all that is known."""
+    sign = sign_of(value, context)
+    if len(sign) > 1:
+        content, powers = value.factored()
+        for_sure = context.sign(number(content))
+        for factor_, n in powers.items():
+            known = context.sure_sign(factor_)
+            for_sure = times(for_sure, powered(known if n > 0 else known - {0}, abs(n)))
+        sign = (sign & for_sure) or sign
+    return sign
+
+
 def decided_sign(value: Rational, context: Context) -> int:
     """Return the sign of a quotient.
 
     Raises:
         NeedSign: with a factor whose sign is not known.
     """
-    sign = sign_of(value, context)
+    sign = sure_sign(value, context)
     if len(sign) == 1:
         return next(iter(sign))
     for factor_, n in value.factored()[1].items():
-        known = context.sign(factor_)
+        known = context.sure_sign(factor_)
         if len(known if n > 0 else known - {0}) > 1:
             raise need(factor_, context)
     raise Unreadable("a sign that no factor decides")

@@ -65,16 +65,17 @@ class Context:
     values: Mapping[Atom, Polynomial] = field(default_factory=dict)
     splits: bool = False
     _known: dict[Polynomial, Sign] = field(default_factory=dict, compare=False)
+    _sure: dict[Polynomial, Sign] = field(default_factory=dict, compare=False)
 
     def suppose(self, polynomial: Polynomial, sign: Sign) -> Context:
         """Return the case in which `polynomial`, irreducible, has one of these signs."""
         signs = {**self.signs, polynomial: sign & self.signs.get(polynomial, ANY)}
-        case = replace(self, signs=signs, _known={})
+        case = replace(self, signs=signs, _known={}, _sure={})
         return case._solved(polynomial) if sign == NULL else case
 
     def suppose_true(self, question: object, answer: bool) -> Context:
         """Return the case in which a condition that is not looked into has this answer."""
-        return replace(self, truths={**self.truths, question: answer}, _known={})
+        return replace(self, truths={**self.truths, question: answer}, _known={}, _sure={})
 
     def for_all(self, kind: Kind) -> Context:
         """Return what is known of every entry that a value of this kind is made of.
@@ -94,6 +95,7 @@ class Context:
             },
             truths={},
             _known={},
+            _sure={},
         )
 
     def _solved(self, polynomial: Polynomial) -> Context:
@@ -114,7 +116,7 @@ class Context:
                     values[atom] = solved
                     break
         values = {a: self._put(v, values) for a, v in values.items()}
-        return replace(self, values=values, _known={})
+        return replace(self, values=values, _known={}, _sure={})
 
     def _put(self, polynomial: Polynomial, values: Mapping[Atom, Polynomial]) -> Polynomial:
         return substitute(polynomial, {a: v for a, v in values.items() if a not in v.atoms})
@@ -171,13 +173,12 @@ class Context:
         return negated(found) if content < 0 else found
 
     def _sign(self, polynomial: Polynomial) -> Sign:
-        found, whole = self.signs.get(polynomial, ANY), True
+        found = self.signs.get(polynomial, ANY)
         if len(found) > 1:
             found = found & self._certified(polynomial)
         if len(found) > 1:
             coefficient, factors = factor(polynomial)
-            whole = len(factors) == 1 and factors[0][1] == 1
-            if not whole:
+            if len(factors) > 1 or factors[0][1] > 1:
                 sign = POSITIVE if coefficient > 0 else NEGATIVE
                 for irreducible, n in factors:
                     sign = times(sign, powered(self.sign(irreducible), n))
@@ -186,21 +187,31 @@ class Context:
             found = found & times(self.sign(norm[0]), norm[1])
         if len(found) > 1:
             found = found & self._of_quadratic(polynomial)
-        if len(found) > 1 and whole and self.teller and len(polynomial.terms) <= LONGEST:
-            found = self._beside_others(polynomial, self.teller, found)
         return found or ANY
 
     @cached_property
     def apart(self) -> Context:
         """The same, where each polynomial is looked at by itself."""
-        return self if self.teller is None else replace(self, teller=None, _known={})
+        return self if self.teller is None else replace(self, teller=None, _known={}, _sure={})
 
-    def _beside_others(self, polynomial: Polynomial, teller: Teller, found: Sign) -> Sign:
-        """Return which of some signs a polynomial may have beside all else that is known.
+    def sure_sign(self, polynomial: Polynomial) -> Sign:
+        """Return the signs that a polynomial may have beside all else that is known.
+
+        This takes longer than `sign` does, and is for where a decision depends on it.
 
         Raises:
             Impossible: where it has none of them.
         """
+        found = self.sign(polynomial)
+        if len(found) < 2 or self.teller is None or len(polynomial.terms) > LONGEST:
+            return found
+        known = self._sure.get(polynomial)
+        if known is None:
+            known = self._beside_others(self._solve(polynomial), self.teller, found)
+            self._sure[polynomial] = known
+        return known
+
+    def _beside_others(self, polynomial: Polynomial, teller: Teller, found: Sign) -> Sign:
         own = polynomial.atoms
         told = [each for atom in own for each in teller(atom, self.apart)]
         if not self.signs and not told:
