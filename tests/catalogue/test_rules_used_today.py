@@ -23,7 +23,7 @@ def test_schedule_free_rules_take_ready_made_gradients(rule):
     land = Landscape(((7,), (5, 3)), np.float64)
     asked = [array.copy() for array in land.start]
     handed = [array.copy() for array in land.start]
-    asking, taking = (optdsl.load(rule)(arrays, lr=0.1) for arrays in (asked, handed))
+    asking, taking = (optdsl.load(rule, "reference")(w, lr=0.1) for w in (asked, handed))
     for gradient in land.steps():
         asking.step(gradient)
         taking.step(gradient(handed))
