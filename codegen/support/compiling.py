@@ -58,7 +58,7 @@ def compile_kernel(kernel: Kernel, formats: tuple[Any, ...]) -> Code:
     says = what_is_said(kernel.function)
     if says is None:
         return _compiled(kernel, formats)
-    key = (says, kernel.arguments, *(zero.dtype.name for zero in formats))
+    key = (says, kernel.arguments, repr(FLAGS), *(zero.dtype.name for zero in formats))
     if key not in _COMPILED:
         _COMPILED[key] = _compiled(kernel, formats)
     return _COMPILED[key]

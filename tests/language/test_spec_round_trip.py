@@ -95,7 +95,7 @@ def test_expressions_read_back_as_written(expression):
     assert parse_expression(format_expression(expression)) == expression
 
 
-@settings(quick, max_examples=60)
+@settings(quick, max_examples=30)
 @given(files)
 def test_files_read_back_as_written_and_formatting_twice_changes_nothing(file):
     text = format_file(file)

@@ -12,8 +12,12 @@ from tests.numerics.subjects import FEW, FEWER, MANY, QUICK, Subject, rules, sub
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+#: One of a kind: entry by entry, states, a point ahead, a norm of all, steps left out.
+LARGE = ("SGD", "Adam", "Nesterov", "ClipByGlobalNorm | Adam", "SkipNonfinite | Adam")
+
+
 def test_what_is_quick_is_shipped():
-    assert set(QUICK) <= set(rules())
+    assert {*QUICK, *LARGE} <= set(rules())
 
 
 def measured(rule):
@@ -52,9 +56,9 @@ def test_a_float64_norm_of_a_whole_chunk():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quick", QUICK)
-def test_with_a_million_entries(quick):
-    chosen = measured(quick)
+@pytest.mark.parametrize("large", LARGE)
+def test_with_a_million_entries(large):
+    chosen = measured(large)
     for mode in chosen.modes:
         found = worst(judge_single(chosen, mode, MANY))
         assert found.ulps <= BAR, found
