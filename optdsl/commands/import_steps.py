@@ -81,8 +81,23 @@ def draft_of(asked: Asked) -> Imported:
         also = f"{', '.join(setters)} sets it: name it with --eq, too; or " if setters else ""
         return f"{also}say what it is with --where"
 
-    made = draft(reading, mapping, _whole(equations), evaluate=asked.evaluate, hint=hint)
+    given = _given(asked, tags, named)
+    place = _whole(equations)
+    made = draft(reading, mapping, place, evaluate=asked.evaluate, given=given, hint=hint)
     return _with_source(asked, made, tags, equations, declared)
+
+
+def _given(
+    asked: Asked, tags: tuple[str, ...], named: dict[str, syntax.Expression]
+) -> dict[str, str]:
+    """Return the numbers that algorithms are given, by our names of what they are given for."""
+    from optdsl.language import syntax
+    from optdsl.latex.defaults import given_numbers
+
+    displays = [one for one in asked.manuscript.document.asked(tags) if one.algorithm]
+    found = {name: value for one in displays for name, value in given_numbers(one.span).items()}
+    ours = {name: v.name for name, v in named.items() if isinstance(v, syntax.Name)}
+    return {ours.get(name, name): value for name, value in found.items()}
 
 
 def _read(

@@ -72,6 +72,7 @@ class _Reader:
     loop: tuple[str, int] | None = None
     looping: bool = False
     over: bool = False  # has the loop over steps ended?
+    procedures: int = 0  # how many have begun
     entries: list[str] = field(default_factory=list)  # letters of loops over entries
     inner: list[Inner] = field(default_factory=list)  # what one branch alone sets
     above: list[list[Sides]] = field(default_factory=list)  # what stands above the open branches
@@ -105,9 +106,19 @@ class _Reader:
                 return joined(before, branches, line.span, self.inner, above)
             case "return":
                 return self._return(line, before)
-            case "comment" | "caption" | "label":
+            case "comment" | "caption" | "label" | "endprocedure" | "endfunction":
                 return before
+            case "procedure" | "function":
+                return self._procedure(line, before)
         raise refuse("latex-algorithm", f"`{line.span.text}` is not understood here", line.span)
+
+    def _procedure(self, line: Line, before: list[Sides]) -> list[Sides]:
+        """The head of the one procedure of a block says nothing."""
+        if self.procedures:
+            message = "a second procedure; which of them is the rule?"
+            raise refuse("latex-algorithm", message, line.span, "leave the rule in this block")
+        self.procedures = 1
+        return before
 
     def _close(self, line: Line, end: str) -> None:
         if self.at >= len(self.lines) or self.lines[self.at].word != end:

@@ -98,10 +98,10 @@ def _offset(raw: Raw) -> tuple[str, int] | None:
     match raw:
         case Group("(" | "[", (inner,)) | Braces(inner):
             return _offset(inner)
-        case Symbol(name, "letter", "") if name in LETTERS:
+        case Symbol(name, "letter", "") if name in LETTERS | {"t"}:
             return name, 0
         case Infix(Symbol(name, "letter", ""), ((("+" | "-") as sign, Digits(text)),)):
-            if name in LETTERS and text.isdigit():
+            if name in LETTERS | {"t"} and text.isdigit():
                 return name, int(sign + text)
     return None
 

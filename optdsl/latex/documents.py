@@ -137,13 +137,16 @@ class SourceDocument:
         place = next(iter(asked.values())).span
         return read_parsed([*parsed, *parse_rows(tuple(rows))], declared, place, loop)
 
+    def asked(self, tags: Iterable[str]) -> tuple[Display, ...]:
+        """Return the displays that hold what these tags name, each once."""
+        found = {id(each): each for each in map(self.display, expand(tags, self.tags))}
+        return tuple(found.values())
+
     def remarks(self, tags: Iterable[str]) -> tuple[Diagnostic, ...]:
         """Return a warning for each remark of these displays that may say more than formulas."""
-        wanted = expand(tags, self.tags)
-        asked = {id(each): each for each in map(self.display, wanted)}
         return tuple(
             found
-            for display in asked.values()
+            for display in self.asked(tags)
             for found in unread_remarks(display.span, algorithm=display.algorithm)
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, Span
 from optdsl.language import parse_expression, syntax
@@ -45,6 +46,7 @@ def draft(
     place: Span,
     *,
     evaluate: str | None = None,
+    given: Mapping[str, str] = MappingProxyType({}),
     hint: Callable[[str], str] = lambda name: "add the equation that sets it",
 ) -> Draft:
     """Return the draft of what was read.
@@ -53,6 +55,7 @@ def draft(
         reading: the definition that the document's equations are.
         named: what symbols of the document are in our names, as a claim's `where` says it.
         place: where the equations stand, for what is said of them as a whole.
+        given: the numbers that the document gives hyperparameters, by our names.
         evaluate: the point, in our names, at which the model is evaluated; None is theta.
         hint: what to do where the equation for a name of the document is missing.
 
@@ -75,6 +78,7 @@ def draft(
     usual = usual_hyperparameters(
         [name.name for name in undefined], [s for s in kept if isinstance(s, syntax.Equation)]
     )
+    usual = {name: _with_given(each, given.get(name)) for name, each in usual.items()}
     unknown = tuple(name for name, each in usual.items() if each.default is None)
     free = ({name.name for name in reading.free} & set(unknown)) - names_of(named)
     _check_set([name for name in undefined if name.name in free], place, hint)
@@ -321,6 +325,13 @@ def _joined_starts(statements: Iterable[syntax.Statement]) -> list[syntax.Statem
         else:
             found.append(one)
     return found
+
+
+def _with_given(usual: Usual, number: str | None) -> Usual:
+    """Return what is usual, with the number that the document gives."""
+    if number is None:
+        return usual
+    return replace(usual, default=number, doc=usual.doc or "as the document gives it")
 
 
 def _hyper(name: str, usual: Usual) -> syntax.Hyper:

@@ -16,6 +16,7 @@ from optdsl.latex.differentials import with_derivatives
 from optdsl.latex.names import Evidence, sort_scripts
 from optdsl.latex.notation import Chain, Group, Operator, Raw, Run, Sides, Symbol
 from optdsl.latex.ones import with_ones
+from optdsl.latex.onto import steps_said
 from optdsl.latex.parsing import parse_row
 from optdsl.latex.problems import refuse
 from optdsl.latex.reading import Reader
@@ -144,6 +145,8 @@ def _interpret(
     loop: tuple[str, int] | None = None,
 ) -> tuple[SourceEquation, ...]:
     """Return what statements say together; `loop` is a letter that counts steps, and its first."""
+    counting, loop = steps_said([one for one, _ in parsed], loop)
+    parsed = [one for place, one in enumerate(parsed) if place not in counting]
     letter, first = loop or (None, 1)
     statements = with_derivatives(tuple(one for one, _ in parsed), declared)
     statements = with_ones(with_batch_gradients(statements))

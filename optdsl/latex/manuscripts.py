@@ -21,7 +21,7 @@ from optdsl.latex.problems import refuse
 
 _ENVIRONMENTS = (
     "equation|align|alignat|flalign|gather|multline|eqnarray|displaymath|dmath|IEEEeqnarray"
-    "|algorithm|algorithmic"
+    "|algorithm2e|algorithm|algorithmic"
 )
 _OPENED = re.compile(rf"\\begin\{{({_ENVIRONMENTS})(\*?)\}}|(?<!\\)\\\[|(?<!\\)\$\$")
 _NAME = re.compile(r"\\(?:label|tag\*?)\s*\{([^{}]*)\}")

@@ -14,6 +14,7 @@ from optdsl.diagnostics import Span, did_you_mean
 from optdsl.latex import texts
 from optdsl.latex import vocabulary as words
 from optdsl.latex.cutting import COMMAND, Cutter
+from optdsl.latex.onto import onto
 from optdsl.latex.operands import ENDS_OPERAND
 from optdsl.latex.problems import refuse
 from optdsl.latex.respelling import respelled
@@ -27,7 +28,6 @@ _NO_PRODUCTS = frozenset(("lr", "wd", "if", "or", "do", "of", "is", "we", "to", 
 _LETTERS = re.compile(r"[A-Za-z]+(?:(?:\\_|\\text\{\\?_\})[A-Za-z0-9]+)*")
 _ONE = re.compile(r"\s*(\{[^{}]*\}|\d|\\?[A-Za-z]+)")
 _SIGN = re.compile(r"\s*\{\s*(:?=|\\[A-Za-z]+)\s*\}")
-_COMMA = re.compile(r"\s*,")
 _REMARK = re.compile(r"\s*[_^]\s*(?=\{)")
 
 
@@ -222,7 +222,7 @@ class _Tokenizer(Cutter):
         elif name in words.COMMANDS:
             self.add(*words.COMMANDS[name], len(printed))
             if self.tokens[-1].type == "DOTS" and self.outside():
-                self._onto()
+                onto(self)
         elif name in words.SIZES:
             if not begins_array(self):
                 self.sized(name, len(printed))
@@ -237,19 +237,6 @@ class _Tokenizer(Cutter):
                 self.at += len(printed)
         else:
             self._command_with_argument(printed, name)
-
-    def _onto(self) -> None:
-        """The dots of `k = 1, \\dots, 5` and the commas around them are one sign."""
-        dots = self.tokens.pop()
-        self.drop_trailing(("SEPARATOR",))
-        kinds = [token.type for token in self.tokens[-3:]]
-        if kinds == ["NUMBER", "SEPARATOR", "NUMBER"]:  # `k = 1, 2, \\dots, 5`
-            first, second = str(self.tokens[-3]), str(self.tokens[-1])
-            if first.isdigit() and second.isdigit() and int(second) == int(first) + 1:
-                del self.tokens[-2:]
-        if match := _COMMA.match(self.source.text, self.at, self.end):
-            self.at = match.end()
-        self.put("ONTO", "...", dots.start_pos or 0)
 
     def _relation(self, name: str, width: int) -> None:
         if name == "in" and (found := set_behind(self.source.text, self.at + width, self.end)):

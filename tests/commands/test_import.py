@@ -381,3 +381,13 @@ def test_remarks_are_shown_and_kept_in_the_draft(optdsl, tmp_path):
     done, draft = imported(optdsl, tmp_path, paper)
     assert "line 8: reset it" in done.out
     assert "#   line 8: reset it" in draft
+
+
+def test_numbers_that_the_algorithm_is_given_are_defaults(optdsl, tmp_path):
+    given = r"\Require $\alpha = 0.002$; $(\beta_1, \beta_2) = (0.8, 0.99)$, $\epsilon = 10^{-6}$"
+    paper = ADAM_BLOCK.replace(
+        r"\Require $\alpha$: step size; $\beta_1, \beta_2 \in [0, 1)$", given
+    )
+    done, draft = imported(optdsl, tmp_path, paper.replace("algorithm}", "algorithm2e}"))
+    assert done.status == 0, done.text
+    assert re.findall(r"= ([0-9.e-]+) +in", draft) == ["0.002", "0.8", "0.99", "1e-6"]

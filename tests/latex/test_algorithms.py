@@ -397,3 +397,14 @@ def test_lines_that_are_refused(lines: list[str], place: str, message: str) -> N
     assert message in f"{found.message} {found.hint}"
     assert found.span is not None
     assert found.span.text == place
+
+
+def test_one_procedure_is_the_rule() -> None:
+    head = r"\Procedure{Descent}{$\theta_0$, $\eta$}"
+    step = r"\State $\theta \gets \theta - \eta \nabla f(\theta)$"
+    loop = (r"\For{$t = 1, \dots, T$}", step, r"\EndFor")
+    assert rule(block(head, *loop, r"\EndProcedure")) == [
+        "theta[t] = theta[t-1] - eta*grad(theta[t-1])"
+    ]
+    with pytest.raises(DiagnosticError, match="a second procedure"):
+        rule(block(head, r"\EndProcedure", head, *loop, r"\EndProcedure"))

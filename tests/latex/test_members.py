@@ -163,7 +163,7 @@ REFUSED = [
      r"\theta_t = \theta_{t-1} - v_t^{(2)}", "v_0", "a time, or an index"),
     (r"v_t^{(i)} = g_t, \quad i = 3, \dots, 1 \\ \theta_t = \theta_{t-1} - v_t^{(2)}",
      r"i = 3, \dots, 1", "from 3 to 1"),
-    (r"x_{t+1} = x_t - \eta \nabla f(x_t), \quad t = 0, \dots, T", "0", "from 1"),
+    (r"x_{t+1} = x_t - \eta \nabla f(x_t), \quad t = 2, \dots, T", "2", "from 1"),
 ]  # fmt: skip
 
 
