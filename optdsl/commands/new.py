@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -61,6 +62,8 @@ def new(
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise Misuse(f"`{name}` cannot name a rule", "use letters, digits and _, a letter first")
+    if keyword.iskeyword(name):
+        raise Misuse(f"Python reserves `{name}`", "choose another name")
     if name in shipped():
         raise Misuse(f"`{name}` is a shipped rule", f"choose another name, such as My{name}")
     path = Path(f"{snake_case(name)}.opt")

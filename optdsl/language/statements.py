@@ -79,6 +79,13 @@ class StatementBuilder(ClaimBuilder):
 
     def _check_header(self, definition: syntax.Definition, name: Any) -> None:
         family = definition.family
+        if keyword.iskeyword(definition.name):
+            self.fail(
+                "reserved-name",
+                f"Python reserves `{definition.name}`, so no class can be called so",
+                name,
+                "choose another name",
+            )
         complete = definition.value is not None or definition.extends is not None
         if family == "optimizer" and definition.gives:
             self.fail(

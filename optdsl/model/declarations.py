@@ -94,7 +94,25 @@ def declare(definition: syntax.Definition, problems: Problems) -> Declarations:
             case _:
                 pass
     _check_clashes(declared, problems)
+    _check_places(declared, problems)
     return declared
+
+
+def _check_places(declared: Declarations, problems: Problems) -> None:
+    """The places of a tuple follow one another from 1, or callers would give them at others."""
+    places: dict[str, dict[int, syntax.Alias]] = {}
+    for hyper in declared.hypers.values():
+        if hyper.alias is not None and hyper.alias.position is not None:
+            places.setdefault(hyper.alias.name, {})[hyper.alias.position] = hyper.alias
+    for name, at in places.items():
+        missing = next((place for place in range(1, max(at)) if place not in at), None)
+        if missing is not None:
+            problems.error(
+                "alias-gap",
+                f"there is `{name}[{max(at)}]`, but no `{name}[{missing}]`",
+                at[max(at)].span,
+                "number the places of a tuple from 1 on",
+            )
 
 
 def _declare_hyper(hyper: syntax.Hyper, declared: Declarations, problems: Problems) -> None:

@@ -49,8 +49,27 @@ def from_layout(
         "__signature__": _signature(layout, names),
         "__module__": base.__module__,
     }
+    if layout.family == "optimizer":
+        own = [known for known in names.known() if not hasattr(base, known)]
+        body = {**{known: _InGroups(known) for known in own}, **body}
     made: type[Optimizer] | type[Schedule] | type[Transform] = type(name, (base,), body)
     return made
+
+
+class _InGroups:
+    """Says where a hyperparameter stands, to whom looks for it among the attributes.
+
+    Else `opt.lr = 0.1` would be taken, and change nothing.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.message = f'hyperparameters stand in groups: write `opt.groups[0]["{name}"]`'
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError(self.message)
+
+    def __set__(self, instance: object, value: object) -> None:
+        raise AttributeError(self.message)
 
 
 def _base(family: str) -> Any:

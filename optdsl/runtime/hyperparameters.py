@@ -86,9 +86,10 @@ class Names:
         if not values:
             return
         names = [name.rpartition(".")[2] for name in self.preferred()]
-        how = f"no hyperparameters: leave {values[0]!r} out"
+        shown = repr(values[0]) if isinstance(values[0], int | float | str) else "..."
+        how = f"no hyperparameters: leave {shown} out"
         if names:
-            how = f"hyperparameters by name: give {names[0]}={values[0]!r}"
+            how = f"hyperparameters by name: give {names[0]}={shown}"
         raise HyperparameterTypeError(f"{self.owner} takes {how}")
 
     def is_tuple(self, name: str) -> bool:

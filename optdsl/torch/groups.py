@@ -12,10 +12,12 @@ from optdsl.diagnostics import did_you_mean
 from optdsl.runtime import Group, HyperparameterError, HyperparameterTypeError
 from optdsl.runtime.hyperparameters import Names, Settings
 
-#: What stands in a group beside hyperparameters: PyTorch's own names, and those of users' tools.
+#: What PyTorch itself keeps in a group: no hyperparameter has such a name.
+TAKEN = ("params", "param_names", "name", "maximize", "initial_lr")
+#: What stands in a group beside hyperparameters: also the names of users' tools, where no
+#: hyperparameter has them.
 BESIDE = (
-    "params", "param_names", "name", "maximize", "initial_lr", "max_lr", "min_lr", "swa_lr",
-    "max_momentum", "base_momentum", "lr_scale",
+    *TAKEN, "max_lr", "min_lr", "swa_lr", "max_momentum", "base_momentum", "lr_scale",
 )  # fmt: skip
 #: What other optimizers of PyTorch are told of how they work.
 _WORK = ("foreach", "fused", "differentiable")
@@ -28,7 +30,7 @@ def parted(names: Names, group: Mapping[str, Any]) -> tuple[dict[str, Any], dict
         HyperparameterError: a name is neither.
     """
     known = names.known()
-    own = {name: value for name, value in group.items() if name in known and name not in BESIDE}
+    own = {name: value for name, value in group.items() if name in known and name not in TAKEN}
     rest = {name: value for name, value in group.items() if name not in own}
     for name in rest:
         if name not in BESIDE:
@@ -104,7 +106,7 @@ class Link:
         self.group = group
         self.names = names
         known = names.known()
-        found = {n: plain(v) for n, v in group.items() if n in known and n not in BESIDE}
+        found = {n: plain(v) for n, v in group.items() if n in known and n not in TAKEN}
         self.seen = found
         self._size = len(group)
 
@@ -140,7 +142,7 @@ class Link:
         Raises:
             HyperparameterError: it says which.
         """
-        known = set(self.names.known()).difference(BESIDE)
+        known = set(self.names.known()).difference(TAKEN)
         for name in self.seen:
             if name not in self.group:
                 raise HyperparameterError(f"`{name}` is gone from a group: give it again")

@@ -13,6 +13,7 @@ from optdsl.model.storing import with_storage
 from optdsl.runtime import Optimizer, ParameterError, from_layout
 from optdsl.runtime.hyperparameters import Names
 from optdsl.runtime.layout import Layout
+from optdsl.torch.groups import TAKEN
 from optdsl.torch.memory import Memory
 from optdsl.torch.needs import needs_of, needs_of_storage
 from optdsl.torch.scaling import skips_nonfinite
@@ -20,6 +21,18 @@ from optdsl.torch.sparse import Laziness, laziness_of
 
 #: The targets whose kernels reach tensors of PyTorch.
 TARGETS = ("numba-cpu", "reference", "numba-cuda")
+
+
+def _require_free(names: Names) -> None:
+    """Refuse a hyperparameter whose name means something else in groups of PyTorch."""
+    taken = [name for name in names.preferred() if name in (*TAKEN, "capturable")]
+    if taken:
+        problem = Diagnostic(
+            "taken-name",
+            f"`{taken[0]}` of {names.owner} means something else in the groups of PyTorch",
+            hint="give the hyperparameter another alias in the spec",
+        )
+        raise DiagnosticError(problem)
 
 
 class Rules:
@@ -41,6 +54,7 @@ class Rules:
         self.first = _class_of(layout, target)
         self.layout = layout
         self.names: Names = self.first.names
+        _require_free(self.names)
         self.name = layout.name
         self.needs = needs_of(rule) | needs_of_storage(layout)
         self._spec = rule

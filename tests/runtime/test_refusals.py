@@ -75,6 +75,19 @@ def test_hyperparameters_by_their_place():
     refuse(HyperparameterTypeError, "takes no hyperparameters: leave 1 out", optdsl.load("Sign"), 1)
 
 
+def test_hyperparameters_are_no_attributes():
+    opt = Adam([np.ones(1)])
+    with pytest.raises(AttributeError, match=r'write `opt\.groups\[0\]\["lr"\]`'):
+        opt.lr = 0.1
+    with pytest.raises(AttributeError, match="hyperparameters stand in groups"):
+        _ = opt.beta1
+
+
+def test_arrays_by_mistake_are_not_printed():
+    refuse(HyperparameterTypeError, "takes hyperparameters by name: give max_norm=...",
+           optdsl.load("ClipByGlobalNorm"), [np.ones(3)])  # fmt: skip
+
+
 def test_targets_and_formats_that_are_none():
     for target in (0.1, None, []):
         refuse(DiagnosticError, "there is no target", optdsl.load, "SGD", target)

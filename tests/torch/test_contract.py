@@ -293,6 +293,25 @@ def test_what_cannot_be_stepped_is_refused():
         opt.step(lambda: None, loss=1.0)
 
 
+def test_a_name_that_groups_of_pytorch_take_is_refused(tmp_path):
+    for name in ("params", "initial_lr", "capturable"):
+        path = tmp_path / f"{name}.opt"
+        path.write_text(
+            f"optimizer Own\n  hyper {name} = 1\n  theta[t] = theta[t-1] - {name}*g[t]\n"
+        )
+        with pytest.raises(DiagnosticError, match=f"`{name}` of Own means something else"):
+            optdsl.torch.optimizer(path)
+
+
+def test_a_name_of_others_tools_may_be_a_hyperparameter():
+    weight = torch.ones(1, requires_grad=True)
+    opt = made("SGD(eta=Triangular(n=1))")([weight], max_lr=0.5, base_lr=0.25)
+    for expected in (0.75, 0.25):
+        weight.grad = torch.ones(1)
+        opt.step()
+        assert weight.item() == expected
+
+
 @pytest.mark.parametrize("how", ["state_dict", "deepcopy", "pickle"])
 @pytest.mark.parametrize("what", ["Adam", "NAdam", "Nesterov", "Accumulate(k=3) | AdamW", "SGLD"])
 def test_training_goes_on_from_a_stored_state(what, how):
