@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from optdsl.codegen.printing import COMPARED
 from optdsl.model.expressions import Apply, Constant, Expression, Fact, Number
 
-_COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "mod": "%"}
 _FUNCTIONS = {"finite": "np.isfinite", "min": "min", "max": "max", "abs": "abs"}
 
@@ -39,8 +39,8 @@ def _written(node: Expression) -> tuple[str, int]:
             return f"not {_bound(inner, 3)}", 3
         case Apply("neg", (inner,)):
             return f"-{_bound(inner, 9)}", 8
-        case Apply(operator, (left, right)) if operator in _COMPARED:
-            return f"{_bound(left, 5)} {_COMPARED[operator]} {_bound(right, 5)}", 4
+        case Apply(operator, (left, right)) if operator in COMPARED:
+            return f"{_bound(left, 5)} {COMPARED[operator]} {_bound(right, 5)}", 4
         case Apply(operator, (left, right)) if operator in _ARITHMETIC:
             return f"{_bound(left, 9)} {_ARITHMETIC[operator]} {_bound(right, 9)}", 5
         case Apply(operator, arguments):

@@ -7,8 +7,8 @@ from dataclasses import replace
 from optdsl.codegen.declarations import feed_text
 from optdsl.codegen.host import start_function
 from optdsl.codegen.naming import Identifiers, comment, identifier
+from optdsl.codegen.predicates import predicate_names
 from optdsl.codegen.printing import Dialect, python
-from optdsl.codegen.slots import predicate_names
 from optdsl.codegen.source import Functions, indent
 from optdsl.codegen.step_numbers import clock_text
 from optdsl.codegen.unit import Unit

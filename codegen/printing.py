@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from optdsl.codegen.predicates import is_predicate
 from optdsl.model.expressions import (
     Apply,
     Clock,
@@ -24,14 +25,14 @@ from optdsl.model.expressions import (
     Reduce,
     Step,
     Value,
-    is_predicate,
 )
 
 _INFIX = {
     "or": ("|", 1), "and": ("&", 2), "add": ("+", 4), "sub": ("-", 4), "mul": ("*", 5),
     "div": ("/", 5),
 }  # fmt: skip
-_COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+#: How comparisons are written, in Python and in LLVM.
+COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _CALLED = {"finite": "isfinite", "not": "logical_not", "min": "minimum", "max": "maximum"}
 _CONDITIONAL, _COMPARISON, _NEGATED, _POWER, _ATOM = 0, 0.5, 6, 7, 8
 
@@ -135,9 +136,9 @@ class _Printer:
             return self._select(*arguments)
         write = self.condition if operator in _LOGICAL else self._number
         operands = [write(each) for each in arguments]
-        if operator in _COMPARED:
+        if operator in COMPARED:
             left, right = (_above(each, 1) for each in operands)
-            return f"{left} {_COMPARED[operator]} {right}", _COMPARISON
+            return f"{left} {COMPARED[operator]} {right}", _COMPARISON
         if operator == "div" and self.dialect.divides and by_a_shared_number(*arguments):
             return f"divide({', '.join(text for text, _ in operands)})", _ATOM
         if operator in _INFIX:
@@ -155,7 +156,7 @@ class _Printer:
     def _select(
         self, condition: Expression, value: Expression, otherwise: Expression
     ) -> tuple[str, float]:
-        both = self._is_predicate(value) and self._is_predicate(otherwise)
+        both = all(is_predicate(each, self.dialect.predicates) for each in (value, otherwise))
         branch = self.write if both else self._number
         test, first, second = self.condition(condition), branch(value), branch(otherwise)
         if self.dialect.lazy:
@@ -175,14 +176,14 @@ class _Printer:
     def condition(self, expression: Expression) -> tuple[str, float]:
         """Write what must be true or false, though it may be stored as a number."""
         text, strength = self.write(expression)
-        if self._is_predicate(expression):
+        if is_predicate(expression, self.dialect.predicates):
             return text, strength
         return f"{_above((text, strength), 1)} != {self.dialect.literal('0.0')}", _COMPARISON
 
     def _number(self, expression: Expression) -> tuple[str, float]:
         """Write what is used as a number, though its value may be true or false."""
         text, strength = self.write(expression)
-        if self._is_predicate(expression):
+        if is_predicate(expression, self.dialect.predicates):
             branches = [self.dialect.literal("1.0"), self.dialect.literal("0.0")]
             return self._call("where", [text, *branches]), _ATOM
         return text, strength
@@ -196,14 +197,6 @@ class _Printer:
         for argument in arguments[1:]:
             text = f"{called}({text}, {argument})"
         return text
-
-    def _is_predicate(self, expression: Expression) -> bool:
-        match expression:
-            case Value(name):
-                return name in self.dialect.predicates
-            case Apply("select", (_, value, otherwise)):
-                return self._is_predicate(value) and self._is_predicate(otherwise)
-        return is_predicate(expression)
 
 
 def _above(operand: tuple[str, float], strength: float) -> str:

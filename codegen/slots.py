@@ -7,7 +7,7 @@ from typing import Literal
 
 from optdsl.codegen.storing import rounding_clocks
 from optdsl.model.alternatives import Alternatives, Rule
-from optdsl.model.expressions import Apply, Clock, Draw, Expression, Kind, Value, is_predicate, walk
+from optdsl.model.expressions import Clock, Draw, Expression, Kind, Value, walk
 from optdsl.model.system import System
 from optdsl.program.keeping import expressions
 from optdsl.program.program import (
@@ -180,34 +180,6 @@ def read_ahead(programs: list[Program]) -> set[str]:
                 if isinstance(number, Value) and number.offset == 1:
                     found.add(number.name)
     return found
-
-
-def predicate_names(system: System, programs: list[Program]) -> set[str]:
-    """Return the names whose value is true or false."""
-    defined: list[tuple[str, Expression]] = [(each.name, each.value) for each in system.equations]
-    known: set[str] = set(system.flags)
-    for program in programs:
-        for stage in program.stages:
-            if isinstance(stage, Scalars | Combine):
-                defined += [(each.name, each.expression) for each in stage.assignments]
-            if isinstance(stage, Pass | Matrices):
-                defined += [(each.name, each.expression) for each in stage.body]
-                folded = stage.reductions if isinstance(stage, Pass) else stage.folds
-                known |= {each.name for each in folded if each.operator == "any"}
-    while True:
-        found = {name for name, expression in defined if _is_predicate(expression, known)}
-        if found <= known:
-            return known
-        known |= found
-
-
-def _is_predicate(expression: Expression, known: set[str]) -> bool:
-    match expression:
-        case Value(name):
-            return name in known
-        case Apply("select", (_, value, otherwise)):
-            return _is_predicate(value, known) and _is_predicate(otherwise, known)
-    return is_predicate(expression)
 
 
 def uniform_hyperparameters(programs: list[Program]) -> list[str]:

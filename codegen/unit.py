@@ -7,7 +7,8 @@ from functools import cached_property
 
 from optdsl.codegen.forms import FORMS, partial_form
 from optdsl.codegen.naming import identifier
-from optdsl.codegen.slots import Slots, assign_slots, predicate_names
+from optdsl.codegen.predicates import predicate_names
+from optdsl.codegen.slots import Slots, assign_slots
 from optdsl.model.alternatives import Rule, systems_of
 from optdsl.model.choosing import each_system
 from optdsl.model.evaluated import keep_numbers

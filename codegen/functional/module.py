@@ -15,8 +15,8 @@ from optdsl.codegen.functional.prepared import PreparedCase, PreparedRule, prepa
 from optdsl.codegen.module import flat, some
 from optdsl.codegen.naming import identifier
 from optdsl.codegen.page import header_text, page_text
+from optdsl.codegen.predicates import predicate_names
 from optdsl.codegen.protocol import FunctionalTarget
-from optdsl.codegen.slots import predicate_names
 from optdsl.codegen.source import Functions, fields, indent, wrapped
 from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import (

@@ -11,7 +11,8 @@ import llvmlite.ir as ir
 from optdsl.codegen.library.filters import each_of_case
 from optdsl.codegen.library.interface import Interface
 from optdsl.codegen.library.values import Writer
-from optdsl.codegen.slots import exported, predicate_names
+from optdsl.codegen.predicates import predicate_names
+from optdsl.codegen.slots import exported
 from optdsl.codegen.support.arithmetic import BIT
 from optdsl.codegen.support.emitting import (
     DOUBLE,

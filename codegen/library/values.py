@@ -14,7 +14,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
-from optdsl.codegen.printing import by_a_shared_number
+from optdsl.codegen.printing import COMPARED, by_a_shared_number
 from optdsl.codegen.support import arithmetic
 from optdsl.codegen.support.arithmetic import BIT, declared, intrinsic_call
 from optdsl.codegen.support.elementary import cos_of, exp_of, log_of, power_of
@@ -35,7 +35,6 @@ from optdsl.model.expressions import (
 DOUBLE = ir.DoubleType()
 
 _ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
-_COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _CONSTANTS = {"pi": math.pi, "inf": math.inf}
 _ELEMENTARY: dict[str, Callable[..., Any]] = {
     "exp": exp_of, "log": log_of, "cos": cos_of, "pow": power_of,
@@ -122,9 +121,9 @@ class Writer:
                 return builder.not_(tests[0])
             return (builder.and_ if operator == "and" else builder.or_)(*tests)
         operands = [self.number(each) for each in arguments]
-        if operator in _COMPARED:
+        if operator in COMPARED:
             compare = builder.fcmp_unordered if operator == "ne" else builder.fcmp_ordered
-            return compare(_COMPARED[operator], *operands)
+            return compare(COMPARED[operator], *operands)
         if operator == "div" and self.fused and by_a_shared_number(*arguments):
             return quotient_of(builder, *operands)
         if operator in _ARITHMETIC:
