@@ -30,8 +30,8 @@ from optdsl.codegen.support.emitting import (
     VOID,
     WORD,
     counted,
-    function,
     load,
+    once,
     place,
     room,
     smaller,
@@ -56,11 +56,10 @@ class Blocks:
     def open(self) -> Any:
         """Return the function that widens `count` entries: (records, count, room)."""
         name = f"open_{self.block}{self.ending}"
-        known = self.module.globals.get(name)
-        if known is not None:
-            return known
         arguments = {"records": _RECORDS, "count": WORD, "room": _ROOM}
-        made, builder = function(self.module, name, VOID, arguments)
+        made, builder = once(self.module, name, VOID, arguments)
+        if builder is None:
+            return made
         made.attributes.add("noinline")
         records, count, numbers = made.args
         with counted(builder, word(0), count, self.block) as begin:
@@ -81,11 +80,10 @@ class Blocks:
         """
         chance = "" if code is None else f"_by_chance_{code % 2}"
         name = f"close_{self.block}{chance}{self.ending}"
-        known = self.module.globals.get(name)
-        if known is not None:
-            return known
         arguments = {"records": _RECORDS, "count": WORD, "room": _ROOM, "key": _KEY, "begin": WORD}
-        made, builder = function(self.module, name, VOID, arguments)
+        made, builder = once(self.module, name, VOID, arguments)
+        if builder is None:
+            return made
         made.attributes.add("noinline")
         records, count, numbers, key, first = made.args
         words = [] if code is None else [load(builder, key, each) for each in range(2)]

@@ -105,6 +105,15 @@ def function(module: Any, name: str, result: Any, arguments: dict[str, Any]) -> 
     return made, builder
 
 
+def once(module: Any, name: str, result: Any, arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the function of this name, and a builder of its body where that is still to come.
+
+    So a function that several others call is written by the first of them.
+    """
+    known = module.globals.get(name)
+    return function(module, name, result, arguments) if known is None else (known, None)
+
+
 def public(module: Any, name: str, result: Any, arguments: dict[str, Any]) -> tuple[Any, Any]:
     """Begin a function that others see; return it and a builder at its beginning."""
     made = ir.Function(module, ir.FunctionType(result, list(arguments.values())), name)

@@ -24,8 +24,8 @@ from optdsl.codegen.support.emitting import (
     WORD,
     WORDS,
     counted,
-    function,
     load,
+    once,
     room,
     store,
     word,
@@ -182,10 +182,9 @@ class ChoiceSteps(Steps):
     def _finish(self, turn: Together) -> Any:
         """Return the function that finishes the reductions over the tensors of some cases."""
         name = self.folded.setdefault(turn, f"together_{len(self.folded)}")
-        known = self.module.globals.get(name)
-        if known is not None:
-            return known
-        made, builder = function(self.module, name, VOID, COMBINED)
+        made, builder = once(self.module, name, VOID, COMBINED)
+        if builder is None:
+            return made
         tensors, count, _, everything = made.args
         record, cases = self.interface.tensor, [case for case, _ in turn.stages]
         entries = room(builder, WORD)

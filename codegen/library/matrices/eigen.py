@@ -25,6 +25,7 @@ from optdsl.codegen.support.emitting import (
     counter,
     function,
     load,
+    once,
     place,
     room,
     store,
@@ -45,12 +46,11 @@ def eigen_function(module: Any, level: Level) -> Any:
     `values`; `beside` and `work` are room for n numbers. It returns 0, or 1 without a result.
     """
     name = f"eigen{level.ending}"
-    known = module.globals.get(name)
-    if known is not None:
-        return known
     arguments = {"n": WORD, "matrix": NUMBERS, "vectors": NUMBERS, "values": NUMBERS,
                  "beside": NUMBERS, "work": NUMBERS}  # fmt: skip
-    made, builder = function(module, name, HALF, arguments)
+    made, builder = once(module, name, HALF, arguments)
+    if builder is None:
+        return made
     made.attributes.add("noinline")
     n, matrix, vectors, values, beside, work = made.args
     loops = _Loops(module, level)

@@ -19,8 +19,8 @@ from optdsl.codegen.support.emitting import (
     VOID,
     WORD,
     counted,
-    function,
     load,
+    once,
     place,
     room,
     store,
@@ -49,14 +49,13 @@ def power_function(module: Any, level: Level) -> Any:
     Eigenvalues that rounding has made negative count as 0; a matrix that is not finite gives NaN.
     """
     name = f"power{level.ending}"
-    known = module.globals.get(name)
-    if known is not None:
-        return known
     arguments = {
         "for_each": FOR_EACH, "pool": BYTE.as_pointer(), "n": WORD, "matrix": NUMBERS,
         "exponent": DOUBLE, "scratch": NUMBERS,
     }  # fmt: skip
-    made, builder = function(module, name, VOID, arguments)
+    made, builder = once(module, name, VOID, arguments)
+    if builder is None:
+        return made
     made.attributes.add("noinline")
     for_each, pool, n, matrix, exponent, scratch = made.args
     square = builder.mul(n, n)

@@ -26,8 +26,8 @@ from optdsl.codegen.support.emitting import (
     WORDS,
     array_at,
     counted,
-    function,
     load,
+    once,
     place,
     room,
     smaller,
@@ -119,12 +119,11 @@ class Crew:
 
 def _runner(module: Any) -> Any:
     """Return the function that runs tasks: in this thread, if there is one or nobody to help."""
-    known = module.globals.get("run_tasks")
-    if known is not None:
-        return known
     task = ir.FunctionType(VOID, list(TASK.values())).as_pointer()
     arguments = {"for_each": FOR_EACH, "pool": _ANY, "count": WORD, "task": task, "data": WORDS}
-    made, builder = function(module, "run_tasks", VOID, arguments)
+    made, builder = once(module, "run_tasks", VOID, arguments)
+    if builder is None:
+        return made
     made.attributes.add("noinline")  # or each product would hold its tasks
     for_each, pool, count, run, data = made.args
     nobody = builder.icmp_unsigned("==", for_each, ir.Constant(FOR_EACH, None))
@@ -173,10 +172,9 @@ class Products:
     def _packing(self, storage: Storage, stored: Any, width: int) -> Any:
         """Return the task that packs some panels of so many rows."""
         name = f"pack_{storage.format}_{self.name}_{width}{self.level.ending}"
-        known = self.module.globals.get(name)
-        if known is not None:
-            return known
-        made, builder = function(self.module, name, VOID, TASK)
+        made, builder = once(self.module, name, VOID, TASK)
+        if builder is None:
+            return made
         data, number = made.args
         address, down, across, count, inner, target = (load(builder, data, k) for k in range(6))
         view = View(array_at(builder, address, stored), storage, (count, inner), (down, across))
@@ -222,10 +220,9 @@ class Products:
     def _tiles(self) -> Any:
         """Return the task that computes one part of a result, tile by tile."""
         name = f"tiles_{self.name}{self.level.ending}"
-        known = self.module.globals.get(name)
-        if known is not None:
-            return known
-        made, builder = function(self.module, name, VOID, TASK)
+        made, builder = once(self.module, name, VOID, TASK)
+        if builder is None:
+            return made
         data, number = made.args
         found = [load(builder, data, offset) for offset in range(6)]
         first, second, result = (array_at(builder, each, self.kind) for each in found[:3])
@@ -235,8 +232,8 @@ class Products:
         left = builder.mul(builder.srem(number, parts), word(ACROSS))
         bottom = smaller(builder, builder.add(top, word(DOWN)), down)
         right = smaller(builder, builder.add(left, word(ACROSS)), across)
-        once = builder.icmp_signed("<", inner, word(1))  # of nothing, all sums are 0
-        with counted(builder, word(0), builder.select(once, word(1), inner), INNER) as begin:
+        empty = builder.icmp_signed("<", inner, word(1))  # of nothing, all sums are 0
+        with counted(builder, word(0), builder.select(empty, word(1), inner), INNER) as begin:
             some = smaller(builder, builder.sub(inner, begin), word(INNER))
             fresh = builder.icmp_signed("==", begin, word(0))
             with (
@@ -257,13 +254,12 @@ class Products:
         It adds `count` products an entry to the result, or writes them there if that is `fresh`.
         """
         name = f"tile_{self.name}{self.level.ending}"
-        known = self.module.globals.get(name)
-        if known is not None:
-            return known
         array = self.kind.as_pointer()
         arguments = {"rows": array, "columns": array, "result": array, "step": WORD, "count": WORD,
                      "down": WORD, "across": WORD, "fresh": ir.IntType(1)}  # fmt: skip
-        made, builder = function(self.module, name, VOID, arguments)
+        made, builder = once(self.module, name, VOID, arguments)
+        if builder is None:
+            return made
         given = dict(zip(arguments, made.args, strict=True))
         totals = self._sums(builder, given)
         whole = builder.and_(

@@ -32,6 +32,7 @@ from optdsl.codegen.support.emitting import (
     function,
     load,
     numbers_at,
+    once,
     place,
     room,
     smaller,
@@ -224,11 +225,10 @@ def tell(builder: Any, given: dict[str, Any]) -> Any:
 
 def owner_function(module: Any) -> Any:
     """Return the function that finds the tensor of a piece: (firsts, count, piece)."""
-    known = module.globals.get("owner")
-    if known is not None:
-        return known
     arguments = {"firsts": WORDS, "count": WORD, "piece": WORD}
-    made, builder = function(module, "owner", WORD, arguments)
+    made, builder = once(module, "owner", WORD, arguments)
+    if builder is None:
+        return made
     firsts, count, piece = made.args
     low, high = room(builder, WORD), room(builder, WORD)
     builder.store(word(0), low)
@@ -255,11 +255,10 @@ def count_function(module: Any, interface: Interface) -> Any:
     It returns how many there are, and writes no numbers where `firsts` is nowhere.
     """
     name = f"count_chunks{interface.tag}"
-    known = module.globals.get(name)
-    if known is not None:
-        return known
     arguments = {"tensors": WORDS, "count": WORD, "firsts": WORDS}
-    made, builder = function(module, name, WORD, arguments)
+    made, builder = once(module, name, WORD, arguments)
+    if builder is None:
+        return made
     tensors, count, firsts = made.args
     total = room(builder, WORD)
     builder.store(word(0), total)
