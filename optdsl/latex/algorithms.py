@@ -26,7 +26,7 @@ from optdsl.latex.problems import refuse
 from optdsl.latex.tables import is_table, table_lines
 from optdsl.latex.tokens import tokenize
 from optdsl.latex.tuples import paired
-from optdsl.latex.wording import MATH, SETS
+from optdsl.latex.wording import SETS
 
 _BLOCK = re.compile(r"\\begin\{(algorithmic|algorithm|algorithm2e)(\*?)\}")
 _COUNT = re.compile(
@@ -229,10 +229,12 @@ class _Reader:
         if line.argument is None:
             raise refuse("latex-algorithm", "expected a condition in braces", line.span)
         inside = line.argument
-        parts = list(MATH.finditer(inside.text))
+        parts = wording.math_in(inside.text)
         if "$" not in inside.text and not parts and wording.is_formula(inside.text):
             return self._compared(inside, {inside.text.strip()})
-        outside = _GLOSS.sub("", MATH.sub("", inside.text)).strip()
+        outside = _GLOSS.sub(
+            "", wording.without_formulas(inside.text).replace(wording.FORMULA, "")
+        ).strip()
         if len(parts) != 1 or outside not in ("", "then"):
             message = "this condition is not understood"
             raise refuse("latex-algorithm", message, inside, "write it as one formula")
@@ -316,7 +318,7 @@ class _Reader:
 
     def _declarations(self, line: Line) -> Iterator[Sides]:
         """What is given may start states, or set what has a time; the rest describes symbols."""
-        for match in MATH.finditer(line.text.text):
+        for match in wording.math_in(line.text.text):
             low, high = match.span("math" if match["math"] is not None else "other")
             place = Span(line.text.source, line.text.start + low, line.text.start + high)
             if not SETS.search(wording.without_braces(place.text)):

@@ -42,7 +42,7 @@ def _declarations(block: Span) -> Iterator[Span]:
 
 
 def _numbers(text: str) -> Iterator[tuple[str, str]]:
-    for match in wording.MATH.finditer(text):
+    for match in wording.math_in(text):
         try:
             equations = read(match["math"] or match["other"] or "")
         except DiagnosticError:

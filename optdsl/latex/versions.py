@@ -101,6 +101,13 @@ class _Line:
         if name not in self.often:
             return target
         before, offset = self.last.get(name), trees.offset_of(target)
+        alone = name == self.parameter and offset is None and not equation.line
+        if before is not None and alone:
+            message = f"`{name}` moves twice; is this a second step, or another rule?"
+            hint = (
+                "write both steps as one equation, or as lines of an algorithm; or choose with --eq"
+            )
+            raise refuse("latex-twice", message, target.span or place_of(equation), hint)
         if before in self.unread or self.times.setdefault(name, offset) != offset:
             message = f"a second equation for `{name}`"
             raise refuse("latex-twice", message, target.span or place_of(equation), _UNREAD)

@@ -10,7 +10,8 @@ import re
 from optdsl.latex import acting
 from optdsl.latex import vocabulary as words
 
-MATH = re.compile(r"\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\)", re.DOTALL)
+_MATH = re.compile(r"\$(?P<math>[^$]*)\$|\\\((?P<other>.*?)\\\)", re.DOTALL)
+_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
 #: What stands for a formula among words.
 FORMULA = "§"
 _FONTS = (
@@ -87,9 +88,15 @@ _SELECTS = re.compile(
 SETS = re.compile(r"=|\\gets|\\leftarrow|\\sim")
 
 
+def math_in(text: str) -> list[re.Match[str]]:
+    """Return the formulas of a line, but for those behind a `%`."""
+    return list(_MATH.finditer(_COMMENT.sub(_spaces, text)))
+
+
 def without_formulas(text: str) -> str:
-    """Return a line with a sign for each formula, as long as it was."""
-    return MATH.sub(lambda match: FORMULA + " " * (len(match[0]) - 1), text)
+    """Return a line with a sign for each formula, as long as it was, and without its comments."""
+    plain = _COMMENT.sub(_spaces, text)
+    return _MATH.sub(lambda match: FORMULA + " " * (len(match[0]) - 1), plain)
 
 
 def is_given(text: str) -> bool:
@@ -159,7 +166,7 @@ def is_heading(text: str) -> bool:
 def is_data(text: str) -> bool:
     """Does the line draw data, or ask for a loss or a gradient without a name for it?"""
     plain = without_formulas(text)
-    found = list(MATH.finditer(text))
+    found = math_in(text)
     if len(found) == 1 and _SELECTS.match(found[0]["math"] or ""):
         return True
     if _names(text) or _ACTS.search(plain) or _LIMITS.search(plain):
@@ -176,7 +183,7 @@ def is_data(text: str) -> bool:
 
 def _names(text: str) -> bool:
     """Does a formula of the line set something that is no batch?"""
-    found = [match["math"] or match["other"] or "" for match in MATH.finditer(text)]
+    found = [match["math"] or match["other"] or "" for match in math_in(text)]
     return any(SETS.search(without_braces(one)) and not _BATCH.match(one) for one in found)
 
 
@@ -184,7 +191,7 @@ def formulas(text: str) -> list[tuple[int, int]]:
     """Return where the formulas of a line stand, those in remarks only where they set something."""
     plain = _blanked(text)
     found = []
-    for match in MATH.finditer(text):
+    for match in math_in(text):
         low, high = match.span("math" if match["math"] is not None else "other")
         if text[low:high].lstrip().startswith("\\{") and not SETS.search(
             without_braces(text[low:high].replace("\\{", "{").replace("\\}", "}"))
@@ -228,7 +235,7 @@ def unsaid(text: str) -> tuple[int, int] | None:
     plain = without_formulas(text)
     for pattern in _BLANK[:5]:
         plain = pattern.sub(_spaces, plain)
-    found = [match["math"] or match["other"] or "" for match in MATH.finditer(text)]
+    found = [match["math"] or match["other"] or "" for match in math_in(text)]
     return acting.unsaid(plain, found, FORMULA)
 
 

@@ -5,7 +5,7 @@ import pytest
 from optdsl.diagnostics import DiagnosticError
 from optdsl.latex import read
 from optdsl.latex.manuscripts import parse_manuscript
-from tests.latex.algorithms import block
+from tests.latex.algorithms import block, rule
 
 LOOP = (r"\For{$t=1$ to $T$}", r"\State $g_t = \nabla f(\theta_{t-1})$")
 STEP = r"\State $\theta_t = \theta_{t-1} - \eta g_t$"
@@ -55,3 +55,16 @@ def test_words_beside_a_row_are_shown() -> None:
     (found,) = parse_manuscript("x", text, "x.tex").document.remarks(["display-1"])
     assert found.span is not None
     assert found.span.text == "sparse only"
+
+
+def test_a_line_behind_a_percent_sign_is_not_there() -> None:
+    latex = block(*LOOP, r"% \State $g_t = 2 g_t$", f"{STEP} % $g_t \\gets g_t/2$", r"\EndFor")
+    assert rule(latex) == ["g[t] = grad(theta[t-1])", "theta[t] = theta[t-1] - eta*g[t]"]
+
+
+def test_two_steps_without_times_may_be_two_rules() -> None:
+    latex = r"\theta \gets \theta - \eta g \\ \theta \gets \theta - \lambda \theta"
+    with pytest.raises(DiagnosticError, match="a second step, or another rule"):
+        rule(latex)
+    lines = [rf"\State ${line}$" for line in latex.split(r" \\ ")]
+    assert len(rule(block(r"\For{$t=1$ to $T$}", *lines, r"\EndFor"))) == 2
