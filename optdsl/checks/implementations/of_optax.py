@@ -1,7 +1,6 @@
 """Gradient transformations of Optax as something that walks, in float64.
 
-JAX computes in float64 within a context of its own; nothing global changes. A walk is short and
-its tensors are small: to compile a step would take longer than the steps.
+JAX computes in float64 within a context of its own; nothing global changes.
 """
 
 from __future__ import annotations
@@ -69,12 +68,14 @@ def _walker(
             updates, state = transformation.update(gradients, state, parameters)
             return optax.apply_updates(parameters, updates), state
 
+        begin, advance = jax.jit(transformation.init), jax.jit(advance)
+
     def walk(course: Course) -> Walk:
         import numpy as np
 
         with _in_float64(name, jax):
             parameters = [jax.numpy.asarray(array) for array in course.start]
-            state = transformation.init(parameters)
+            state = begin(parameters)
         for gradient in course.steps():
             point = [np.asarray(each) for each in parameters]
             with _in_float64(name, jax):
