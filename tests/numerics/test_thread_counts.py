@@ -52,7 +52,7 @@ def walk(chosen, mode, start, gradients, threads):
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two threads")
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(case=walks())
 def test_one_thread_and_two_give_the_same_bits(rule, case):
     chosen = subject(rule)
