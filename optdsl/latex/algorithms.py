@@ -330,7 +330,9 @@ class _Reader:
                         yield one
 
     def _return(self, line: Line, before: list[Sides]) -> list[Sides]:
-        """What is returned must be something that the lines set."""
+        """What is returned must be something that the lines set, and no choice among it."""
+        if (found := wording.chooses(line.text.text)) is not None:
+            self._refuse(line, found, "what is returned is more than the last value")
         set_here = {letter_of_all(one.sides[0]) for one in before}
         for place, statements in self._formulas(line.text):
             for one in statements:

@@ -19,6 +19,7 @@ from optdsl.latex.equations import SourceEquation
 from optdsl.latex.firsts import from_first
 from optdsl.latex.given_gradient import with_changed_gradient
 from optdsl.latex.members import write_out
+from optdsl.latex.previous import check_previous
 from optdsl.latex.problems import refuse
 from optdsl.latex.roles import usual_domain
 from optdsl.latex.starts import ZERO, check_moves, starting_value
@@ -104,6 +105,7 @@ def to_definition(
     whole = (*starts, *assumed, *statements)
     drawn = {t.name for one in moving if one.role == "draw" for t in one.targets}
     unknown = [one for one in _unknown(whole) if one.name not in _facts(declared)]
+    check_previous([one for one in unknown if one.name not in known], targets)
     domains = {
         symbol.name: domain
         for symbol in unknown

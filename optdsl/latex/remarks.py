@@ -26,6 +26,16 @@ _BRACKETED = re.compile(
     r"\((?P<inside>[^()]*)\)|(?<!\\)\\\{(?P<braced>[^{}$]*[A-Za-z]{3}[^{}]*)\\\}"
 )
 _AS_TEXT = re.compile(r"\\(?:text|textrm|textit|mbox)\{\s*\((?P<text>[^(){}]*)\)\s*\}")
+_RELATES = re.compile(r"=|<|>|\\(?:leq?|geq?|leqslant|geqslant|gets|leftarrow|neq?|in)(?![A-Za-z])")
+_BOUNDS = re.compile(r"<|>|\\(?:leq?|geq?|leqslant|geqslant)(?![A-Za-z])")
+_GIVEN = frozenset(("require", "ensure", "input", "output", "kwin", "kwout"))
+#: What a line of what is given, or a caption, may say of the steps.
+_DOES_AFTER = re.compile(
+    r"\b(?:clipped|projected|normali[sz]ed|truncated|reset|restarted|quanti[sz]ed|masked|averaged"
+    r"|every (?:\S+ )?(?:steps?|epochs?|iterations?)|(?:after|before) (?:each|every)"
+    r"|periodically)\b",
+    re.IGNORECASE,
+)
 _DOES = "if it does something, write it as a formula"
 
 
@@ -41,11 +51,18 @@ def unread_remarks(block: Span, *, algorithm: bool) -> tuple[Diagnostic, ...]:
 
 def says_more(remark: str) -> bool:
     """May a remark say what no formula does: has it a word that is not one of description?"""
-    if wording.limit(remark) is not None or wording.unsaid(f"({remark})") is not None:
+    if _demands(remark):
+        return True
+    if any(_RELATES.search(one["math"] or one["other"] or "") for one in wording.math_in(remark)):
         return True
     plain = re.sub(r"\\[A-Za-z]+|\\.", " ", wording.without_formulas(remark))
     said = re.findall(r"[a-z]+(?:-[a-z]+)*", plain.lower())
     return any(len(one) > 1 and one not in words.ALGORITHM | words.DESCRIBES for one in said)
+
+
+def _demands(words_: str) -> bool:
+    """Do words hold in some steps only, or do something?"""
+    return wording.limit(words_) is not None or wording.unsaid(f"({words_})") is not None
 
 
 def _asides(block: Span, algorithm: bool) -> Iterator[Span]:
@@ -64,9 +81,19 @@ def _asides(block: Span, algorithm: bool) -> Iterator[Span]:
     except DiagnosticError:  # said where the block is read
         return
     for line in every:
+        said = wording.without_formulas(line.text.text)
+        bound = line.word == "ensure" and _BOUNDS.search(line.text.text)
+        if bound or (line.word in _GIVEN and _DOES_AFTER.search(said)):
+            yield _trimmed(line.text)
+        if line.word == "caption" and line.argument and _DOES_AFTER.search(line.argument.text):
+            yield line.argument
         if line.word in ("state", "statex", ""):
             yield from _matches(_AS_TEXT, line.text, line.text.text)
             yield from _matches(_BRACKETED, line.text, _plain(line.text.text))
+
+
+def _trimmed(place: Span) -> Span:
+    return Span(place.source, place.start, place.start + len(place.text.rstrip()))
 
 
 def _plain(text: str) -> str:

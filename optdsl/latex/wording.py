@@ -66,6 +66,11 @@ _ACTS = re.compile(
     r"|project\w*|skip\w*|add|subtract|multiply|average|trust|perturb\w*)\b",
     re.IGNORECASE,
 )
+_CHOOSES = re.compile(
+    r"\b(?:best|average[ds]?|mean|random\w*|uniform\w*|chosen|selected|smallest|lowest|rounded"
+    r"|projected|clipped|scaled|normali[sz]ed|exponential|weighted|median)\b",
+    re.IGNORECASE,
+)
 _GRADIENT = re.compile(
     r"\s*(?:\\(?:bm|mathbf|boldsymbol|vec)\s*\{?\s*)?g\s*\}?\s*(?:_\{?\s*[tk]\s*\}?|\^\{\([tk]\)\})?\s*"
 )
@@ -200,6 +205,12 @@ def formulas(text: str) -> list[tuple[int, int]]:
         if plain[match.start()] == FORMULA or SETS.search(without_braces(text[low:high])):
             found.append((low, high))
     return found
+
+
+def chooses(text: str) -> tuple[int, int] | None:
+    """Return where the words of what is returned choose or change it: `the best §`."""
+    found = _CHOOSES.search(without_formulas(text))
+    return None if found is None else found.span()
 
 
 def behind_where(text: str) -> int:

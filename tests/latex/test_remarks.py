@@ -41,6 +41,9 @@ def test_a_remark_that_does_something_is_refused(remark: str, place: str) -> Non
         (r"\Comment{the update of the parameters}", []),
         ("(update the biased first moment)", []),
         (r"\Comment{see line 7 of Algorithm 1}", []),
+        (r"\Comment{$g_t \gets 2 g_t$}", [r"$g_t \gets 2 g_t$"]),
+        (r"($\|g_t\| \leq 1$)", [r"$\|g_t\| \leq 1$"]),
+        (r"\Comment{so far $g_t$}", ["so far $g_t$"]),
     ],
 )
 def test_a_remark_that_may_say_more_is_shown(aside: str, shown: list[str]) -> None:
@@ -68,3 +71,23 @@ def test_two_steps_without_times_may_be_two_rules() -> None:
         rule(latex)
     lines = [rf"\State ${line}$" for line in latex.split(r" \\ ")]
     assert len(rule(block(r"\For{$t=1$ to $T$}", *lines, r"\EndFor"))) == 2
+
+
+def test_what_is_given_or_promised_may_say_what_is_done() -> None:
+    head = r"\Require weights are clipped to $[-1, 1]$ after each step, decay $\beta$"
+    promise = r"\Ensure $\|\theta_t\| \leq 1$"
+    text = block(head, promise, *LOOP, STEP, r"\EndFor")
+    found = parse_manuscript("x", text, "x.tex").document.remarks(["display-1"])
+    said = [one.span.text for one in found if one.span]
+    assert [one.split()[0] for one in said] == ["weights", r"$\|\theta_t\|"]
+
+
+@pytest.mark.parametrize("what", [r"the best $\theta$ seen", r"an averaged $\theta_t$"])
+def test_a_choice_among_the_steps_is_not_returned(what: str) -> None:
+    with pytest.raises(DiagnosticError, match="more than the last value"):
+        rule(block(*LOOP, STEP, r"\EndFor", rf"\State \Return {what}"))
+
+
+def test_a_value_that_is_called_old_is_asked_for() -> None:
+    with pytest.raises(DiagnosticError, match="the value of the step before"):
+        rule(r"m_{new} = \beta m_{old} + g_t \\ \theta_t = \theta_{t-1} - m_{new}")
