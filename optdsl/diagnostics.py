@@ -74,10 +74,9 @@ class Diagnostic:
             return "\n".join([head, *tail])
         source = self.span.source
         line, column = source.position(self.span.start)
-        text = _visible(source.line(line))
-        width = min(self.span.end - self.span.start, len(text) - column + 1)
+        text, at, width = _around(source.line(line), column - 1, self.span.end - self.span.start)
         gutter = len(str(line))
-        padding = "".join("\t" if character == "\t" else " " for character in text[: column - 1])
+        padding = "".join("\t" if character == "\t" else " " for character in text[:at])
         return "\n".join(
             [
                 f"{source.name}:{line}:{column}: {head}",
@@ -88,12 +87,31 @@ class Diagnostic:
         )
 
 
+def _around(line: str, at: int, width: int) -> tuple[str, int, int]:
+    """Return what is shown of a line, and where in it a stretch of it stands, and how wide.
+
+    Of a line that is longer than anyone reads, what stands around the place is shown.
+    """
+    width = min(width, len(line) - at)
+    if len(line) <= _LONGEST_LINE:
+        return _visible(line), at, width
+    first = max(0, min(at - _LONGEST_LINE // 3, len(line) - _LONGEST_LINE))
+    last = min(len(line), first + _LONGEST_LINE)
+    before, after = "... " if first else "", " ..." if last < len(line) else ""
+    text = before + _visible(line[first:last]) + after
+    return text, at - first + len(before), min(width, last - at)
+
+
 def _visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
         sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}" for sign in text
     )
+
+
+#: How much is shown of a line of the text.
+_LONGEST_LINE = 160
 
 
 class DiagnosticError(Exception):
@@ -105,15 +123,21 @@ class DiagnosticError(Exception):
         super().__init__("\n\n".join(str(diagnostic) for diagnostic in found))
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is nearest, if one is near."""
+    import difflib  # only who has made a mistake waits for it
+
+    names = list(known)
+    otherwise_cased = [each for each in names if each.lower() == name.lower()]
+    near = otherwise_cased or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return a hint that names the nearest known name, if one is near.
 
     >>> did_you_mean("beta_1", ["beta1", "eta"])
     'did you mean `beta1`?'
     """
-    import difflib  # only who has made a mistake waits for it
-
-    names = list(known)
-    otherwise_cased = [each for each in names if each.lower() == name.lower()]
-    near = otherwise_cased or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else None
+    near = nearest(name, known)
+    return None if near is None else f"did you mean `{near}`?"

@@ -39,3 +39,14 @@ def test_only_near_names_are_suggested():
 def test_another_case_is_nearer_than_another_letter():
     assert did_you_mean("adam", ["Nadam", "Adam"]) == "did you mean `Adam`?"
     assert did_you_mean("Sgd", ["SGD", "Sign"]) == "did you mean `SGD`?"
+
+
+def test_of_a_long_line_what_stands_around_the_place_is_shown():
+    for at in (0, 500, 996):
+        line = "x" * at + "here" + "x" * (996 - at)
+        _, shown, caret = str(
+            Diagnostic("code", "wrong", Span(SourceText("a.opt", line), at, at + 4))
+        ).split("\n")
+        assert len(shown) < 200
+        assert shown[caret.index("^") : caret.index("^") + 4] == "here"
+        assert caret.count("^") == 4

@@ -48,6 +48,9 @@ def audit(
         rows += found
         if not json:
             _print(each, found)
+    if names and not rows:
+        asked = ", ".join(f"`{name}`" for name in names)
+        raise Misuse(f"no installed library has {asked}", "such names are `adam` and `rmsprop`")
     if json:
         print_json(_as_json(chosen, rows))
 

@@ -139,7 +139,11 @@ _SIGN_HINTS = {
     "ᵀ": "write A.T for the transpose",
     "⊤": "write A.T for the transpose",
     "\u00a0": "write an ordinary space",
+    "?": "write `a if condition else b`",
 }
+
+
+_LETTERS = "names are made of the letters a to z, digits and _, or Greek letters"
 
 
 def _unknown(source: SourceText, offset: int) -> Diagnostic:
@@ -148,7 +152,7 @@ def _unknown(source: SourceText, offset: int) -> Diagnostic:
         "unexpected-character",
         f"{describe(sign)} has no meaning here",
         Span(source, offset, offset + 1),
-        _SIGN_HINTS.get(sign),
+        _SIGN_HINTS.get(sign) or (_LETTERS if sign.isalpha() else None),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from optdsl.diagnostics import Span
+from optdsl.diagnostics import Span, nearest
 from optdsl.language import syntax
 from optdsl.model.alternatives import Rule, one_system, systems_of
 from optdsl.model.choosing import each_system, hand_in_rules
@@ -180,11 +180,12 @@ def _outputs(declared: Declarations, problems: Problems) -> tuple[str, ...]:
         )
     for output in outputs:
         if output not in declared.rules:
+            near = nearest(output, declared.rules)
             problems.error(
                 "missing-output",
                 f"`{definition.name}` gives `{output}`, but no equation defines it",
                 definition.span,
-                f"add an equation `{output}[t] = ...`",
+                f"add an equation `{output}[t] = ...`" + (f", or rename `{near}`" if near else ""),
             )
     if definition.family == "transform" and "theta" in declared.rules:
         problems.error(

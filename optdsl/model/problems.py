@@ -7,6 +7,8 @@ from typing import Literal
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, Span
 
+_UNUSED = {"unused-name", "unused-start"}
+
 
 @dataclass
 class Problems:
@@ -30,6 +32,8 @@ class Problems:
     def raise_if_any(self) -> None:
         """Raise DiagnosticError with all errors, in the order of the text."""
         errors = [finding for finding in self.found.values() if finding.severity == "error"]
+        # Where something else is wrong, a name may be unread for that alone.
+        errors = [each for each in errors if each.code not in _UNUSED] or errors
         if errors:
             raise DiagnosticError(sorted(errors, key=_place))
 

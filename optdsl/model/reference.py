@@ -92,6 +92,8 @@ class References:
     def _tensor_hint(self, name: str) -> str | None:
         if self.names.family == "schedule" and name in ("g", "theta", "loss"):
             return "a schedule sees neither the gradient nor the parameters nor the loss"
+        if name == "grad":
+            return "`g[t]` is the gradient; `grad(point)` asks for one elsewhere"
         if name == "g":
             return "this rule asks for its gradients itself, with `grad`"
         return "declare it with `hyper`, or give it an equation"

@@ -251,6 +251,7 @@ class Translator(Matrices):
         if inlined is not None:
             return inlined
         hint = did_you_mean(name, functions.FUNCTIONS)
+        hint = hint or "there are " + ", ".join(sorted(functions.FUNCTIONS))
         if name in self.names.readable:
             hint = f"to multiply by `{name}`, write `{name}*(...)`"
         return self._wrong("unknown-function", f"there is no function `{name}`", call, hint)

@@ -121,3 +121,9 @@ def test_disagreements_of_libraries_come_out(optdsl):
         most[row["paper"]["rule"]] = max(share, most.get(row["paper"]["rule"], 0.0))
     for paper in ("RMSprop", "Nadam", "RAdam", "LAMB"):
         assert most[paper] > 0.1, paper
+
+
+def test_a_name_that_no_library_has_is_misuse(optdsl):
+    refused = optdsl("audit", "nothing", "--library", "torch")
+    assert (refused.status, refused.out) == (2, "")
+    assert "no installed library has `nothing`" in refused.err
