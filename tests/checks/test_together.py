@@ -220,3 +220,49 @@ def test_other_states_and_points(ours, theirs):
 def test_other_points_are_told(ours, theirs):
     assert compare(states(ours), states(theirs), explain=False).kind == "differs"
     assert not proved_alone(states(ours), states(theirs))
+
+
+LINES = "r = {}(g[t], per row); theta[t] = theta[t-1] - eta*({})"
+FACTORED = (
+    "R[0] = C[0] = 0; R[t] = a*R[t-1] + (1 - a)*sum(g[t]^2, per row); "
+    "C[t] = a*C[t-1] + (1 - a)*sum(g[t]^2, per column); theta[t] = theta[t-1] - eta*g[t]/({})"
+)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (FACTORED.format("sqrt(R[t]*C[t]) + c"), FACTORED.format("c + sqrt(R[t])*sqrt(C[t])")),
+        (LINES.format("sum", "sum(r)"), LINES.format("sum", "sum(g[t]) + 0*r")),
+        (LINES.format("mean", "g[t] - r"), LINES.format("sum", "g[t] - r/columns")),
+        (LINES.format("sum", "sum(r)*r"), LINES.format("sum", "r*size*mean(g[t])")),
+        (LINES.format("sum", "sum(r*sum(g[t], per column))"), LINES.format("sum", "sum(r)^2")),
+        (LINES.format("sum", "sum(r*g[t])"), LINES.format("sum", "sum(r^2)")),
+        (LINES.format("sum", "columns*sum(r)"), LINES.format("sum", "sum(r + 0*g[t])")),
+        (LINES.format("norm", "g[t]/max(1, r/c)"),
+         LINES.format("norm", "g[t]*min(1, c/r) if r > 0 else 0")),
+        (LINES.format("max", "max(r)*r"), LINES.format("max", "max(g[t])*r")),
+    ],
+)  # fmt: skip
+def test_rows_and_columns(ours, theirs):
+    verdict = compare(states(ours), states(theirs), explain=False)
+    assert verdict.kind == "proved", str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (LINES.format("sum", "sum(r)"), LINES.format("sum", "sum(r + 0*g[t])")),
+        (LINES.format("sum", "g[t] - mean(r)"), LINES.format("sum", "g[t] - mean(g[t]) + 0*r")),
+        (LINES.format("sum", f"g[t] if r > {ODD} else 0"),
+         LINES.format("sum", f"g[t] if r >= {ODD} else 0")),
+        (LINES.format("sum", f"sum(r/(r - {ODD})*(r - {ODD}))"), LINES.format("sum", "sum(r)")),
+        (LINES.format("sum", f"0/(r - {ODD}) + g[t]"),
+         LINES.format("sum", f"sum(0/(r - {ODD})) + g[t]")),
+        (LINES.format("max", "sum(r)"), LINES.format("max", "columns*max(r)")),
+        ("v[0] = 0; v[t] = 1/(g[t] - 7919); theta[t] = theta[t-1] - g[t] - 0*sum(v[t-1], per row)",
+         "v[0] = 0; v[t] = 1/(g[t] - 7919); theta[t] = theta[t-1] - g[t] - 0*sum(v[t-1])"),
+    ],
+)  # fmt: skip
+def test_rows_and_columns_apart(ours, theirs):
+    assert not proved_alone(states(ours), states(theirs))

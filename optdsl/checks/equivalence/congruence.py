@@ -11,7 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from optdsl.checks.equivalence.question import Question, expressions_of, shifted
+from optdsl.checks.equivalence.question import (
+    Question,
+    expressions_of,
+    shifted,
+    speaks_of_matrices,
+)
 from optdsl.checks.equivalence.terms import Terms
 from optdsl.model.expressions import (
     Apply,
@@ -110,6 +115,8 @@ class _Side:
                 return terms.plus(self.term(left), terms.negated(self.term(right)))
             case Matrix("product", (left, right), kind):
                 return terms.chained(self.term(left), self.term(right), kind)
+            case Matrix("transpose", (inner,), kind):
+                return terms.transposed(self.term(inner), kind)
             case Matrix(operator, arguments, kind):
                 return terms.of(operator, kind, *(self.term(argument) for argument in arguments))
             case Apply(operator, arguments):
@@ -134,12 +141,21 @@ class _Side:
 def congruent(question: Question, maps: Mapping[str, Expression]) -> bool:
     """Are both systems the same, once states of theirs have the names that `maps` gives them?
 
-    Only maps that rename are looked at.
+    Only maps that rename are looked at. Terms with matrices are multiplied out, too.
     """
     pairs = _pairs(question, maps)
     if pairs is None:
         return False
-    terms = Terms(infinite=_may_be_infinite(question))
+    infinite = _may_be_infinite(question)
+    if _congruent(question, pairs, Terms(infinite)):
+        return True
+    systems = (question.ours, question.theirs)
+    return any(map(speaks_of_matrices, systems)) and _congruent(
+        question, pairs, Terms(infinite, multiplies_out=True)
+    )
+
+
+def _congruent(question: Question, pairs: Mapping[str, str], terms: Terms) -> bool:
     ours = _side(question, terms)
     before = {theirs: ours.before[mine] for theirs, mine in pairs.items()}
     theirs = _Side(

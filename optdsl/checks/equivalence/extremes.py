@@ -60,7 +60,7 @@ def _scaled(own: Rational, kind: Kind, context: Context) -> tuple[Rational, Rati
 def _unscaled(x: Rational, kind: Kind, functions: Functions, context: Context) -> Rational:
     if x.constant is not None:
         return x
-    among = _alternatives(x)
+    among = _alternatives(x, kind)
     if among is not None:
         every = [largest(each, kind, functions, context) for each in among]
         return functions.maximum(every, context)
@@ -75,7 +75,7 @@ def _unscaled(x: Rational, kind: Kind, functions: Functions, context: Context) -
     return of_atom(atom)
 
 
-def _alternatives(x: Rational) -> Iterable[Rational] | None:
+def _alternatives(x: Rational, kind: Kind) -> Iterable[Rational] | None:
     """Return the values of which x is the largest, where it is one of several by its form."""
     atom = _alone(x)
     if atom is not None and atom.form[0] == "abs":
@@ -83,6 +83,8 @@ def _alternatives(x: Rational) -> Iterable[Rational] | None:
         return size, -size
     if atom is not None and atom.form[0] == "max":
         return atom.arguments
+    if atom is not None and atom.form[0] == "max of" and kind.is_number:
+        return atom.arguments  # the largest of rows is the largest of entries
     return None
 
 

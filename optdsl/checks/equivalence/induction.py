@@ -22,7 +22,7 @@ from optdsl.checks.equivalence.question import (
     Question,
     memories,
     reads_theta,
-    speaks_of_rows,
+    speaks_of_matrices,
 )
 from optdsl.checks.equivalence.rationals import Rational
 from optdsl.checks.equivalence.roots import Unreadable, equal
@@ -193,6 +193,6 @@ def _obstacle(question: Question) -> str | None:
     ours, theirs = question.ours, question.theirs
     if ours.skips or theirs.skips:
         return "a rule that skips steps"
-    if any(speaks_of_rows(system) for system in (ours, theirs)):
-        return "values a row, a column, or matrices"
+    if any(speaks_of_matrices(system) for system in (ours, theirs)):
+        return "matrices"
     return None

@@ -116,6 +116,16 @@ def speaks_of_rows(system: System) -> bool:
     return any(isinstance(node, Matrix) or node.kind.is_matrix for node in nodes)
 
 
+def speaks_of_matrices(system: System) -> bool:
+    """Has a system matrices, or values of pairs of rows or columns?"""
+    nodes = (node for expression in expressions_of(system) for node in walk(expression))
+    plain = (Kind.ROW, Kind.COLUMN)
+    return any(
+        isinstance(node, Matrix) or (node.kind.is_matrix and node.kind not in plain)
+        for node in nodes
+    )
+
+
 def names_read(system: System) -> set[str]:
     """Return every name that a system reads."""
     return {value.name for expression in expressions_of(system) for value in values(expression)}

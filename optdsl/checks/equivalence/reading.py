@@ -14,7 +14,7 @@ from optdsl.checks.equivalence import questions
 from optdsl.checks.equivalence.extremes import largest
 from optdsl.checks.equivalence.functions import Functions
 from optdsl.checks.equivalence.number_ranges import NOT_NULL
-from optdsl.checks.equivalence.polynomials import Monomial, Polynomial, join
+from optdsl.checks.equivalence.polynomials import Polynomial, join
 from optdsl.checks.equivalence.questions import Question
 from optdsl.checks.equivalence.rationals import (
     NOTHING,
@@ -34,6 +34,7 @@ from optdsl.checks.equivalence.roots import (
     sure_sign,
 )
 from optdsl.checks.equivalence.signs import Context
+from optdsl.checks.equivalence.sums import count, fact, summed_over, total
 from optdsl.model.expressions import (
     Apply,
     Clock,
@@ -121,11 +122,11 @@ class Reader:
                 return self.value(meaning)
         return put(self.name(value), self.context)
 
-    def _fact(self, fact: Fact) -> Rational:
+    def _fact(self, read: Fact) -> Rational:
         table = self.functions.table
-        if fact.name == "size":
-            return self._size(Kind.TENSOR)
-        return of_atom(table.atom("fact", str(fact), kind=Kind.TENSOR, whole=True))
+        if read.name == "size":
+            return count(Kind.ENTRY, Kind.TENSOR, table)
+        return fact(str(read), table)
 
     def _draw(self, draw: Draw) -> Rational:
         """A draw equals that of the same number, distribution, step and part, and no other."""
@@ -233,7 +234,9 @@ class Reader:
                 if operator in ("gt", "ge"):
                     return self._compared(self._largest(value, kind), COMPARISONS[operator])[0]
                 if operator == "ne":
-                    return self._compared(self._sum(value * value, kind), NOT_NULL)[0]
+                    return self._compared(
+                        self._sum(value * value, summed_over(value.kind), kind), NOT_NULL
+                    )[0]
         if question not in self.context.truths:
             raise NeedTruth(question)
         return self.context.truths[question]
@@ -292,22 +295,25 @@ class Reader:
         return Reader(self.functions, context, self.name, self.meaning, self.time, kind)
 
     def _reduction(self, reduce: Reduce) -> Rational:
-        if any(node.kind.is_matrix for node in walk(reduce)):
-            raise Unreadable("values a row or a column")
+        if not (reduce.kind.is_number or reduce.kind in (Kind.ROW, Kind.COLUMN)):
+            raise Unreadable("sums over matrices")
         inside = self._inside(reduce.kind)
-        x = inside.value(reduce.argument)
+        x, other = inside.value(reduce.argument), reduce.other
+        over = summed_over(reduce.argument.kind)
         match reduce.operator:
             case "sum":
-                return self._sum(x, reduce.kind)
+                return self._sum(x, over, reduce.kind)
             case "mean":
-                return self._sum(x, reduce.kind) * self._size(reduce.kind).inverse().bare()
-            case "dot" if reduce.other is not None:
-                return self._sum(x * inside.value(reduce.other), reduce.kind)
+                return self._mean(x, over, reduce.kind)
+            case "dot" if other is not None:
+                over = summed_over(reduce.argument.kind.join(other.kind))
+                return self._sum(x * inside.value(other), over, reduce.kind)
             case "norm":
-                return root(self._sum(x * x, reduce.kind), 2, self.functions.table, self.context)
+                squares = self._sum(x * x, over, reduce.kind)
+                return root(squares, 2, self.functions.table, self.context)
             case "rms":
-                mean = self._sum(x * x, reduce.kind) * self._size(reduce.kind).inverse().bare()
-                return root(mean, 2, self.functions.table, self.context)
+                squares = self._mean(x * x, over, reduce.kind)
+                return root(squares, 2, self.functions.table, self.context)
             case "max":
                 return self._largest(x, reduce.kind).under(*of_all(x, reduce.kind))
             case "min":
@@ -317,32 +323,12 @@ class Reader:
     def _largest(self, x: Rational, kind: Kind) -> Rational:
         return largest(x, kind, self.functions, self.context)
 
-    def _size(self, kind: Kind) -> Rational:
-        """Return the number of entries; at least one."""
-        if kind is Kind.TENSOR:
-            return self._fact(Fact("rows")) * self._fact(Fact("columns"))
-        return of_atom(self.functions.table.atom("size", kind, kind=kind, whole=True))
+    def _sum(self, x: Rational, over: Kind, kind: Kind) -> Rational:
+        return total(x, over, kind, self.functions, self.context).under(*of_all(x, kind))
 
-    def _sum(self, x: Rational, kind: Kind) -> Rational:
-        """Return a sum over entries: linear, and blind to what is the same in all of them."""
-        outside = [(p, n) for p, n in x.denominator if p.kind.within(kind)]
-        inside = [(p, n) for p, n in x.denominator if not p.kind.within(kind)]
-        total = NOTHING
-        for monomial, coefficient in x.numerator.terms.items():
-            common = tuple(item for item in monomial if item[0].kind.within(kind))
-            own: Monomial = tuple(item for item in monomial if item not in common)
-            factor_ = Rational(Polynomial({common: coefficient}))
-            term = Rational(Polynomial({own: _ONE}), tuple(inside))
-            total = total + factor_ * self._sum_atom(term, kind)
-        below = Rational(total.numerator, (*total.denominator, *outside))
-        return below.under(*of_all(x, kind))
-
-    def _sum_atom(self, term: Rational, kind: Kind) -> Rational:
-        if term.constant is not None:
-            return Rational(term.numerator) * self._size(kind)
-        atom = self.functions.table.atom("sum", kind, term.key(), kind=kind)
-        atom.arguments = (term,)
-        return put(of_atom(atom), self.context)
+    def _mean(self, x: Rational, over: Kind, kind: Kind) -> Rational:
+        number = count(over, kind, self.functions.table)
+        return self._sum(x, over, kind) * number.inverse().bare()
 
 
 def of_all(x: Rational, kind: Kind) -> frozenset[Condition]:
@@ -352,10 +338,9 @@ def of_all(x: Rational, kind: Kind) -> frozenset[Condition]:
 
 def _each(condition: Condition, kind: Kind) -> Condition:
     match condition:
-        case ("all", Kind() as inner, tuple() as read) if reads(
-            read
-        ):  # one of all is in the larger
-            return ("all", inner if inner.within(kind) else kind, read)
+        case ("all", Kind() as inner, tuple() as read) if reads(read):  # in the larger of both
+            both = inner if inner.within(kind) else kind if kind.within(inner) else Kind.TENSOR
+            return ("all", both, read)
     return ("all", kind, condition)
 
 
