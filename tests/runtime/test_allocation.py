@@ -11,7 +11,7 @@ MEBIBYTE = 2**20
 
 
 @pytest.mark.parametrize("rule", ["Adam", "ClipByGlobalNorm(c=1) | Adam", "LAMB", "SGLD"])
-@pytest.mark.parametrize("sizes", [[4_000_000], [1000] * 1000])
+@pytest.mark.parametrize("sizes", [[1_000_000], [1000] * 1000])
 def test_a_step_allocates_less_than_a_mebibyte(rule, sizes):
     random = np.random.default_rng(0)
     parameters, first, other = (

@@ -7,6 +7,7 @@ import pytest
 
 import optdsl
 from optdsl.runtime import StepResult
+from tests.sampling import sampled
 
 TARGETS = ["reference", "numba-cpu"]
 SHAPES = {"a": (3, 5), "b": (), "c": (0,), "d": (7,)}
@@ -47,10 +48,21 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("target", TARGETS)
+#: Compiled in the quick tests: a state, a point ahead behind a norm, steps left out.
+COMPILED = {"Adam", "ClipByGlobalNorm | Nesterov", "SkipNonfinite | Adam"}
+
+
 @pytest.mark.parametrize("name", RULES)
-def test_a_resumed_run_is_bit_equal(tmp_path, name, target):
-    dtype = np.float32 if target == "numba-cpu" else np.float64
+def test_a_resumed_run_is_bit_equal(tmp_path, name):
+    check_resumed(tmp_path, name, "reference", np.float64)
+
+
+@pytest.mark.parametrize("name", sampled(RULES, COMPILED))
+def test_a_resumed_run_is_bit_equal_compiled(tmp_path, name):
+    check_resumed(tmp_path, name, "numba-cpu", np.float32)
+
+
+def check_resumed(tmp_path, name, target, dtype):
     whole = parameters(dtype)
     make = functools.partial(rule(name, target), **{RULES[name]: schedule_of(target, 0.5)})
     unbroken = make(whole)
