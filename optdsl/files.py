@@ -70,6 +70,8 @@ def write_bytes(
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
+        if error.errno is None:  # it says what it says in words, and names no file
+            raise
         # The caller knows the file, and not the one beside it.
         raise type(error)(error.errno, error.strerror, str(path)) from None
     except BaseException:
