@@ -12,6 +12,7 @@ from optdsl.latex import algorithms, draws, matrices, shapes, trees
 from optdsl.latex.batches import with_batch_gradients
 from optdsl.latex.clock import with_clock
 from optdsl.latex.declared import Declared, Function, Total, spellings
+from optdsl.latex.diagonals import with_entries
 from optdsl.latex.differentials import with_derivatives
 from optdsl.latex.names import Evidence, sort_scripts
 from optdsl.latex.notation import Chain, Group, Operator, Raw, Run, Sides, Symbol
@@ -149,7 +150,8 @@ def _interpret(
     parsed = [one for place, one in enumerate(parsed) if place not in counting]
     letter, first = loop or (None, 1)
     statements = with_derivatives(tuple(one for one, _ in parsed), declared)
-    statements = with_ones(with_batch_gradients(statements))
+    statements = with_entries(with_batch_gradients(statements), declared)
+    statements = with_ones(statements)
     statements = with_clock(statements, declared, letter, first)
     tags = [tag for _, tag in parsed]
     evidence = survey(statements, declared)

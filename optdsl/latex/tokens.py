@@ -310,7 +310,7 @@ class _Tokenizer(Cutter):
         else:
             known = [*words.GREEK, *words.COMMANDS, *words.FONTS, *words.WORDS]
             near = did_you_mean(name, known)
-            hint = near and near.replace("`", "`\\", 1)
+            hint = words.INSTEAD.get(bare) or (near and near.replace("`", "`\\", 1))
             self.refuse("latex-command", f"`{printed}` is not understood", len(printed), hint)
 
     def _set_over(self) -> None:

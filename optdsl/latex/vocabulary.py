@@ -224,6 +224,21 @@ DESCRIBES = frozenset(
     + _words("iteration iterations epoch set vector-wise coordinate-wise coordinatewise per")
 )
 
+#: Commands that say what the language has no word for, and what to write instead.
+INSTEAD = {
+    "forall": "what is said of every entry needs no quantifier; sums over sets are not read",
+    **dict.fromkeys(
+        ("arg", "argmin", "argmax"), "write the point that it is, or declare it as a function"
+    ),
+    "lim": "write the value that it comes to",
+    **dict.fromkeys(("sup", "inf"), "write `\\max` or `\\min` of what is compared"),
+    "int": "write the value that it comes to",
+    **dict.fromkeys(("pm", "mp"), "write one equation for each sign"),
+    **dict.fromkeys(("approx", "simeq", "propto"), "write what is computed, with `=`"),
+    "otimes": "an outer product is as wide as the parameter squared; write its entries",
+    "succeq": "write a comparison of numbers",
+}
+
 #: What a person calls a type of token.
 CALLED = {
     "NUMBER": "a number",
