@@ -74,7 +74,7 @@ def draft_of(asked: Asked) -> Imported:
     tags = asked.tags or select(asked.manuscript, declared, parameter=parameter, gives=roots)
     equations = asked.manuscript.equations(tags, declared)
     reading, mapping = _read(asked, equations, declared, parameter)
-    left = [tag for tag in asked.manuscript.units if tag not in tags]
+    left = [tag for tag in asked.manuscript.document.tags if tag not in tags]
 
     def hint(name: str) -> str:
         setters = setters_among(asked.manuscript, left, name, declared)

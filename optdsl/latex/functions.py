@@ -112,7 +112,9 @@ def _applied(
         x, low, high = cast("list[syntax.Expression]", values)
         return syntax.Call("min", (syntax.Call("max", (x, low), span=span), high), span=span)
     if head.name == "clip":
-        raise refuse("latex-unexpected", "`clip` takes what it clips, the least, the most", span)
+        hint = "declare what it is, as in `where $\\mathrm{clip}(x, c)$ = min(max(x, -c), c)`"
+        message = "`clip` takes what it clips, the least, the most"
+        raise refuse("latex-unexpected", message, span, hint)
     return syntax.Call(head.name, tuple(values), span=span)
 
 

@@ -28,6 +28,8 @@ _NAME = re.compile(r"\\(?:label|tag\*?)\s*\{([^{}]*)\}")
 _TAG = re.compile(r"[A-Za-z0-9]+(?:[-._:][A-Za-z0-9]+)*")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*")
 _RELATION = re.compile(r"(?<![<>!])=|\\gets|\\leftarrow|\\sim")
+_INLINE = "inline-"
+_BETWEEN_DOLLARS = re.compile(r"(?<![\\$])\$([^$]+)\$(?!\$)")
 _ALGORITHM = "\\begin{algorithm}"
 _ROWS = ("align", "gather", "alignat", "flalign", "eqnarray")
 
@@ -49,7 +51,16 @@ class Manuscript:
             tag
             for display in self.document.displays
             for tag in (display.tags[:1] or display.row_tags)
+            if not tag.startswith(_INLINE)
         )
+
+    def none_displayed(self) -> DiagnosticError:
+        """Return the error that only formulas within prose stand here; it lists them."""
+        source = self.document.source
+        listed = [f"{one.tags[0]} `{one.latex.strip()}`" for one in self.document.displays]
+        hint = f"say with --eq which formulas of the text belong to the rule: {', '.join(listed)}"
+        whole = Span(source, 0, len(source.text))
+        return refuse("latex-no-equation", "no displayed equation stands here", whole, hint)
 
     def check(self, tags: Iterable[str]) -> tuple[str, ...]:
         """Return the names with ranges written out; DiagnosticError for one that is not there."""
@@ -79,13 +90,20 @@ def parse_manuscript(name: str, text: str, path: str) -> Manuscript:
     """
     source = written_out(SourceText(path, text))
     found = list(_displays(source)) or list(_bare(source))
-    if not found:
+    within = list(_within_prose(source, found))
+    if not found and not within:
         hint = "put what is to be read between `\\begin{align}` and `\\end{align}`"
         whole = Span(source, 0, len(text))
         raise refuse("latex-no-equation", "no displayed equation stands here", whole, hint)
     seen: set[str] = set()
     displays = tuple(_named(span, number, seen) for number, span in enumerate(found, start=1))
-    return Manuscript(SourceDocument(name, "", source, displays))
+    inline = tuple(
+        Display((f"{_INLINE}{number}",), (), (), span)
+        for number, span in enumerate(within, start=1)
+        if f"{_INLINE}{number}" not in seen
+    )
+    every = tuple(sorted((*displays, *inline), key=lambda one: one.span.start))
+    return Manuscript(SourceDocument(name, "", source, every))
 
 
 def reads_alike(
@@ -131,6 +149,16 @@ def _bare(source: SourceText) -> Iterator[Span]:
         yield from (_trimmed(source, start, line) for start, line in lines)
     elif plain.strip():
         yield _trimmed(source, 0, plain)
+
+
+def _within_prose(source: SourceText, displays: Iterable[Span]) -> Iterator[Span]:
+    """Formulas between dollars in the text that set something: taken only where they are named."""
+    taken = [(one.start, one.end) for one in displays]
+    text = _COMMENT.sub(lambda match: " " * len(match[0]), source.text)
+    for match in _BETWEEN_DOLLARS.finditer(text):
+        low, high = match.span(1)
+        if _RELATION.search(match[1]) and not any(a <= low < b for a, b in taken):
+            yield Span(source, low, high)
 
 
 def _is_prose(text: str) -> bool:

@@ -41,6 +41,8 @@ def select(
     a display cannot be read: it might belong.
     """
     units = manuscript.units
+    if not units:
+        raise manuscript.none_displayed()
     if len(units) == 1:
         return units
     equations = _read(manuscript, declared)

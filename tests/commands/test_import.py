@@ -391,3 +391,17 @@ def test_numbers_that_the_algorithm_is_given_are_defaults(optdsl, tmp_path):
     done, draft = imported(optdsl, tmp_path, paper.replace("algorithm}", "algorithm2e}"))
     assert done.status == 0, done.text
     assert re.findall(r"= ([0-9.e-]+) +in", draft) == ["0.002", "0.8", "0.99", "1e-6"]
+
+
+def test_formulas_of_the_text_are_taken_where_they_are_named(optdsl, tmp_path):
+    prose = r"""We keep $m_t = \beta m_{t-1} + g_t$, and step by
+\[ \theta_t = \theta_{t-1} - \eta (u_t + g_t), \] where $u_t = m_t/2$ for $t > 0$."""
+    refused, _ = imported(optdsl, tmp_path, prose)
+    assert "inline-2 sets it" in refused.err
+    done, draft = imported(optdsl, tmp_path, prose, "--eq", "inline-1, display-1, inline-2")
+    assert done.status == 0, done.text
+    assert "u = m[t]/2" in draft
+    refused, _ = imported(
+        optdsl, tmp_path, prose.replace(r"\[", "$").replace(r"\]", "$"), "--force"
+    )
+    assert "inline-3 `u_t = m_t/2`" in refused.err
