@@ -20,8 +20,10 @@ def file_named(what: str | Path) -> tuple[Path, str] | None:
     True
     """
     text = str(what)
-    if not isinstance(what, Path) and not re.search(r"\.opt(:\w+)?$|[/\\]", text):
-        return None
+    if not isinstance(what, Path):
+        composed = "|" in text and not Path(text).exists()
+        if composed or not re.search(r"\.opt(:\w+)?$|[/\\]", text):
+            return None
     path, colon, name = text.rpartition(":")
     return (Path(path), name) if colon and path.endswith(".opt") else (Path(text), "")
 

@@ -95,11 +95,16 @@ class _Composer:
             case syntax.Sequence():
                 return self.followed(expression)
             case _:
+                hint = (
+                    "name a definition, with its hyperparameters in brackets, or join two with `|`"
+                )
+                if isinstance(expression, syntax.Attribute) and expression.name == "opt":
+                    hint = (
+                        "rules of a file are composed in that file, "
+                        "by a line such as `optimizer Clipped = ClipByGlobalNorm | Mine`"
+                    )
                 self.problems.error(
-                    "not-a-rule",
-                    "a composition is made of rules",
-                    expression.span,
-                    "name a definition, with its hyperparameters in brackets, or join two with `|`",
+                    "not-a-rule", "a composition is made of rules", expression.span, hint
                 )
         return None
 

@@ -311,6 +311,7 @@ optimizer Mine
 """
     )
     assert finding.verdict.kind == "proved"
+    assert finding.verdict.domains[0] == "Linear.eta_0 in [0, inf)"
 
 
 def test_a_composition_is_called_by_its_text():

@@ -28,7 +28,7 @@ from optdsl.checks.equivalence.verdict import Counterexample, Verdict
 from optdsl.checks.equivalence.words import number_text, text, value_text
 from optdsl.model.arithmetic import arithmetic
 from optdsl.model.expressions import Expression, Fact, Value, transform
-from optdsl.model.system import System
+from optdsl.model.system import Hyperparameter, System
 
 _SHOWN = 6  # steps of a counterexample, beyond which equal inputs are told together
 _FEW = 3  # inputs that are tried before both sides are held against each other term for term
@@ -194,10 +194,16 @@ def _range_text(name: str, bounds: Range) -> str:
 
 def _domains(question: Question) -> tuple[str, ...]:
     return tuple(
-        f"{hyper.name} in {hyper.domain}" if hyper.domain else f"{hyper.name} any number"
+        f"{_called(hyper)} in {hyper.domain}" if hyper.domain else f"{_called(hyper)} any number"
         for hyper in question.ours.hyperparameters
         if hyper.name not in question.fixed
     )
+
+
+def _called(hyper: Hyperparameter) -> str:
+    """Return what its author calls a hyperparameter, with its owner where a schedule brought it."""
+    brought = hyper.name.endswith(f"{hyper.owner}_{hyper.local_name}")
+    return f"{hyper.owner}.{hyper.local_name}" if brought else hyper.name
 
 
 # ---------------------------------------------------------- counterexamples
