@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from optdsl.codegen.protocol import FunctionalTarget, Target
     from optdsl.model.alternatives import Rule
     from optdsl.runtime.functional import Functions
@@ -34,8 +36,10 @@ __all__ = [
 ]
 
 
-def emit(rule: Rule, target: str = "numba-cpu") -> str:
+def emit(rule: Rule, target: str = "numba-cpu", remarks: Iterable[str] = ()) -> str:
     """Return the source text of the module that runs `rule` on `target`.
+
+    `remarks` are lines for its header, of at most 97 characters.
 
     Raises:
         DiagnosticError: for an unknown target, or what is not compiled yet.
@@ -45,23 +49,23 @@ def emit(rule: Rule, target: str = "numba-cpu") -> str:
     True
     """
     if target in FUNCTIONAL:
-        return _emit_functions(rule, target)
+        return _emit_functions(rule, target, remarks)
     from optdsl.codegen.cases import cases_text, prepare_cases
     from optdsl.codegen.module import module_text
     from optdsl.codegen.unit import prepare
-    from optdsl.codegen.versions import compiler_version
+    from optdsl.codegen.versions import imprint
     from optdsl.model.alternatives import Alternatives
 
     if isinstance(rule, Alternatives):
-        return cases_text(prepare_cases(rule), find_target(target), compiler_version())
-    return module_text(prepare(rule), find_target(target), compiler_version())
+        return cases_text(prepare_cases(rule), find_target(target), imprint(remarks))
+    return module_text(prepare(rule), find_target(target), imprint(remarks))
 
 
-def _emit_functions(rule: Rule, target: str) -> str:
+def _emit_functions(rule: Rule, target: str, remarks: Iterable[str]) -> str:
     from optdsl.codegen.functional.module import functions_text
-    from optdsl.codegen.versions import compiler_version
+    from optdsl.codegen.versions import imprint
 
-    return functions_text(rule, find_functional_target(target), compiler_version())
+    return functions_text(rule, find_functional_target(target), imprint(remarks))
 
 
 def compile_functions(rule: Rule, target: str = "jax") -> Functions:

@@ -11,6 +11,7 @@ from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import assign_slots_by_case, read_ahead, uniform_hyperparameters
 from optdsl.codegen.source import Functions, fields, in_tuple, indent, wrapped
 from optdsl.codegen.unit import Unit, settled
+from optdsl.codegen.versions import Imprint
 from optdsl.model.alternatives import Alternatives, Case
 from optdsl.model.storing import with_rest
 from optdsl.model.system import Hyperparameter, Input, State, System
@@ -56,11 +57,11 @@ def prepare_cases(rule: Alternatives) -> CasesUnit:
     return CasesUnit(rule, programs, tuple(placed))
 
 
-def cases_text(unit: CasesUnit, target: Target, version: str) -> str:
+def cases_text(unit: CasesUnit, target: Target, imprint: Imprint) -> str:
     """Return the source text of the module that runs a rule that chooses on `target`."""
     functions = Functions()
     layout = _CasesWriter(unit, target, functions).layout()
-    return layout_page(unit.rule, layout, functions, target, version)
+    return layout_page(unit.rule, layout, functions, target, imprint)
 
 
 class _CasesWriter:

@@ -21,6 +21,7 @@ from optdsl.codegen.protocol import Target
 from optdsl.codegen.slots import read_ahead, uniform_hyperparameters
 from optdsl.codegen.source import Functions, fields, indent, wrapped
 from optdsl.codegen.unit import Unit
+from optdsl.codegen.versions import Imprint
 from optdsl.model.alternatives import Rule
 from optdsl.model.expressions import Kind, Value
 from optdsl.model.system import Hyperparameter, Input, State
@@ -38,20 +39,20 @@ IMPORTS = {
 }
 
 
-def module_text(unit: Unit, target: Target, version: str) -> str:
+def module_text(unit: Unit, target: Target, imprint: Imprint) -> str:
     """Return the source text of the module that runs a rule on `target`."""
     functions = Functions()
     layout = Writer(unit, target, functions).layout()
-    return layout_page(unit.system, layout, functions, target, version)
+    return layout_page(unit.system, layout, functions, target, imprint)
 
 
 def layout_page(
-    rule: Rule, layout: list[str], functions: Functions, target: Target, version: str
+    rule: Rule, layout: list[str], functions: Functions, target: Target, imprint: Imprint
 ) -> str:
     """Return the text of a module, of the arguments of its layout and its functions."""
     declaration = ["LAYOUT = layout.Layout(", *indent(layout), ")"]
     offered = [*target.IMPORTS.items(), *IMPORTS.items(), (target.RUNTIME, ("from_layout",))]
-    header = header_text(rule, target.NAME, version)
+    header = header_text(rule, target.NAME, imprint)
     name = identifier(rule.name)
     return page_text(header, functions, declaration, name, "from_layout(LAYOUT)", offered)
 

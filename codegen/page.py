@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from optdsl.codegen.naming import comment
 from optdsl.codegen.source import WIDTH, Functions, indent, wrapped
+from optdsl.codegen.versions import Imprint
 from optdsl.model.alternatives import Rule
 from optdsl.program.describing import equations_text
 
@@ -40,16 +41,18 @@ def page_text(
     return "\n".join([*head, *body, "", f"{name} = {made}", ""])
 
 
-def header_text(rule: Rule, target: str, version: str) -> str:
+def header_text(rule: Rule, target: str, imprint: Imprint) -> str:
     """Return the docstring of a module: what the rule is, and its equations in lines."""
     title = f"{rule.name}: {rule.doc}" if rule.doc else rule.name
-    lines = ['"""' + _safe(title), "", *indent(map(_safe, equations_text(rule)))]
-    lines += ["", f"Written by optdsl {version} for the target {target}. Do not edit.", '"""']
-    return "\n".join([*lines, "# ruff: noqa"])
+    lines = [title, "", *indent(equations_text(rule)), *imprint.paragraph]
+    lines += ["", f"Written by optdsl {imprint.version} for the target {target}. Do not edit."]
+    lines = [_safe(line) for line in lines]
+    raw = "r" if any("\\" in line for line in lines) else ""
+    return "\n".join([f'{raw}"""{lines[0]}', *lines[1:], '"""', "# ruff: noqa"])
 
 
 def _safe(text: str) -> str:
-    return comment(text).replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
+    return comment(text).replace('"""', "'''")
 
 
 def _words(text: str) -> set[str]:

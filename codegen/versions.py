@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -15,6 +16,28 @@ from optdsl.codegen.support.processor import processor
 #: The parts of this package that read a text, turn it into a module and run that.
 _PACKAGES = ("codegen", "language", "model", "program", "runtime")
 _FILES = ("diagnostics.py", "files.py", "library.py", "storage.py")
+
+
+@dataclass(frozen=True)
+class Imprint:
+    """What a text says of its making: the version that wrote it, and remarks in lines.
+
+    The remarks are handed in by who knows more of the rule than its equations, such as what was
+    found of its claims; an empty tuple leaves them out.
+    """
+
+    version: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def paragraph(self) -> list[str]:
+        """The remarks, and the empty line that parts them from what stands above."""
+        return ["", *self.remarks] if self.remarks else []
+
+
+def imprint(remarks: Iterable[str] = ()) -> Imprint:
+    """Return the imprint of this version of optdsl, with `remarks`."""
+    return Imprint(compiler_version(), tuple(remarks))
 
 
 def compiler_version() -> str:

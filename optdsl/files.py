@@ -6,6 +6,10 @@ import errno
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 def file_named(what: str | Path) -> tuple[Path, str] | None:
@@ -26,6 +30,26 @@ def file_named(what: str | Path) -> tuple[Path, str] | None:
             return None
     path, colon, name = text.rpartition(":")
     return (Path(path), name) if colon and path.endswith(".opt") else (Path(text), "")
+
+
+def source_file(name: str, folder: Path | None = None) -> Traversable | None:
+    """Return the file of a source document: NAME.tex in `folder`, else a shipped one, or None.
+
+    >>> source_file("ruder2016").name
+    'ruder2016.tex'
+    """
+    beside = None if folder is None else folder / f"{name}.tex"
+    if beside is not None and beside.is_file():
+        return beside
+    shipped = (file for file in source_folder().iterdir() if file.name == f"{name}.tex")
+    return next(shipped, None)
+
+
+def source_folder() -> Traversable:
+    """Return the folder of the shipped source documents."""
+    from importlib.resources import files
+
+    return files("optdsl.specs").joinpath("sources")
 
 
 def cache_directory() -> Path:

@@ -18,6 +18,7 @@ from optdsl.codegen.page import header_text, page_text
 from optdsl.codegen.predicates import predicate_names
 from optdsl.codegen.protocol import FunctionalTarget
 from optdsl.codegen.source import Functions, fields, indent, wrapped
+from optdsl.codegen.versions import Imprint
 from optdsl.model.alternatives import Alternatives, Rule
 from optdsl.model.expressions import (
     Draw,
@@ -34,7 +35,7 @@ from optdsl.program.hoisting import Named
 from optdsl.program.streams import THETA_BEFORE, changed_states, output_buffer, written_streams
 
 
-def functions_text(rule: Rule, target: FunctionalTarget, version: str) -> str:
+def functions_text(rule: Rule, target: FunctionalTarget, imprint: Imprint) -> str:
     """Return the source text of the module of functions of `rule`.
 
     Raises:
@@ -44,7 +45,7 @@ def functions_text(rule: Rule, target: FunctionalTarget, version: str) -> str:
     functions = Functions()
     layout = FunctionsWriter(prepared, target, functions).layout()
     declaration = ["FUNCTIONS = functional.Functions(", *indent(layout), ")"]
-    header = header_text(prepared.rule, target.NAME, version)
+    header = header_text(prepared.rule, target.NAME, imprint)
     name, made = identifier(prepared.rule.name), f"{target.MAKE}(FUNCTIONS)"
     return page_text(header, functions, declaration, name, made, target.IMPORTS.items())
 

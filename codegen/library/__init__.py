@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from optdsl.diagnostics import Diagnostic
     from optdsl.model.alternatives import Rule
 
@@ -46,8 +48,10 @@ class Library:
         return " ".join(link_command(self.prefix))
 
 
-def build_library(rule: Rule, name: str) -> Library:
+def build_library(rule: Rule, name: str, remarks: Iterable[str] = ()) -> Library:
     """Compile `rule` ahead of time; `name` begins the names of files and functions.
+
+    `remarks` are lines for what is written at the head of both texts, of at most 97 characters.
 
     Raises:
         DiagnosticError: for what is not compiled yet, or where a C compiler cannot link it.
@@ -63,9 +67,9 @@ def build_library(rule: Rule, name: str) -> Library:
     from optdsl.codegen.library.python import LibraryTarget, text_of
     from optdsl.codegen.library.units import lowered
     from optdsl.codegen.support.registers import this_machine
-    from optdsl.codegen.versions import compiler_version
+    from optdsl.codegen.versions import imprint
 
-    machine, triple, version = this_machine(), host_triple(), compiler_version()
+    machine, triple, made = this_machine(), host_triple(), imprint(remarks)
     whole = lowered(rule, c_name(name))
     interfaces = whole.interfaces
     text, fingerprint = library_code(interfaces, machine, triple, whole.public)
@@ -74,9 +78,9 @@ def build_library(rule: Rule, name: str) -> Library:
     prefix = interfaces[0].prefix
     return Library(
         prefix=prefix,
-        header=None if whole.public is None else header_text(whole.public, version),
+        header=None if whole.public is None else header_text(whole.public, made),
         refused=whole.refusal,
-        module=text_of(whole.unit, LibraryTarget(interfaces, fingerprint), version),
+        module=text_of(whole.unit, LibraryTarget(interfaces, fingerprint), made),
         code=code,
         shared=None if compiler is None else linked(prefix, code, compiler),
         compiler=compiler,

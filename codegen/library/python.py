@@ -12,6 +12,7 @@ from optdsl.codegen.loops import all_streams
 from optdsl.codegen.module import module_text
 from optdsl.codegen.source import Functions
 from optdsl.codegen.unit import Unit
+from optdsl.codegen.versions import Imprint
 from optdsl.program.program import Combine, Matrices, Pass, Program
 from optdsl.runtime.shapes import Form
 
@@ -78,8 +79,8 @@ def _telling(interface: Interface, stage: Pass) -> int:
     return streams.index([*seen, *plain][0])
 
 
-def text_of(unit: Unit | CasesUnit, target: LibraryTarget, version: str) -> str:
+def text_of(unit: Unit | CasesUnit, target: LibraryTarget, imprint: Imprint) -> str:
     """Return the text of the Python module of a rule."""
     if isinstance(unit, CasesUnit):
-        return cases_text(unit, target, version)
-    return module_text(unit, target, version)
+        return cases_text(unit, target, imprint)
+    return module_text(unit, target, imprint)

@@ -11,6 +11,7 @@ from optdsl.codegen.support.cuda.words import WARPS
 from optdsl.codegen.toolkit.building import Build, BuiltKernel
 from optdsl.codegen.toolkit.c_numbers import HELPERS, numbers_function
 from optdsl.codegen.unit import Unit
+from optdsl.codegen.versions import Imprint
 from optdsl.program.describing import equations_text
 from optdsl.runtime.layout import Guard
 from optdsl.runtime.shapes import LEAST_ENTRIES, LEAST_ROWS
@@ -132,7 +133,7 @@ _GEOMETRY = {
 }  # fmt: skip
 
 
-def header_text(build: Build, name: str, version: str) -> str:
+def header_text(build: Build, name: str, imprint: Imprint) -> str:
     """Return the text of the header of a rule, whose names begin with `name`."""
     guard = f"OPTDSL_{name.upper()}_H"
     threads = next((each.threads for each in build.kernels), 0)
@@ -141,7 +142,7 @@ def header_text(build: Build, name: str, version: str) -> str:
         common = common.replace(f"@{word}@", str(value))
     return "\n".join(
         [
-            *_title(build, version),
+            *_title(build, imprint),
             f"#ifndef {guard}",
             f"#define {guard}",
             "",
@@ -161,13 +162,14 @@ def header_text(build: Build, name: str, version: str) -> str:
     )
 
 
-def _title(build: Build, version: str) -> list[str]:
+def _title(build: Build, imprint: Imprint) -> list[str]:
     """Return the comment at the head: the rule, and its equations."""
     rule = build.rule
     words = [f"{rule.name}: {rule.doc}" if rule.doc else rule.name, ""]
     for unit in build.units:
         words += [*(f"    {line}" for line in equations_text(unit.system)), ""]
-    words += [f"Parameters hold {build.dtype}.", "", f"Written by optdsl {version}. Do not edit."]
+    words += [f"Parameters hold {build.dtype}.", *imprint.paragraph, ""]
+    words += [f"Written by optdsl {imprint.version}. Do not edit."]
     safe = (comment(line).replace("*/", "* /") for line in words)
     first, *rest = (f" {line}".rstrip() for line in safe)
     return [f"/*{first}", *(f" *{line}" for line in rest), " */"]

@@ -6,20 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from enum import Enum
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from optdsl.checks.equivalence import Verdict, compare
 from optdsl.checks.equivalence.verdict import from_json
+from optdsl.checks.plain import installed, plain
 from optdsl.files import cache_directory, write_text
 from optdsl.model.expressions import Expression
 from optdsl.model.system import System
-
-#: What a system holds that no verdict depends on.
-_IGNORED = frozenset({"span", "doc", "definition", "source"})
 
 
 def remembered(
@@ -49,25 +44,6 @@ def _write(path: Path, verdict: Verdict) -> None:
         write_text(path, json.dumps(verdict.to_json()))
 
 
-def plain(value: object) -> object:
-    """Return what a value says, as data without the places it stands at.
-
-    >>> from optdsl.model.expressions import number
-    >>> plain(number(2))
-    ['Number', '2', '2']
-    """
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = [plain(getattr(value, f.name)) for f in fields(value) if f.name not in _IGNORED]
-        return [type(value).__name__, *parts]
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.name
-    return value if isinstance(value, bool | int | None) else str(value)
-
-
 @cache
 def checker() -> str:
     """Return what identifies the checker: versions, and a hash of the text that decides."""
@@ -76,20 +52,13 @@ def checker() -> str:
     model = folder.parent / "model"
     own = [
         Path(__file__),
+        folder / "plain.py",
         *(folder / "equivalence").glob("*.py"),
         *(model / f"{n}.py" for n in _MODEL),
     ]
     for file in sorted(own):
         digest.update(file.read_bytes())
-    return " ".join([*map(_version, ("optdsl", "mpmath", "sympy")), digest.hexdigest()])
-
-
-def _version(package: str) -> str:
-    """Return what is installed of a package, without the time that its loading takes."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "?"
+    return f"{installed('optdsl', 'mpmath', 'sympy')} {digest.hexdigest()}"
 
 
 _MODEL = ("arithmetic", "evaluation", "expressions", "matrix_values", "system")

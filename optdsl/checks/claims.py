@@ -9,6 +9,7 @@ from optdsl.checks.cache import remembered
 from optdsl.checks.choices import pairs, together, undecided
 from optdsl.checks.equivalence import Verdict
 from optdsl.checks.equivalence.question import Question
+from optdsl.checks.known import EXPECTED, claims_of, keep
 from optdsl.checks.others import (
     NotUnderstood,
     Other,
@@ -25,13 +26,6 @@ from optdsl.model import Alternatives, Rule, build_rule
 from optdsl.model.expressions import Expression, Number, Value
 from optdsl.model.inheritance import Lookup
 from optdsl.model.system import System
-
-_EXPECTED = {
-    "source": "proved",
-    "equals": "proved",
-    "differs": "differs",
-    "unreadable": "not understood",
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ def check_definition(
     Raises:
         DiagnosticError: where the definition itself does not build.
     """
-    claims = [s for s in definition.statements if isinstance(s, syntax.Claim)]
+    claims = claims_of(definition)
     if not claims:
         return []
     ours = build_rule(definition, lookup)
@@ -73,7 +67,13 @@ def check_definition(
 def check_claim(
     claim: syntax.Claim, ours: Rule, lookup: Lookup, *, strict: bool = False
 ) -> Finding:
-    """Check one claim of what a definition means."""
+    """Check one claim of what a definition means; keep the verdict for `known`."""
+    finding = _found(claim, ours, lookup, strict)
+    keep(claim, ours, lookup, finding.verdict.kind)
+    return finding
+
+
+def _found(claim: syntax.Claim, ours: Rule, lookup: Lookup, strict: bool) -> Finding:
     try:
         verdict = _decided(claim, ours, lookup)
         problems: tuple[Diagnostic, ...] = ()
@@ -81,7 +81,7 @@ def check_claim(
         reason = "; ".join(_worded(problem) for problem in error.diagnostics)
         verdict = Verdict("not understood", reason)
         if claim.verb == "unreadable":
-            return Finding(claim, _EXPECTED[claim.verb], verdict, True, False)
+            return Finding(claim, EXPECTED[claim.verb], verdict, True, False)
         problems = error.diagnostics
     except DiagnosticError as error:
         verdict = Verdict("not understood", error.diagnostics[0].message)
@@ -92,7 +92,7 @@ def check_claim(
 def _judged(
     claim: syntax.Claim, verdict: Verdict, problems: tuple[Diagnostic, ...], strict: bool
 ) -> Finding:
-    expected = _EXPECTED[claim.verb]
+    expected = EXPECTED[claim.verb]
     passed = verdict.kind == expected and claim.verb != "unreadable"
     warning = False
     if verdict.kind == "agrees" and expected == "proved" and not strict:
@@ -303,8 +303,3 @@ def _check_free(
         raise DiagnosticError(
             Diagnostic("undeclared-symbol", message, claim.span, suggestion(strangers[0], ours))
         )
-
-
-def claim_text(claim: syntax.Claim) -> str:
-    """Return a claim as it stands in the spec, on one line."""
-    return " ".join(claim.span.text.split()) if claim.span is not None else claim.verb

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optdsl.checks.alone import Alone, each_alone
-from optdsl.checks.claims import claim_text, question_of
+from optdsl.checks.claims import question_of
 from optdsl.checks.equivalence.question import Question
 from optdsl.checks.equivalence.race import Race
 from optdsl.checks.equivalence.trials import Trial
 from optdsl.checks.kernel_inputs import Run, Unfit, random_runs
+from optdsl.checks.known import claim_text
 from optdsl.checks.others import NotUnderstood
 from optdsl.diagnostics import DiagnosticError
 from optdsl.language import syntax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,11 +46,11 @@ def check(
     for file in check_paths(paths or [], strict=strict):
         files.append(file)
         if not json:
-            _print(file)
+            print_file(file)
     if json:
         print_json(as_json(files))
     else:
-        _print_summary(files)
+        print_summary(files)
     if html is not None:
         write_text(html, as_html(files))
         if not json:
@@ -58,7 +58,8 @@ def check(
     return 0 if all(file.good for file in files) else 1
 
 
-def _print(file: CheckedFile) -> None:
+def print_file(file: CheckedFile) -> None:
+    """Print what was found of a file."""
     show_diagnostics(file.errors, out())
     for rule in file.rules:
         out().print(Text(rule.name, "bold"), Text(file.name, "dim"))
@@ -69,7 +70,7 @@ def _print(file: CheckedFile) -> None:
 
 
 def _print_finding(finding: Finding) -> None:
-    from optdsl.checks.claims import claim_text
+    from optdsl.checks.known import claim_text
 
     colour = "red" if not finding.passed else "yellow" if finding.warning else "green"
     verdict = finding.verdict.kind
@@ -130,7 +131,8 @@ def _mark(finding: Finding) -> str:
     return bad if not finding.passed else doubtful if finding.warning else good
 
 
-def _print_summary(files: list[CheckedFile]) -> None:
+def print_summary(files: Sequence[CheckedFile]) -> None:
+    """Print how many claims there were, and how many came out as they should."""
     rules = [rule for file in files for rule in file.rules]
     findings = [finding for rule in rules for finding in rule.findings]
     errors = sum(len(file.errors) for file in files) + sum(len(rule.errors) for rule in rules)

@@ -38,7 +38,7 @@ def _rule(rule: CheckedRule) -> dict[str, Any]:
 
 
 def _claim(finding: Finding) -> dict[str, Any]:
-    from optdsl.checks.claims import claim_text
+    from optdsl.checks.known import claim_text
 
     verdict = finding.verdict
     found = verdict.counterexample

@@ -124,7 +124,7 @@ def check_shipped(name: str, *, strict: bool = False) -> CheckedFile:
     from optdsl.library import find, shipped
 
     definition, lookup = find(name)
-    return CheckedFile(shipped()[name].file.name, (_check_rule(definition, lookup, strict),))
+    return CheckedFile(shipped()[name].file.name, (check_rule(definition, lookup, strict),))
 
 
 def check_file(path: Path, *, strict: bool = False) -> CheckedFile:
@@ -141,11 +141,12 @@ def check_file(path: Path, *, strict: bool = False) -> CheckedFile:
         )
         return CheckedFile(str(path), errors=(empty,))
     lookup = lookup_in(file)
-    rules = tuple(_check_rule(definition, lookup, strict) for definition in file.definitions)
+    rules = tuple(check_rule(definition, lookup, strict) for definition in file.definitions)
     return CheckedFile(str(path), rules)
 
 
-def _check_rule(definition: Definition, lookup: Lookup, strict: bool) -> CheckedRule:
+def check_rule(definition: Definition, lookup: Lookup, strict: bool = False) -> CheckedRule:
+    """Check one definition."""
     from optdsl.checks.claims import check_definition
     from optdsl.model import build_rule
 

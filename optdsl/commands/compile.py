@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optdsl.commands.compile_claims import claim_lines, claims_hold
 from optdsl.commands.compile_cuda import built, write_build
 from optdsl.commands.compile_library import LIBRARY, tell, tell_import, write_libraries
-from optdsl.commands.rules import check_target, renamed, rules_by_module, stored_as
+from optdsl.commands.rules import check_target, definitions_by_module, renamed, stored_as
 from optdsl.commands.terminal import Misuse
 from optdsl.files import write_text
+
+if TYPE_CHECKING:
+    from optdsl.codegen.toolkit.building import Build
+    from optdsl.model import Rule
 
 
 def compile_(
@@ -75,8 +81,19 @@ def compile_(
             help="For cuda: roots and divisions of the hardware, within 2 units in the last place.",
         ),
     ] = False,
-) -> None:
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Decide all claims first, as `optdsl check` does, and write nothing where one "
+            "comes out other than expected.",
+        ),
+    ] = False,
+) -> int:
     """Write an importable Python module for each definition of a spec.
+
+    At its head stand the claims of the definition, each with the verdict that an earlier check
+    found.
 
     For the target library, also an object file, a C header and a shared library: see
     docs/library.md.
@@ -84,7 +101,7 @@ def compile_(
     For the target cuda, also its kernels as PTX for each architecture (and as cubins, where ptxas
     or nvJitLink is installed), a C header to launch them, and a report of what they take.
     """
-    from optdsl.codegen import emit
+    from optdsl.model import build_rule
 
     target = check_target(target, LIBRARY)
     for_cuda = {"--arch": arch, "--dtype": dtype, "--approximate": approximate or None}
@@ -92,22 +109,40 @@ def compile_(
     if target != "numba-cuda" and given:
         hint = "parameters of 16 bits are --storage theta=bfloat16" if dtype else None
         raise Misuse(f"{', '.join(given)}: only --target cuda takes this", hint)
-    rules = renamed(rules_by_module(rule), rule, name)
-    rules = stored_as(rules, storage or [])
+    found = definitions_by_module(rule)
+    plain = {module: build_rule(*each) for module, each in found.items()}
+    if check and not claims_hold(found.values()):
+        return 1
+    rules = stored_as(renamed(plain, rule, name), storage or [])
+    remarks = dict(zip(rules, map(claim_lines, found.values(), plain.values()), strict=True))
     if target == LIBRARY:
-        write_libraries(rules, directory)
-        return
-    texts = {module: (each, emit(each, target)) for module, each in rules.items()}
-    on_cards = {
+        write_libraries(rules, directory, remarks)
+        return 0
+    kernels = {
         module: built(each, module, arch, dtype or "float32", approximate)
         for module, each in rules.items()
         if target == "numba-cuda" and each.family != "schedule"
     }
+    _write_modules(rules, target, directory, remarks, kernels)
+    return 0
+
+
+def _write_modules(
+    rules: Mapping[str, Rule],
+    target: str,
+    directory: Path,
+    remarks: Mapping[str, Sequence[str]],
+    kernels: Mapping[str, Build],
+) -> None:
+    """Write the module of each rule, and its kernels where it has any for a card."""
+    from optdsl.codegen import emit
+
+    texts = {module: (each, emit(each, target, remarks[module])) for module, each in rules.items()}
     directory.mkdir(parents=True, exist_ok=True)
     for module, (each, text) in texts.items():
         path = directory / f"{module}.py"
         write_text(path, text)
         tell(f"Wrote {path} ({each.family} {each.name}, target {target})")
         tell_import(path, each.name)
-        if module in on_cards:
-            write_build(on_cards[module], module, directory)
+        if module in kernels:
+            write_build(kernels[module], module, directory, remarks[module])

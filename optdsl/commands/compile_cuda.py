@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,11 @@ def built(rule: Rule, name: str, arch: str | None, dtype: str, approximate: bool
     return build(rule, name, architectures(USUAL if arch is None else arch), dtype, approximate)
 
 
-def write_build(made: Build, name: str, directory: Path) -> None:
+def write_build(made: Build, name: str, directory: Path, remarks: Sequence[str] = ()) -> None:
     """Write what was compiled, and say what was written and found."""
     from optdsl.codegen.toolkit.header import header_text
     from optdsl.codegen.toolkit.reporting import report, report_text
-    from optdsl.codegen.versions import compiler_version
+    from optdsl.codegen.versions import imprint
 
     found: dict[str, Any] = report(made)
     text = report_text(found)
@@ -62,7 +63,7 @@ def write_build(made: Build, name: str, directory: Path) -> None:
             write_bytes(path, each.assembled.cubin)
             written.append(path)
     for ending, contents in (
-        (".h", header_text(made, name, compiler_version())),
+        (".h", header_text(made, name, imprint(remarks))),
         (".report.txt", text),
         (".report.json", json.dumps(found, indent=2) + "\n"),
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 LIBRARY = "library"
 
 
-def write_libraries(rules: Mapping[str, Rule], directory: Path) -> None:
+def write_libraries(
+    rules: Mapping[str, Rule], directory: Path, remarks: Mapping[str, Sequence[str]]
+) -> None:
     """Write the library of each rule, known by the name of its module; none unless all compile."""
     from optdsl.codegen.library import build_library
 
-    built = {module: (rule, build_library(rule, module)) for module, rule in rules.items()}
+    built = {
+        module: (rule, build_library(rule, module, remarks[module]))
+        for module, rule in rules.items()
+    }
     directory.mkdir(parents=True, exist_ok=True)
     for module, (rule, library) in built.items():
         header, code = directory / f"{library.prefix}.h", directory / f"{library.prefix}.o"

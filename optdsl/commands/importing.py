@@ -136,7 +136,7 @@ def _bindings(where: list[str]) -> tuple[syntax.Where, ...]:
 
 
 def _report(made: Imported, asked: Asked, finding: Finding) -> None:
-    from optdsl.checks.claims import claim_text
+    from optdsl.checks.known import claim_text
 
     console = out()
     definition = made.draft.definition

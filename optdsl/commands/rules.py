@@ -57,8 +57,8 @@ def shipped_definitions() -> list[Definition]:
     return [find(name)[0] for name in shipped()]
 
 
-def rules_by_module(what: str) -> dict[str, Rule]:
-    """Return the rules that `what` holds, each with the name of the module to make of it.
+def definitions_by_module(what: str) -> dict[str, tuple[Definition, Lookup]]:
+    """Return the definitions that `what` holds, each with the name of the module to make of it.
 
     A file of one definition gives its own name to the module; otherwise each
     definition gives its name.
@@ -68,24 +68,23 @@ def rules_by_module(what: str) -> dict[str, Rule]:
         DiagnosticError, OSError: as `find_rule`.
     """
     from optdsl.library import lookup_in, read_file
-    from optdsl.model import build_rule
 
     if not what.endswith(".opt"):
-        rule = find_whole(what)
-        return {snake_case(rule.name): rule}
+        definition, lookup = find_rule(what)
+        return {snake_case(definition.name): (definition, lookup)}
     file = read_file(Path(what))
     if len(file.definitions) < 2:
-        return {snake_case(Path(what).stem): find_whole(what)}
-    rules: dict[str, Rule] = {}
+        return {snake_case(Path(what).stem): find_rule(what)}
+    found: dict[str, tuple[Definition, Lookup]] = {}
     for definition in file.definitions:
         module = snake_case(definition.name)
-        if module in rules:
+        if module in found:
             raise Misuse(
-                f"{rules[module].name} and {definition.name} would both be {module}.py",
+                f"{found[module][0].name} and {definition.name} would both be {module}.py",
                 f"compile one of them: {what}:{definition.name}",
             )
-        rules[module] = build_rule(definition, lookup_in(file))
-    return rules
+        found[module] = (definition, lookup_in(file))
+    return found
 
 
 def renamed(rules: dict[str, Rule], what: str, name: str | None) -> dict[str, Rule]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from optdsl.diagnostics import Diagnostic, DiagnosticError, Span, did_you_mean
+from optdsl.files import source_file, source_folder
 from optdsl.latex.documents import SourceDocument, parse_document
 from optdsl.latex.manuscripts import parse_manuscript
 
@@ -27,12 +26,10 @@ def load_document(name: str, folder: Path | None = None) -> SourceDocument:
     """
     if name.endswith(".tex"):
         return _from_file(Path(name))
+    file = source_file(name, folder)
     beside = None if folder is None else folder / f"{name}.tex"
-    if beside is not None and beside.is_file():
-        return _from_file(beside)
-    for entry in _folder().iterdir():
-        if entry.name == name + ".tex":
-            return _load(name)
+    if file is not None:
+        return _from_file(beside) if beside is not None and file == beside else _load(name)
     hint = did_you_mean(name, document_names()) or "there are " + ", ".join(document_names())
     message = f"no source document is called `{name}`"
     if beside is not None:
@@ -42,7 +39,7 @@ def load_document(name: str, folder: Path | None = None) -> SourceDocument:
 
 def document_names() -> tuple[str, ...]:
     """Return the names of the shipped source documents."""
-    entries = (entry.name for entry in _folder().iterdir())
+    entries = (entry.name for entry in source_folder().iterdir())
     return tuple(sorted(name[:-4] for name in entries if name.endswith(".tex")))
 
 
@@ -73,9 +70,5 @@ def _overlap(one: Span, other: Span) -> bool:
 
 @cache
 def _load(name: str) -> SourceDocument:
-    text = _folder().joinpath(name + ".tex").read_text(encoding="utf-8")
+    text = source_folder().joinpath(name + ".tex").read_text(encoding="utf-8")
     return parse_document(name, text, f"specs/sources/{name}.tex")
-
-
-def _folder() -> Traversable:
-    return files("optdsl.specs").joinpath("sources")

@@ -5,7 +5,8 @@ No file of its own decides them: `equals ... when ...` is decided as every claim
 
 import pytest
 
-from optdsl.checks.claims import check_claim, claim_text
+from optdsl.checks.claims import check_claim
+from optdsl.checks.known import claim_text
 from optdsl.language import syntax
 from optdsl.library import find
 from optdsl.model import build

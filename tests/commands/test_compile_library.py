@@ -35,6 +35,9 @@ def test_a_composition_may_be_named(optdsl, tmp_path):
     assert "from build.clipped_sgd import ClippedSgd" in done.out
     header = (tmp_path / "build" / "clipped_sgd.h").read_text()
     assert f"ClippedSgd: {rule}" in header
+    assert (
+        " * It claims nothing; the claims of its parts: optdsl check ClipByGlobalNorm SGD" in header
+    )
     assert "int clipped_sgd_step_f32(const clipped_sgd_hyper *hyper," in header
     done = optdsl("compile", rule, "-o", "build", "--name", "ShortSgd", "--target", "reference")
     assert "from build.short_sgd import ShortSgd" in done.out

@@ -8,13 +8,14 @@ from optdsl.codegen.library.header.comments import WIDTH, block, remark
 from optdsl.codegen.library.header.records import hyper_text, run_text, spoken, tensors_text
 from optdsl.codegen.library.interface import Interface, Record
 from optdsl.codegen.support.shared_library import library_name
+from optdsl.codegen.versions import Imprint
 
 
-def header_text(interface: Interface, version: str) -> str:
+def header_text(interface: Interface, imprint: Imprint) -> str:
     """Return the text of the header."""
     guard = f"{interface.prefix.upper()}_H"
     lines = [
-        *_title(interface, version),
+        *_title(interface, imprint),
         f"#ifndef {guard}",
         f"#define {guard}",
         "",
@@ -48,11 +49,12 @@ def _is_schedule(interface: Interface) -> bool:
     return interface.unit.system.family == "schedule"
 
 
-def _title(interface: Interface, version: str) -> list[str]:
+def _title(interface: Interface, imprint: Imprint) -> list[str]:
     system, prefix = interface.unit.system, interface.prefix
     lines = [f"{system.name}: {system.doc}" if system.doc else system.name, ""]
     lines += [f"    {line}" for line in interface.equations]
-    lines += ["", f"Written by optdsl {version} for the target library. Do not edit."]
+    lines += [*imprint.paragraph, ""]
+    lines += [f"Written by optdsl {imprint.version} for the target library. Do not edit."]
     lines += [f"Link with {library_name(prefix)}, or with {prefix}.o and -lm.", ""]
     return [*block([*lines, *_usage(interface)]), ""]
 

@@ -11,6 +11,7 @@ import pytest
 
 from optdsl.codegen.toolkit.building import build
 from optdsl.codegen.toolkit.header import header_text
+from optdsl.codegen.versions import Imprint
 from optdsl.library import load_rule
 from optdsl.runtime.layout import Scalars
 
@@ -73,7 +74,7 @@ def compiled(tmp_path_factory):
     def compile_rule(rule):
         folder = tmp_path_factory.mktemp("header")
         made = build(load_rule(rule), "rule", ())
-        text = header_text(made, "rule", "VERSION")
+        text = header_text(made, "rule", Imprint("VERSION"))
         numbers = [part for part in text.split() if part.startswith("rule_numbers")]
         calls = "".join(f"{name.split('(')[0]}(t, hyper, step_state, exactly);" for name in numbers)
         launches = "rule_step(kernels.data(), tables.data(), &given, (CUstream)77)"
@@ -205,7 +206,7 @@ def test_the_documented_program_compiles(compiled, tmp_path):
     (program,) = re.findall(r"```c\+\+\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     made = build(load_rule("Adam"), "adam", ())
     (tmp_path / "cuda.h").write_text(STUB)
-    (tmp_path / "adam.h").write_text(header_text(made, "adam", "VERSION"))
+    (tmp_path / "adam.h").write_text(header_text(made, "adam", Imprint("VERSION")))
     (tmp_path / "program.cpp").write_text(program)
     command = ["g++", "-fsyntax-only", "-Wall", "-Werror", "-Wno-unused-function",
                f"-I{tmp_path}", tmp_path / "program.cpp"]  # fmt: skip
@@ -214,4 +215,4 @@ def test_the_documented_program_compiles(compiled, tmp_path):
 
 def test_a_rule_that_chooses_what_to_launch_says_so():
     made = build(load_rule("SkipNonfinite | Adam"), "rule", ())
-    assert "launch its kernels one by one" in header_text(made, "rule", "VERSION")
+    assert "launch its kernels one by one" in header_text(made, "rule", Imprint("VERSION"))
