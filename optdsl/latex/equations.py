@@ -178,7 +178,7 @@ def _read_all(
             if len(statements) > 1 and alone and statement.phrase is None:
                 raise refuse("latex-unexpected", "expected `=`", _end(statement.span))
             before = len(reader.draws), len(reader.totals)
-            reader.layer = statement.layer
+            reader.layer, reader.initial = statement.layer, statement.initial
             made = _equations(statement, tag, reader)
             loops = tuple(reader.indices[letter] for letter in statement.loops)
             for one in made:

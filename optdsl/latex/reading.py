@@ -54,6 +54,7 @@ class Reader:
     letters: dict[frozenset[str], Span] = field(default_factory=dict)
     loss: Named | None = None
     data: tuple[Raw, ...] | None = None
+    initial: bool = False  # are we before the loop of an algorithm?
     layer: bool = False  # is this statement done layer by layer?
     totals: list[Total] = field(default_factory=list)
     draws: list[tuple[syntax.Name, syntax.Call]] = field(default_factory=list)
@@ -140,6 +141,8 @@ class Reader:
     def remember(self, named: Named) -> None:
         """Refuse a symbol that is another one's name, or differs from itself elsewhere."""
         self.met.update(named.components)
+        if self.initial and not named.components:
+            return  # `v = 0` before a loop that sets `v^l`
         before = self.seen.setdefault(named.name, named)
         apart = (before.time is None) != (named.time is None)  # `\\boldsymbol{\\eta}_t`, `\\eta`
         alike = replace(before, font=named.font) if apart else before
