@@ -301,5 +301,7 @@ def _check_free(
         names = ", ".join(f"`{name}`" for name in strangers)
         message = f"{names} of {other.system.name}: nothing says what it is in our names"
         raise DiagnosticError(
-            Diagnostic("undeclared-symbol", message, claim.span, suggestion(strangers[0], ours))
+            Diagnostic(
+                "undeclared-symbol", message, claim.span, suggestion(strangers[0], ours, claim)
+            )
         )

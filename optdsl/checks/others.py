@@ -360,7 +360,11 @@ def _start(start: syntax.Equation) -> str:
     return f"{target} = {format_expression(start.value)}"
 
 
-def suggestion(name: str, ours: System) -> str:
-    """Return a hint for a symbol of theirs that has no meaning on our side."""
+def suggestion(name: str, ours: System, claim: syntax.Claim) -> str:
+    """Return a hint for a symbol of theirs that has no meaning on our side.
+
+    What was asked on the command line stands in no text.
+    """
+    how = f"where {name} = ..." if claim.span is not None else f"--where '{name} = ...'"
     near = did_you_mean(name, [*(hyper.name for hyper in ours.hyperparameters), "g"])
-    return f"say what it is in our names: `where {name} = ...`" + (f"; {near}" if near else "")
+    return f"say what it is in our names: `{how}`" + (f"; {near}" if near else "")

@@ -209,7 +209,7 @@ def _letter(analysis: Analysis) -> str:
 def _map(scaling: Scaling, c: str) -> Iterator[str]:
     if scaling.states:
         moved = ", ".join(
-            f"{name} {_times(power, c)}" if power else f"{name} stays"
+            f"{name} {_times(power, c)}" if power else f"{name} as before"
             for name, power in scaling.states.items()
         )
         yield f"the states are then {moved}"

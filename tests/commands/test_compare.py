@@ -164,3 +164,9 @@ def test_a_function_in_a_file(optdsl, tmp_path):
 def test_arguments_stand_behind_the_name(optdsl):
     told = optdsl("compare", "torch.optim.Adam(amsgrad=True)", "AMSGradMaxThenCorrect")
     assert told.status == 0
+
+
+def test_a_symbol_that_means_nothing_is_said_by_an_option(optdsl):
+    refused = optdsl("compare", "Adam", "AdamW")
+    assert refused.status == 1
+    assert "say what it is in our names: `--where 'lambda = ...'`" in refused.err
