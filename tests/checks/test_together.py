@@ -60,6 +60,9 @@ SAME = [
     ("g[t]*c/norm(g[t]) if norm(g[t]) > c else g[t]",
      "g[t]*min(1, c/norm(g[t])) if norm(g[t]) > 0 else 0"),
     ("c^(a*x)", "(c^a)^x"),
+    # a value that a case gives to what it is made of
+    ("g[t] - min(e, c) if floor(t/n) >= abs(e) else x",
+     "g[t] - min(e, c if t < n + 1 else c) if floor(t/n) >= abs(e) else x"),
 ]  # fmt: skip
 
 

@@ -157,6 +157,7 @@ class Context:
             return frozenset({(constant > 0) - (constant < 0)})
         found = self._known.get(polynomial)
         if found is None:
+            self._known[polynomial] = ANY  # should it depend on itself, by a value of the case
             found = self._found(polynomial)
             self._known[polynomial] = found
         return found
