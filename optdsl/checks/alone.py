@@ -34,7 +34,7 @@ def each_alone(rule: Rule) -> list[Alone]:
 
     >>> from optdsl.library import load_rule
     >>> [(each.system.name, each.case) for each in each_alone(load_rule("Muon"))]
-    [('MuonWide', 'where rows <= columns'), ('MuonTall', 'where not rows <= columns')]
+    [('MuonWide', 'where rows <= columns'), ('MuonTall', 'where rows > columns')]
     """
     if isinstance(rule, System):
         return [Alone(rule.name, rule)]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optdsl.language import format_expression, format_statement, syntax
-from optdsl.language.expression_format import NOT
 from optdsl.language.trees import children
 from optdsl.model.inheritance import Lookup, flatten
+from optdsl.model.predicates import opposite
 from optdsl.model.problems import Problems
 
 _SHOWN = (
@@ -52,8 +52,8 @@ def _within(node: syntax.Node, lookup: Lookup, when: tuple[str, ...]) -> Iterato
     match node:
         case syntax.Conditional(value, condition, syntax.Node() as otherwise):
             yield from _within(value, lookup, (*when, f"where {format_expression(condition)}"))
-            opposite = f"where not {format_expression(condition, NOT)}"
-            yield from _within(otherwise, lookup, (*when, opposite))
+            other = f"where {format_expression(opposite(condition))}"
+            yield from _within(otherwise, lookup, (*when, other))
         case syntax.Sequence(first, steps, second):
             count = format_expression(steps)
             yield from _within(first, lookup, (*when, f"for {count} steps"))

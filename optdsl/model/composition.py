@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from optdsl.language import syntax
-from optdsl.language.expression_format import NOT, format_expression
+from optdsl.language.expression_format import format_expression
 from optdsl.model.alternatives import Rule, one_system, systems_of
 from optdsl.model.arguments import with_defaults_in
 from optdsl.model.choosing import choose, follow, pipe_rules
 from optdsl.model.declarations import a
 from optdsl.model.indices import with_tuples
 from optdsl.model.inheritance import Lookup
-from optdsl.model.predicates import predicate
+from optdsl.model.predicates import opposite, predicate
 from optdsl.model.problems import Problems
 from optdsl.model.scheduling import Schedules, step_count
 from optdsl.model.system import System
@@ -215,7 +215,7 @@ class _Composer:
             return None
         labels = (
             f"where {format_expression(expression.condition)}",
-            f"where not {format_expression(expression.condition, NOT)}",
+            f"where {format_expression(opposite(expression.condition))}",
         )
         return choose(condition, labels, *pair, expression.span, self.problems)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from optdsl.language import syntax
 from optdsl.model import functions
 from optdsl.model.expressions import (
@@ -50,6 +53,46 @@ def all_of(*conditions: Expression) -> Expression:
             continue
         whole = condition if whole == Constant("true") else apply("and", whole, condition)
     return whole
+
+
+#: The comparison that holds where another does not, of numbers that are some.
+_OPPOSITE: dict[str, Any] = {
+    "<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "and": "or", "or": "and",
+}  # fmt: skip
+
+
+def opposite(condition: syntax.Expression) -> syntax.Expression:
+    """Return what holds of a tensor where `condition` does not, as a person says it.
+
+    >>> from optdsl.language import format_expression, parse_expression
+    >>> format_expression(opposite(parse_expression("ndim >= 2 and not rows <= columns")))
+    'ndim < 2 or rows <= columns'
+    """
+    match condition:
+        case syntax.Unary("not", inner):
+            return inner
+        case syntax.Binary("and" | "or" as operator, left, right):
+            return replace(
+                condition,
+                operator=_OPPOSITE[operator],
+                left=opposite(left),
+                right=opposite(right),
+            )
+        case syntax.Binary(operator, left, right) if operator in _OPPOSITE and (
+            operator in ("==", "!=") or (_counts(left) and _counts(right))
+        ):
+            return replace(condition, operator=_OPPOSITE[operator])
+    return syntax.Unary("not", condition, span=condition.span)
+
+
+def _counts(node: syntax.Expression) -> bool:
+    """Is it made of facts so that it is a number for every tensor, unlike 0/0 or sqrt(-1)?"""
+    match node:
+        case syntax.Binary("+" | "-" | "*", left, right):
+            return _counts(left) and _counts(right)
+        case syntax.Unary("-", inner):
+            return _counts(inner)
+    return isinstance(node, syntax.Number | syntax.Name)
 
 
 def negated(condition: Expression) -> Expression:

@@ -68,9 +68,9 @@ def test_conditions_that_part_for_some_tensor_are_not_taken_for_one(rule, claim)
     ("rule", "claim", "where"),
     [
         ("SGD if ndim == 2 else AdamW", "differs SGD if ndim == 2 else Adam when lambda = 0.1",
-         "where not ndim == 2"),
+         "where ndim != 2"),
         ("Adam if ndim == 2 else Momentum", "differs Adam if ndim == 2 else SGD",
-         "where not ndim == 2"),
+         "where ndim != 2"),
         ("SGD for 10 then Momentum", "differs (SGD for 10 then SGD)", "from step 11"),
         ("Momentum for 10 then SGD", "differs (SGD for 10 then SGD)", "in steps 1 to 10"),
     ],

@@ -99,7 +99,7 @@ def test_a_source_that_differs_is_not_run():
 def test_a_choice_is_verified_rule_by_rule():
     found = kernel.verify(*find("Sign | (SGD if ndim == 1 else Adagrad)"), runs=1, steps=3)
     assert [(a.case, a.system.name) for a, _ in found] == [
-        ("where ndim == 1", "SGD"), ("where not ndim == 1", "Adagrad"),
+        ("where ndim == 1", "SGD"), ("where ndim != 1", "Adagrad"),
     ]  # fmt: skip
     for _, results in found:  # the sources of SGD say nothing of `Sign | SGD`
         assert [each.source for each in results] == [None]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from optdsl.codegen import compile_system
 from optdsl.diagnostics import DiagnosticError
-from optdsl.library import load_system
+from optdsl.library import load_rule, load_system
 from optdsl.model.expressions import Kind, Value, values
+from optdsl.runtime.facts import Facts
 from tests.model.test_build import codes, system
 
 
@@ -116,3 +119,24 @@ def test_what_cannot_be_composed_says_why(text: str, code: str) -> None:
 def test_a_definition_cannot_be_made_of_itself() -> None:
     assert codes("optimizer A = B\noptimizer B = A\n") == ["cyclic-definition"]
     assert codes("optimizer A extends A\n  theta[t] = theta[t-1]\n") == ["cyclic-definition"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "otherwise"),
+    [
+        ("rows <= columns", "rows > columns"),
+        ("2*rows - 1 > columns", "2*rows - 1 <= columns"),
+        ("not ndim == 2", "ndim == 2"),
+        ('ndim >= 2 and not named("*embed*")', 'ndim < 2 or named("*embed*")'),
+        ("ndim == 1 or sqrt(rows - 3) > 1", "ndim != 1 and not sqrt(rows - 3) > 1"),
+    ],
+)
+def test_the_other_rule_is_taken_where_the_opposite_holds(condition: str, otherwise: str) -> None:
+    rule = load_rule(f"SGD if {condition} else Lion")
+    assert [case.title for case in rule.cases] == [f"where {condition}", f"where {otherwise}"]
+    accepting = [case.accepts for case in compile_system(rule, "reference").cases]
+    for shape in ((), (4,), (2, 3), (3, 2), (2, 2)):
+        for name in ("embed", "w"):
+            with np.errstate(invalid="ignore"):
+                taken = [bool(accepts(Facts(shape, name))) for accepts in accepting]
+            assert sorted(taken) == [False, True], (shape, name)
