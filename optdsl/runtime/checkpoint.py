@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import CheckpointError, RuntimeRefusal
 from optdsl.runtime.formats import dtype_named
 from optdsl.runtime.hyperparameters import Settings
-from optdsl.runtime.layout import Mode, Numbers
+from optdsl.runtime.layout import Layout, Mode, Numbers
 from optdsl.runtime.reading import Reading
 from optdsl.runtime.seeds import checked_seed
 from optdsl.runtime.structure import Bundle, Structure
@@ -106,6 +107,8 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Mode | None:
 
     Raises:
         CheckpointError: it does not belong here; nothing has changed then.
+
+    Warns where other equations of the same rule made it.
     """
     from optdsl.runtime.sources import restored_sources
 
@@ -120,6 +123,7 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Mode | None:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeRefusal) as error:
         reason = f"{type(error).__name__}: {error}"
         raise CheckpointError(f"the stored state is damaged ({reason})") from error
+    _tell_of_other_equations(holder.engine.layout, state)
     for cohort in cohorts.items:
         for member in cohort.members:
             tensors.started[member] = cohort.started
@@ -129,6 +133,23 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Mode | None:
         cohort.reading.settings = holder.settings[cohort.group]
     holder.engine.replace(tensors, cohorts)
     return mode
+
+
+def _tell_of_other_equations(layout: Layout, state: Mapping[str, Any]) -> None:
+    """Warn where a state was made by other equations: it fits, but may mean something else.
+
+    Text that says the same, such as other comments, makes no other equations.
+    """
+    stored = state.get("fingerprint")
+    if stored and layout.fingerprint and stored != layout.fingerprint:
+        kept = " and ".join(f"`{slot.name}`" for slot in layout.states)
+        what = f"make sure that {kept} still mean the same" if kept else "it has no states"
+        warnings.warn(
+            f"the stored state was made by other equations of {layout.name} than those here, and "
+            f"goes on as it is: {what}",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def lay_out(engine: Engine, settings: Settings, state: Mapping[str, Any]) -> Structure:

@@ -356,6 +356,7 @@ class Optimizer(Copied):
         """Continue from a stored state: the next steps are bit for bit those of an unbroken run.
 
         Where the state notes a function or a schedule, one must stand here too, as given by you.
+        Warns where other equations of the same rule made it.
 
         Raises:
             CheckpointError: a state of another rule, of other shapes or dtype, or damaged.

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import optdsl
 from optdsl.runtime import CheckpointError, from_layout
 from tests.runtime import layouts, other_layouts
 
@@ -305,3 +306,36 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["state"]
     opt.save(path)
     assert path.read_bytes() != old
+
+
+HEAVY_BALL = """\
+# {comment}
+optimizer Ball
+  hyper eta as lr = 0.1 in [0, inf)
+  hyper gamma = {gamma} in [0, 1)
+  v[0] = 0
+  v[t] = gamma*v[t-1] + {inside}g[t]
+  theta[t] = theta[t-1] - {outside}v[t]  # {comment}
+"""
+
+
+def ball(folder, comment="", gamma=0.9, inside="eta*", outside=""):
+    spec = folder / "ball.opt"
+    spec.write_text(HEAVY_BALL.format(comment=comment, gamma=gamma, inside=inside, outside=outside))
+    return optdsl.load(spec, target="reference")([np.ones(3)])
+
+
+def test_a_state_of_edited_equations_is_taken_with_a_warning(tmp_path, recwarn):
+    made = ball(tmp_path)
+    made.step([np.ones(3)])
+    stored = made.state_dict()
+    ball(tmp_path, comment="only a word", gamma=0.5).load_state_dict(stored)
+    assert not recwarn
+    outside = ball(tmp_path, inside="", outside="eta*")
+    with pytest.warns(UserWarning, match="other equations of Ball .* `v` still mean") as told:
+        outside.load_state_dict(stored)
+    assert told[0].filename == __file__
+    assert outside.state_dict()["entries"]["v"]["0"].tolist() == [0.1] * 3
+    del stored["fingerprint"]
+    outside.load_state_dict(stored)
+    assert not recwarn
