@@ -12,10 +12,10 @@ from optdsl.cuda.capturing import require_capturable, require_skippable, skips_o
 from optdsl.cuda.driver import find_device
 from optdsl.cuda.engine import DeviceEngine
 from optdsl.cuda.intake import DeviceIntake
+from optdsl.cuda.lock import DeviceLock
 from optdsl.cuda.queue import Queue
 from optdsl.cuda.streams import current_stream, handle_of
 from optdsl.cuda.transform import DeviceTransform
-from optdsl.cuda.turns import DeviceTurns
 from optdsl.runtime import checkpoint
 from optdsl.runtime.arrays import Extents, check_same_form
 from optdsl.runtime.classes import from_layout as class_of
@@ -62,7 +62,7 @@ class DeviceOptimizer(Optimizer):
         require_skippable(self.layout)
         self._capturable, self._approximate, self._recorded = capturable, approximate, False
         super().__init__(parameters, *unnamed, **hyperparameters)
-        self._turns = DeviceTurns(self._engine, self._owners)
+        self._lock = DeviceLock(self._engine, self._owners)
         self._results = Results(decided=not skips_on_card(self.layout, capturable))
 
     def _options(self) -> dict[str, Any]:
@@ -135,14 +135,14 @@ class DeviceOptimizer(Optimizer):
                 "a function of gradients cannot be recorded in a graph: hand gradients in, or "
                 "leave capturable=True out"
             )
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             self._begin_on(stream)
             return self._step_with_inputs(gradients, loss, inputs)
 
     def work_on(self, stream: Any) -> None:
         """Put what comes before the next step on a stream too: copies, looks at theta."""
-        with self._turns:
+        with self._lock:
             queue = self._engine.tensors.queue
             if queue is not None:
                 queue.go_to(handle_of(stream), named=True)
@@ -200,12 +200,12 @@ class DeviceOptimizer(Optimizer):
         Arrays are copies on the host, or with `copy=False` those in use, on the card. See
         `Optimizer`.
         """
-        with self._turns:
+        with self._lock:
             return checkpoint.dump(self._holder(copy), self._mode, copy=False)
 
     def rebind(self, arrays: Sequence[Any]) -> None:
         """Step other arrays on the card from now on. See `Optimizer.rebind`."""
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             new = [adopted(array, f"array {place}") for place, array in enumerate(arrays)]
             check_same_form(new, self._engine.tensors.stream("theta"))
@@ -220,7 +220,7 @@ class DeviceOptimizer(Optimizer):
             CheckpointError: a state of another rule, of other shapes or dtype, or damaged.
                 Nothing has changed then.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             holder = self._holder(arrays=False)
             self._mode = checkpoint.restore(holder, state)

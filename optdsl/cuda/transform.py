@@ -10,9 +10,9 @@ from optdsl.cuda.capturing import require_skippable, skips_on_card
 from optdsl.cuda.driver import find_device
 from optdsl.cuda.engine import DeviceEngine
 from optdsl.cuda.intake import DeviceIntake
+from optdsl.cuda.lock import DeviceLock
 from optdsl.cuda.queue import Queue
 from optdsl.cuda.streams import current_stream, handle_of
-from optdsl.cuda.turns import DeviceTurns
 from optdsl.runtime import checkpoint
 from optdsl.runtime.engine import Engine
 from optdsl.runtime.errors import GradientError, ParameterError, ParameterTypeError, StepError
@@ -42,7 +42,7 @@ class DeviceTransform(Transform):
                 f'"{self.layout.name} | ..." with an optimizer behind it'
             )
         super().__init__(*unnamed, **hyperparameters)
-        self._turns = DeviceTurns(self._engine, tuple)
+        self._lock = DeviceLock(self._engine, tuple)
         self._approximate = approximate
         self._loaded: Engine | None = None  # a state that waits for the first gradients
 
@@ -68,10 +68,10 @@ class DeviceTransform(Transform):
             DeviceError: numba-cuda, the driver or a card is missing.
         """
         if self._engine.tensors.queue is None:
-            with self._turns:
+            with self._lock:
                 if self._engine.tensors.queue is None:  # no other thread has come first
                     self._begin_on_card(gradients)
-        with self._turns:
+        with self._lock:
             self._begin_on(stream, gradients)
             return self._update_with_inputs(gradients, parameters, loss, inputs)
 
@@ -157,7 +157,7 @@ class DeviceTransform(Transform):
         Raises:
             CheckpointError: as for an optimizer; nothing has changed then.
         """
-        with self._turns:
+        with self._lock:
             if self._engine.tensors.queue is not None:
                 holder = self._holder()
                 checkpoint.restore(holder, state)

@@ -63,15 +63,15 @@ class Asker:
         self.structure = structure
         everyone = tuple(range(structure.count))
         snapshot = self._new_snapshot()
-        turn = _Turn(self, function)
+        questions = _Questions(self, function)
         try:
             try:
-                taken = self._run(everyone, turn)
+                taken = self._run(everyone, questions)
             except _FewerTensors:
                 snapshot.restore()
-                taken = self._run(turn.given, turn)
+                taken = self._run(questions.given, questions)
             self.engine.commit(taken)
-            return taken, turn.loss, len(turn.given)
+            return taken, questions.loss, len(questions.given)
         except BaseException:
             snapshot.restore()
             raise
@@ -79,13 +79,13 @@ class Asker:
             for intake in self._intakes.values():
                 intake.release()
 
-    def _run(self, identities: tuple[int, ...], turn: _Turn) -> list[Selection]:
+    def _run(self, identities: tuple[int, ...], questions: _Questions) -> list[Selection]:
         if not identities:
             return [NOBODY] * self.engine.layout.parts
-        turn.asked = 0
+        questions.asked = 0
         selection = self.engine.select(identities)
         self.engine.prepare(selection)
-        return self.engine.run(self.plan, selection, turn.ask)
+        return self.engine.run(self.plan, selection, questions.ask)
 
     def points(self, ask: Ask, live: Selection) -> Any:
         """Return the arrays where a gradient is asked for, in the structure of the parameters."""
@@ -117,7 +117,7 @@ class Asker:
         return self._intakes[ask.gradient].take(given, points)
 
 
-class _Turn:
+class _Questions:
     """What is known within one step."""
 
     def __init__(self, asker: Asker, function: GradientFunction) -> None:

@@ -31,7 +31,7 @@ def check_ahead(
     """
     engine = optimizer._engine
     present = tuple(index for index, each in enumerate(gradients) if each is not None)
-    with optimizer._turns:
+    with optimizer._lock:
         optimizer._require_ready()
         engine.give(inputs)
         try:
@@ -53,7 +53,7 @@ def begin(optimizer: Optimizer, present: Sequence[int]) -> None:
         StepError: an input is read and has never come.
     """
     engine = optimizer._engine
-    with optimizer._turns:
+    with optimizer._lock:
         optimizer._aside.require_back()
         engine.prepare(engine.select(tuple(present)))
 
@@ -74,7 +74,7 @@ def check_group_ahead(optimizer: Optimizer, group: Mapping[str, Any]) -> None:
         ParameterError: as `add_group`.
         HyperparameterError: as `add_group`.
     """
-    with optimizer._turns:
+    with optimizer._lock:
         optimizer._aside.require_back()
         optimizer._read_groups([optimizer._read_group(group)], nested=True)
 

@@ -20,13 +20,13 @@ from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.inputs import handed_in
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout, Mode
+from optdsl.runtime.lock import CallerLock
 from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
 from optdsl.runtime.results import Results, StepResult
 from optdsl.runtime.rows import Rows, only_rows
 from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Bundle, Structure
-from optdsl.runtime.turns import Turns
 
 
 class Optimizer(Copied):
@@ -67,7 +67,7 @@ class Optimizer(Copied):
     def __init__(self, parameters: Any, /, *unnamed: Any, **hyperparameters: Any) -> None:
         self.names.refuse_unnamed(unnamed)
         layout = self.layout
-        self._turns = Turns()
+        self._lock = CallerLock()
         self._mode: Mode | None = None
         self._results = Results()
         self._engine = self._new_engine()
@@ -143,7 +143,7 @@ class Optimizer(Copied):
             ParameterError: as for the class, or the new arrays overlap the old.
             HyperparameterError: as for the class.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             check_group(group, "the new group")
             self._add([self._read_group(group)], nested=True)
@@ -189,7 +189,7 @@ class Optimizer(Copied):
 
         When it raises, no parameter and no state has changed.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             return self._step_with_inputs(gradients, loss, inputs)
 
@@ -201,7 +201,7 @@ class Optimizer(Copied):
         `rows` says which, by the place of the tensor. Exact for a rule that leaves entries with
         a zero gradient as they are, and whose states have one value an entry.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             with handed_in(self._engine, inputs):
                 given = enumerate(self._structure.flatten(gradients))
@@ -276,7 +276,7 @@ class Optimizer(Copied):
 
         They differ from the arrays only in rules such as Nesterov, when gradients are handed in.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             return self._structure.unflatten([array.copy() for array in self._true_iterate()])
 
@@ -292,7 +292,7 @@ class Optimizer(Copied):
 
         It is what the rule names with `evaluate`, or else `theta()`.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             return self._structure.unflatten([array.copy() for array in self._evaluated()])
 
@@ -322,7 +322,7 @@ class Optimizer(Copied):
         Raises:
             StepError: within another such block.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             arrays: list[Any] = list(self._engine.tensors.stream("theta"))
             aside = self._aside.put(arrays, self._evaluated())
@@ -335,7 +335,7 @@ class Optimizer(Copied):
         Raises:
             ParameterError: as for the class, or another number, shape or dtype of arrays.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             check_same_form(arrays, self._engine.tensors.stream("theta"))
             self._engine.tensors.extents = check_parameters(arrays, self._structure.labels)
@@ -349,7 +349,7 @@ class Optimizer(Copied):
         Functions and schedules cannot be stored: their places are noted, with the place each
         schedule has reached.
         """
-        with self._turns:
+        with self._lock:
             return checkpoint.dump(self._holder(), self._mode, copy=copy)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -362,7 +362,7 @@ class Optimizer(Copied):
             CheckpointError: a state of another rule, of other shapes or dtype, or damaged.
                 Nothing has changed then.
         """
-        with self._turns:
+        with self._lock:
             self._aside.require_back()
             self._mode = checkpoint.restore(self._holder(), state)
 
@@ -374,7 +374,7 @@ class Optimizer(Copied):
         """
         from optdsl.runtime import statefile  # what it needs takes long to import
 
-        with self._turns:
+        with self._lock:
             statefile.write(checkpoint.dump(self._holder(), self._mode, copy=False), path)
 
     def load(self, path: str | PathLike[str]) -> None:

@@ -15,11 +15,11 @@ from optdsl.runtime.hyperparameters import Names, Settings
 from optdsl.runtime.inputs import handed_in
 from optdsl.runtime.intake import Intake
 from optdsl.runtime.layout import Layout
+from optdsl.runtime.lock import CallerLock
 from optdsl.runtime.losses import read_ready_loss
 from optdsl.runtime.plan import make_plan
 from optdsl.runtime.seeds import taken_seed
 from optdsl.runtime.structure import Bundle, Structure
-from optdsl.runtime.turns import Turns
 
 
 class Transform:
@@ -48,7 +48,7 @@ class Transform:
         layout = self.layout
         if layout.ready is None or layout.output is None:
             raise StepError(f"{layout.name} hands on no gradient that is given to it")
-        self._turns = Turns()
+        self._lock = CallerLock()
         self._engine, self._intake = self._new_engine()
         self._engine.tensors.sow(taken_seed(layout, hyperparameters))
         self._settings = Settings.of(self.names, hyperparameters)
@@ -92,7 +92,7 @@ class Transform:
             StepError: the transform reads theta or the loss, and these are missing; or an input
                 that nothing has. `inputs` are given as to `Optimizer.step`.
         """
-        with self._turns:
+        with self._lock:
             return self._update_with_inputs(gradients, parameters, loss, inputs)
 
     def _update_with_inputs(
@@ -187,7 +187,7 @@ class Transform:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later update depends on, as `Optimizer.state_dict` does."""
-        with self._turns:
+        with self._lock:
             return checkpoint.dump(self._holder(), None, copy=True)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -196,7 +196,7 @@ class Transform:
         Raises:
             CheckpointError: as for an optimizer; nothing has changed then.
         """
-        with self._turns:
+        with self._lock:
             if self._structure is not None:
                 checkpoint.restore(self._holder(), state)
                 return
@@ -211,7 +211,7 @@ class Transform:
         """Write the state to one file, as `Optimizer.save` does."""
         from optdsl.runtime import statefile  # what it needs takes long to import
 
-        with self._turns:
+        with self._lock:
             statefile.write(checkpoint.dump(self._holder(), None, copy=False), path)
 
     def load(self, path: str | PathLike[str]) -> None:

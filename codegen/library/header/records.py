@@ -174,23 +174,35 @@ def _kept(storage: Storage) -> str:
     return f", {storage}" if storage.format in HALVES else ""
 
 
+#: What fields are that tensors of every rule may have.
+_MEANINGS = {
+    "size": "how many entries it has",
+    "rows": "its first dimension; of a vector 1",
+    "columns": "the product of its other dimensions; of a vector its size",
+    "identity": "random numbers differ by it; init counts from 0",
+    "tensor work": "numbers within a step",
+}
+
+
+def _number_meaning(interface: Interface, name: str) -> str:
+    """Return what a number of a tensor is: a state, or a fact that one keeps."""
+    fact = interface.facts.get(name)
+    if fact is None:
+        return f"state {name}, a number of this tensor"
+    meanings = {"ndim": "how many dimensions it has", "rows": "its first dimension",
+                "columns": "the product of its other dimensions",
+                "named": f'1 where its name is like "{fact.pattern}", else 0'}  # fmt: skip
+    return f"set it before init: {meanings[fact.name]}"
+
+
 def _meaning(interface: Interface, key: str) -> str:
     """Return what a field of a tensor is."""
     row, _, name = key.partition(" ")
     system = interface.unit.system
-    if key in ("size", "rows", "columns", "identity", "tensor work"):
-        return {"size": "how many entries it has", "tensor work": "numbers within a step",
-                "rows": "its first dimension; of a vector 1",
-                "columns": "the product of its other dimensions; of a vector its size",
-                "identity": "random numbers differ by it; init counts from 0"}[key]  # fmt: skip
+    if key in _MEANINGS:
+        return _MEANINGS[key]
     if row == "tensor":
-        fact = interface.facts.get(name)
-        if fact is None:
-            return f"state {name}, a number of this tensor"
-        meanings = {"ndim": "how many dimensions it has", "rows": "its first dimension",
-                    "columns": "the product of its other dimensions",
-                    "named": f'1 where its name is like "{fact.pattern}", else 0'}  # fmt: skip
-        return f"set it before init: {meanings[fact.name]}"
+        return _number_meaning(interface, name)
     states = {state.name for state in system.states}
     looked = {"iterate": "iterate", "evaluation point": "evaluate"}
     if name == REST:

@@ -292,15 +292,7 @@ def _sweep(
 ) -> None:
     """Chase one rotation from the end of a part up to its top (the QL step of a tridiagonal)."""
     made = builder.function
-    under = builder.add(top, word(1))
-    d, e = _at(builder, values, top), _at(builder, beside, top)
-    g = (_at(builder, values, under) - d) / (e * 2.0)
-    g = _at(builder, values, end) - d + e / (g + _like_sign(_root(g * g + 1.0), g))
-    state = {name: room(builder, DOUBLE) for name in ("g", "s", "c", "p")}
-    begin = {"g": g.value, "s": ir.Constant(DOUBLE, 1.0), "c": ir.Constant(DOUBLE, 1.0),
-             "p": ir.Constant(DOUBLE, 0.0)}  # fmt: skip
-    for name, value in begin.items():
-        builder.store(value, state[name])
+    state = _before_sweep(builder, values, beside, top, end)
     index = room(builder, WORD)
     builder.store(builder.sub(end, word(1)), index)
     names = ("test", "rotate", "torn", "turn", "through", "over")
@@ -323,12 +315,7 @@ def _sweep(
     builder.branch(over)
     builder.position_at_end(turn)
     s, c = f / r, g / r
-    g = _at(builder, values, after) - p
-    r = (_at(builder, values, i) - g) * s + c * b * 2.0
-    p = s * r
-    store(builder, (g + p).value, values, after)
-    for name, value in {"g": c * r - b, "s": s, "c": c, "p": p}.items():
-        builder.store(value.value, state[name])
+    _shift(builder, values, (i, after), (s, c, b, p), state)
     rows = tuple(place(builder, vectors, builder.mul(each, n)) for each in (i, after))
     loops.turn(builder, n, (rows[0], rows[1]), c, s)
     builder.store(builder.sub(i, word(1)), index)
@@ -340,3 +327,30 @@ def _sweep(
     store(builder, ir.Constant(DOUBLE, 0.0), beside, end)
     builder.branch(over)
     builder.position_at_end(over)
+
+
+def _before_sweep(builder: Any, values: Any, beside: Any, top: Any, end: Any) -> dict[str, Any]:
+    """Return what a sweep carries from row to row: first the shift, and no rotation."""
+    under = builder.add(top, word(1))
+    d, e = _at(builder, values, top), _at(builder, beside, top)
+    g = (_at(builder, values, under) - d) / (e * 2.0)
+    g = _at(builder, values, end) - d + e / (g + _like_sign(_root(g * g + 1.0), g))
+    state = {name: room(builder, DOUBLE) for name in ("g", "s", "c", "p")}
+    begin = {"g": g.value, "s": ir.Constant(DOUBLE, 1.0), "c": ir.Constant(DOUBLE, 1.0),
+             "p": ir.Constant(DOUBLE, 0.0)}  # fmt: skip
+    for name, value in begin.items():
+        builder.store(value, state[name])
+    return state
+
+
+def _shift(
+    builder: Any, values: Any, rows: tuple[Any, Any], rotation: tuple[Lane, ...], state: Any
+) -> None:
+    """Write the number that a rotation of two rows leaves, and what goes on to the next row."""
+    (i, after), (s, c, b, p) = rows, rotation
+    g = _at(builder, values, after) - p
+    r = (_at(builder, values, i) - g) * s + c * b * 2.0
+    p = s * r
+    store(builder, (g + p).value, values, after)
+    for name, value in {"g": c * r - b, "s": s, "c": c, "p": p}.items():
+        builder.store(value.value, state[name])

@@ -9,10 +9,10 @@ from typing import Any
 
 from optdsl.cuda.engine import DeviceEngine
 from optdsl.cuda.streams import current_stream
-from optdsl.runtime.turns import Turns
+from optdsl.runtime.lock import CallerLock
 
 
-class DeviceTurns(Turns):
+class DeviceLock(CallerLock):
     """A lock on a rule; who holds it works on the card of its arrays.
 
     Where the caller has named no stream, it is the current one in the library of `owners`.

@@ -8,7 +8,7 @@ from types import TracebackType
 from optdsl.runtime.errors import StepError
 
 
-class Turns:
+class CallerLock:
     """A lock on an optimizer: other threads wait, the same thread is refused.
 
     The same thread comes twice only from within the function that it passed to `step`.
