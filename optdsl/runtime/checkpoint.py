@@ -123,7 +123,7 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Mode | None:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeRefusal) as error:
         reason = f"{type(error).__name__}: {error}"
         raise CheckpointError(f"the stored state is damaged ({reason})") from error
-    _tell_of_other_equations(holder.engine.layout, state)
+    tell_of_other_equations(holder.engine.layout, state)
     for cohort in cohorts.items:
         for member in cohort.members:
             tensors.started[member] = cohort.started
@@ -135,7 +135,7 @@ def restore(holder: Holder, state: Mapping[str, Any]) -> Mode | None:
     return mode
 
 
-def _tell_of_other_equations(layout: Layout, state: Mapping[str, Any]) -> None:
+def tell_of_other_equations(layout: Layout, state: Mapping[str, Any]) -> None:
     """Warn where a state was made by other equations: it fits, but may mean something else.
 
     Text that says the same, such as other comments, makes no other equations.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from optdsl.runtime import CheckpointError
+from optdsl.runtime.checkpoint import tell_of_other_equations
 from optdsl.runtime.layout import Layout
 from optdsl.runtime.sources import noted, taken_up
 from optdsl.torch.groups import BESIDE
@@ -80,6 +81,8 @@ def understood(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[
             raise CheckpointError(
                 f"the stored state is one of {rule}, but here it is {layout.name}"
             )
+        if number == 0:
+            tell_of_other_equations(layout, group[ABOUT])
         here = now[number] if number < len(now) else {}
         groups.append(
             {name: _taken_up(name, value, here.get(name)) for name, value in group.items()}

@@ -226,7 +226,12 @@ class Running:
         portions = list(self.portions.values())
         modes = [each.optimizer.state_dict(copy=False)["mode"] for each in portions]
         mode = next((mode for mode in modes if mode), "")
-        return {"rule": self.rules.name, "mode": mode, "seed": portions[0].optimizer.seed}
+        return {
+            "rule": self.rules.name,
+            "fingerprint": self.rules.layout.fingerprint,
+            "mode": mode,
+            "seed": portions[0].optimizer.seed,
+        }
 
 
 def _places_of(group: Mapping[str, Any], number: int) -> list[Place]:

@@ -161,6 +161,23 @@ def test_a_gradient_scaler_skips_steps_with_infinities():
     assert apart(model, beside) < 1e-5
 
 
+def test_a_state_of_edited_equations_is_taken_with_a_warning(tmp_path):
+    text = (
+        "optimizer Ball\n  hyper eta as lr = 0.1 in [0, inf)\n  v[0] = 0\n"
+        "  v[t] = v[t-1]/2 + g[t]\n  theta[t] = theta[t-1] - eta*v[t]\n"
+    )
+    rules = []
+    for name, spec in {"one": text, "other": text.replace("/2 + ", "/2 + 3*")}.items():
+        (tmp_path / f"{name}.opt").write_text(spec)
+        rules.append(optdsl.torch.optimizer(tmp_path / f"{name}.opt", target="reference"))
+    model = net()
+    opt, same, edited = (rule(model.parameters()) for rule in (rules[0], *rules))
+    train(model, opt, batches(1))
+    same.load_state_dict(opt.state_dict())
+    with pytest.warns(UserWarning, match="other equations of Ball"):
+        edited.load_state_dict(opt.state_dict())
+
+
 def test_a_state_that_belongs_elsewhere_is_refused():
     model = net()
     opt = made("AdamW")(model.parameters(), lr=0.25)
