@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 import mpmath
 
 _LARGEST_FRACTION = 1600  # bits of a denominator or numerator, beyond which it is rounded
+_FARTHEST = 65_536  # powers of two beyond which a number is not computed with any more
 _SMALLEST = 1e-290  # below this a magnitude may be lost
 _LEAST = 5e-324  # the magnitude of what a float cannot hold, which is never 0
 _GUARD = 12  # digits by which a rounded number may be wrong
@@ -36,7 +37,10 @@ UNDEFINED: Final = Undefined.UNDEFINED
 
 
 class Undecided(ArithmeticError):
-    """A comparison of numbers so close that their rounding hides which is larger."""
+    """A comparison of numbers so close that their rounding hides which is larger.
+
+    So is every comparison of numbers beyond 2^65536, or nearer to zero than their inverses.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,9 @@ class Arithmetic:
             return Real(self._rounded(x), x.magnitude)
         if self._context.isnan(value):
             return UNDEFINED
+        finite = value and not self._context.isinf(value)
+        if finite and abs(self._context.mag(value)) > _FARTHEST:
+            raise Undecided  # a power of it would take for ever
         return x if x.magnitude else Real(value, _LEAST)
 
     def _logic(self, operator: str, values: list[_Known]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import log2
 from typing import TypeAlias
 
 from optdsl.language import syntax
@@ -45,6 +46,22 @@ def _fold(operator: str, left: Exact | None, right: Exact | None) -> Exact | Non
         case "^" if right.denominator == 1 and abs(right) <= 64 and (left != 0 or right > 0):
             return left**right.numerator
     return None
+
+
+def too_large(power: syntax.Binary) -> bool:
+    """Is it a power of numbers alone that float64 cannot hold?
+
+    >>> two = syntax.Number("2")
+    >>> too_large(syntax.Binary("^", two, syntax.Number("1024")))
+    True
+    >>> too_large(syntax.Binary("^", two, syntax.Number("1023")))
+    False
+    """
+    base, exponent = constant_value(power.left), constant_value(power.right)
+    if not isinstance(base, Fraction) or not isinstance(exponent, Fraction) or base == 0:
+        return False
+    digits = log2(abs(base.numerator)) - log2(base.denominator)
+    return not -1075 < digits * exponent < 1024
 
 
 def domain_of(domain: syntax.Interval | syntax.Range) -> Domain | None:

@@ -23,6 +23,7 @@ from optdsl.model.expressions import (
 )
 from optdsl.model.matrices import Matrices
 from optdsl.model.names import Names
+from optdsl.model.numbers import too_large
 from optdsl.model.problems import Problems
 from optdsl.model.reference import ZERO
 
@@ -157,6 +158,13 @@ class Translator(Matrices):
                 "`|` composes rules, not numbers",
                 expression,
                 "write `or` between conditions",
+            )
+        if expression.operator == "^" and too_large(expression):
+            return self._wrong(
+                "number-size",
+                "this number is beyond what can be computed",
+                expression,
+                "write a power that lies within 2^-1074 and 2^1024",
             )
         operator = functions.BINARY[expression.operator]
         side = self.condition if operator in _CONDITIONS else self.number

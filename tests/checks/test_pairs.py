@@ -134,3 +134,29 @@ optimizer Shifted
     assert compare(MOMENTUM, shifted, mapping=over(MOMENTUM, before="v[t]")).kind == "proved"
     different = compare(MOMENTUM, shifted, mapping=over(MOMENTUM, before="1"))
     assert different.kind == "differs"
+
+
+@pytest.mark.parametrize("n", [300, 387420489])
+def test_high_powers_take_no_longer(n):
+    ours = system(f"""
+optimizer Ours
+  hyper b in [0, 1)
+  theta[t] = theta[t-1] - (1 - b)^{n}*2*g[t]
+""")
+    theirs = system(f"""
+optimizer Theirs
+  hyper b in [0, 1)
+  theta[t] = theta[t-1] - (g[t] + g[t])*(1 - b)^{n}
+""")
+    assert compare(ours, theirs).kind == "proved"
+    assert compare(ours, load_system("SGD")).kind != "proved"
+
+
+def test_numbers_that_outgrow_all_bounds_end_a_run():
+    ours = system("""
+optimizer Ours
+  x[0] = 2
+  x[t] = 2^x[t-1]
+  theta[t] = theta[t-1] - g[t]/x[t]
+""")
+    assert compare(ours, ours).kind == "proved"

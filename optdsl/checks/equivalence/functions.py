@@ -31,6 +31,9 @@ from optdsl.checks.equivalence.roots import (
 from optdsl.checks.equivalence.signs import Context
 from optdsl.model.expressions import Kind
 
+#: The highest power that is multiplied out.
+_EXPANDED = 256
+
 
 class Functions:
     """The operators of the language on quotients, for one table of atoms."""
@@ -119,14 +122,22 @@ class Functions:
 
     def _constant_power(self, base: Rational, n: Fraction, context: Context) -> Rational:
         if n.denominator == 1:
-            whole = int(n)
-            if whole >= 0:
-                return (base**whole).under(*base.conditions)
-            return (base**-whole).under(*base.conditions).inverse()
+            size = abs(int(n))
+            power = base**size if size <= _EXPANDED else self._far_power(base, size)
+            power = power.under(*base.conditions)
+            return power if n >= 0 else power.inverse()
         below = root(base, n.denominator, self.table, context)
         if n < 0:
             return (below**-n.numerator).under(*below.conditions).inverse()
         return (below**n.numerator).under(*below.conditions)
+
+    def _far_power(self, base: Rational, n: int) -> Rational:
+        """Return base^n, written out only where it is no longer than base."""
+        numbers = [abs(each) for each in base.numerator.terms.values()]
+        if numbers == [1] and not base.denominator:
+            return base**n
+        exponent = constant(Fraction(n))
+        return of_atom(self.table.atom("pow", base.key(), exponent.key(), kind=base.kind))
 
     def _in_steps(self, exponent: Rational) -> tuple[int, int] | None:
         """Return a, b where the exponent is a*t + b with whole a and b."""
