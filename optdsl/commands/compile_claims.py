@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,15 +85,25 @@ def _row(verdict: str, claim: Claim, width: int) -> list[str]:
 
 def _without_claims(definition: Definition, lookup: Lookup) -> str:
     """Return what is said of a definition that claims nothing."""
+    parts = list(dict.fromkeys(_claiming_parts(definition, lookup)))
+    if not parts:
+        return "It claims nothing: no source and no other rule was compared with it."
+    return f"It claims nothing; the claims of its parts: optdsl check {' '.join(parts)}"
+
+
+def _claiming_parts(definition: Definition, lookup: Lookup) -> Iterator[str]:
+    """Yield what `optdsl check` calls the parts of a composition that claim something."""
+    from optdsl.checks.known import claims_of
     from optdsl.language.syntax import Call, Name
     from optdsl.language.trees import walk
 
-    if definition.value is None:
-        return "It claims nothing: no source and no other rule was compared with it."
-    nodes = (node for node in walk(definition.value) if isinstance(node, Name | Call))
-    named = (node.function if isinstance(node, Call) else node.name for node in nodes)
-    parts = [name for name in dict.fromkeys(named) if lookup(name) is not None]
-    return f"It claims nothing; the claims of its parts: optdsl check {' '.join(parts)}"
+    for node in () if definition.value is None else walk(definition.value):
+        if isinstance(node, Name | Call):
+            part = lookup(node.name if isinstance(node, Name) else node.function)
+            if part is not None and claims_of(part):
+                yield _checked_as(part)
+            elif part is not None:
+                yield from _claiming_parts(part, lookup)
 
 
 def _checked_as(definition: Definition) -> str:
