@@ -143,10 +143,11 @@ def tell_of_other_equations(layout: Layout, state: Mapping[str, Any]) -> None:
     stored = state.get("fingerprint")
     if stored and layout.fingerprint and stored != layout.fingerprint:
         kept = " and ".join(f"`{slot.name}`" for slot in layout.states)
-        what = f"make sure that {kept} still mean the same" if kept else "it has no states"
+        means = "mean" if len(layout.states) > 1 else "means"
+        what = f"make sure that {kept} {means} the same in both" if kept else "it has no states"
         warnings.warn(
-            f"the stored state was made by other equations of {layout.name} than those here, and "
-            f"goes on as it is: {what}",
+            f"the stored state was made by other equations of {layout.name} than these, and is "
+            f"used as it is: {what}",
             UserWarning,
             stacklevel=4,
         )

@@ -332,7 +332,7 @@ def test_a_state_of_edited_equations_is_taken_with_a_warning(tmp_path, recwarn):
     ball(tmp_path, comment="only a word", gamma=0.5).load_state_dict(stored)
     assert not recwarn
     outside = ball(tmp_path, inside="", outside="eta*")
-    with pytest.warns(UserWarning, match="other equations of Ball .* `v` still mean") as told:
+    with pytest.warns(UserWarning, match="other equations of Ball .* `v` means") as told:
         outside.load_state_dict(stored)
     assert told[0].filename == __file__
     assert outside.state_dict()["entries"]["v"]["0"].tolist() == [0.1] * 3
