@@ -96,11 +96,14 @@ def _markdown(rows: list[Row]) -> list[str]:
         bar = "" if row.bar is None else f"{row.bar:g}"
         bar += {True: " ✓", False: " ✗", None: ""}[row.met]
         what = row.what.replace("|", "\\|")
-        lines.append(
-            f"| {what} | {row.milliseconds:.3g} | {row.other} | {row.other_milliseconds:.3g} "
-            f"| {row.ratio:.2f} | {bar} |"
-        )
+        ours, theirs = _digits(row.milliseconds), _digits(row.other_milliseconds)
+        lines.append(f"| {what} | {ours} | {row.other} | {theirs} | {row.ratio:.2f} | {bar} |")
     return lines
+
+
+def _digits(milliseconds: float) -> str:
+    """Return three digits, or all before the point: 0.0118, 13.6, 26,526."""
+    return f"{milliseconds:,.0f}" if milliseconds >= 1000 else f"{milliseconds:.3g}"
 
 
 if __name__ == "__main__":
