@@ -61,7 +61,7 @@ def too_large(power: syntax.Binary) -> bool:
     if not isinstance(base, Fraction) or not isinstance(exponent, Fraction) or base == 0:
         return False
     digits = log2(abs(base.numerator)) - log2(base.denominator)
-    return not -1075 < digits * exponent < 1024
+    return not -1075 < Fraction(digits) * exponent < 1024
 
 
 def domain_of(domain: syntax.Interval | syntax.Range) -> Domain | None:
