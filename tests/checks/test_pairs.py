@@ -152,6 +152,14 @@ optimizer Theirs
     assert compare(ours, load_system("SGD")).kind != "proved"
 
 
+def test_a_power_of_one_value_takes_no_longer_however_high():
+    ours, theirs = (
+        system(f"optimizer {name}\n  theta[t] = theta[t-1] - {text}\n")
+        for name, text in (("Ours", "2*g[t]^1e390"), ("Theirs", "g[t]^1e390*g[t]^0*2"))
+    )
+    assert compare(ours, theirs).kind == "proved"
+
+
 def test_numbers_that_outgrow_all_bounds_end_a_run():
     ours = system("""
 optimizer Ours

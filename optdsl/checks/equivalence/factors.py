@@ -18,6 +18,7 @@ from optdsl.checks.equivalence.polynomials import (
 Factored: TypeAlias = tuple[Fraction, tuple[tuple[Polynomial, int], ...]]
 
 _LARGEST = 400  # terms, beyond which a polynomial is left whole
+_HIGHEST = 1000  # the power of an atom, beyond which it is too
 
 
 @lru_cache(maxsize=20_000)
@@ -47,6 +48,8 @@ def _is_irreducible(polynomial: Polynomial) -> bool:
     if len(polynomial.terms) > _LARGEST:
         return True
     held = Counter(power for monomial in polynomial.terms for power in monomial)
+    if any(power > _HIGHEST for _, power in held):
+        return True
     atoms = Counter(atom for monomial in polynomial.terms for atom, _ in monomial)
     return any(n == atoms[atom] == 1 for (atom, power), n in held.items() if power == 1)
 

@@ -118,9 +118,13 @@ class Polynomial:
         return result
 
     def __pow__(self, exponent: int) -> Polynomial:
-        result = ONE
-        for _ in range(exponent):
-            result = result * self
+        result, square = ONE, self
+        while exponent:
+            if exponent % 2:
+                result = result * square
+            exponent //= 2
+            if exponent:
+                square = square * square
         return result
 
     # --------------------------------------------------------------- queries
